@@ -1,0 +1,51 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// The arrows of ARCHITECTURE.md, as the compiler holds them: a plugin sees MendKit and its own C library, the engine
+// sees MendKit and MendArchive, and only the executable sees every room.
+let package = Package(
+  name: "dbmend",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "dbmend", targets: ["dbmend"])
+  ],
+  targets: [
+    // C libraries. libarchive and libcrypto are loaded when they are first needed (their own libraries cost 2 ms of a
+    // start that takes 2), so their targets are small loaders and not link lines.
+    .target(name: "CSystem"),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+    .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
+    .target(name: "CArchive"),
+    .target(name: "CCrypto"),
+
+    // Rooms.
+    .target(name: "MendKit", dependencies: ["CSystem"]),
+    .target(name: "MendArchive", dependencies: ["MendKit", "CArchive", "CCrypto", "CXXHash"]),
+    .target(name: "MendEngine", dependencies: ["MendKit", "MendArchive", "CYAML"]),
+    .target(name: "MendReport", dependencies: ["MendKit"]),
+
+    // Plugins.
+    .target(name: "StandardChecks", dependencies: ["MendKit"], path: "Plugins/StandardChecks"),
+    .target(name: "StandardRepairs", dependencies: ["MendKit"], path: "Plugins/StandardRepairs"),
+    .target(name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem"], path: "Plugins/SQLiteStore"),
+
+    .executableTarget(
+      name: "dbmend",
+      dependencies: [
+        "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
+        "CSystem",
+      ]),
+
+    .target(name: "TestSupport", dependencies: ["MendKit", "CSQLite"], path: "Tests/TestSupport"),
+    .testTarget(name: "MendKitTests", dependencies: ["MendKit", "TestSupport"]),
+    .testTarget(name: "MendArchiveTests", dependencies: ["MendArchive", "MendKit", "TestSupport"]),
+    .testTarget(name: "MendEngineTests", dependencies: ["MendEngine", "MendKit", "TestSupport"]),
+    .testTarget(name: "MendReportTests", dependencies: ["MendReport", "MendKit", "TestSupport"]),
+    .testTarget(
+      name: "PluginTests",
+      dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "TestSupport"]),
+    .testTarget(name: "CommandTests", dependencies: ["TestSupport", "MendKit"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

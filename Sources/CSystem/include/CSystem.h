@@ -1,0 +1,56 @@
+/* What Swift's Glibc module leaves out: getopt_long, renameat2, the OFD lock commands, extended attributes,
+   statx's mount-root attribute, reflinks, and variadic calls that Swift cannot import. */
+#ifndef DBMEND_CSYSTEM_H
+#define DBMEND_CSYSTEM_H
+
+#include <getopt.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Open-file-description record locks over [start, start + length); length 0 means to the end of the file.
+   `kind`: 0 unlocks, 1 shared, 2 exclusive. Return 0, or -1 with errno (EAGAIN or EACCES when another holds it). */
+int csystem_lock(int fd, int kind, int64_t start, int64_t length);
+
+/* Who holds a lock that would stop `kind` there: the process id; 0 for nobody; -1 for a holder without one (an OFD lock)
+   or, with errno set, an error. */
+pid_t csystem_lock_holder(int fd, int kind, int64_t start, int64_t length);
+
+/* Whether this system has OFD locks, and whether renames can exchange two names. */
+bool csystem_has_ofd_locks(void);
+
+/* Exchange two names atomically; -1 with errno (EINVAL or ENOSYS where the file system cannot). */
+int csystem_rename_exchange(const char *a, const char *b);
+
+/* Rename that fails with EEXIST rather than replace. */
+int csystem_rename_exclusive(const char *from, const char *to);
+
+/* 1 when `path` is itself a mount point (a bind-mounted file), 0 when not, -1 when the system cannot say. */
+int csystem_is_mount_root(const char *path);
+
+/* Copy `length` bytes between descriptors inside the kernel where it can; the count, or -1 with errno. */
+ssize_t csystem_copy_range(int from, int64_t from_offset, int to, int64_t to_offset, size_t length);
+
+/* Make `to` share the blocks of `from` (FICLONE); 0, or -1 with errno where the file system cannot. */
+int csystem_clone_file(int from, int to);
+
+/* Extended attributes by descriptor: as flistxattr, fgetxattr, fsetxattr and fremovexattr. */
+ssize_t csystem_list_attributes(int fd, char *names, size_t size);
+ssize_t csystem_get_attribute(int fd, const char *name, void *value, size_t size);
+int csystem_set_attribute(int fd, const char *name, const void *value, size_t size);
+int csystem_remove_attribute(int fd, const char *name);
+
+/* open(2) with close-on-exec added, without variadic arguments. */
+int csystem_open(const char *path, int flags, mode_t mode);
+
+/* Have a program to be spawned start in a folder; 0, or an error number. */
+int csystem_spawn_in_folder(posix_spawn_file_actions_t *actions, const char *folder);
+
+/* Give the exit status parts of wait(2) as functions: the macros are not imported. */
+bool csystem_exited(int status);
+int csystem_exit_code(int status);
+int csystem_term_signal(int status);
+
+#endif

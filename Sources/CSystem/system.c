@@ -1,0 +1,137 @@
+#define _GNU_SOURCE
+#include "CSystem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#define SET_LOCK F_OFD_SETLK
+#define GET_LOCK F_OFD_GETLK
+#else
+#define SET_LOCK F_SETLK
+#define GET_LOCK F_GETLK
+#endif
+
+static struct flock region(int kind, int64_t start, int64_t length) {
+  struct flock lock = {0};
+  lock.l_type = kind == 2 ? F_WRLCK : kind == 1 ? F_RDLCK : F_UNLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = start;
+  lock.l_len = length;
+  return lock;
+}
+
+int csystem_lock(int fd, int kind, int64_t start, int64_t length) {
+  struct flock lock = region(kind, start, length);
+  int result;
+  do result = fcntl(fd, SET_LOCK, &lock);
+  while (result != 0 && errno == EINTR);
+  return result;
+}
+
+pid_t csystem_lock_holder(int fd, int kind, int64_t start, int64_t length) {
+  struct flock lock = region(kind, start, length);
+  errno = 0;
+  if (fcntl(fd, GET_LOCK, &lock) != 0) return -1;
+  return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+}
+
+bool csystem_has_ofd_locks(void) {
+#ifdef __linux__
+  return true;
+#else
+  return false;
+#endif
+}
+
+int csystem_rename_exchange(const char *a, const char *b) {
+#ifdef __linux__
+  return (int)syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 2 /* RENAME_EXCHANGE */);
+#else
+  return renamex_np(a, b, RENAME_SWAP);
+#endif
+}
+
+int csystem_rename_exclusive(const char *from, const char *to) {
+#ifdef __linux__
+  return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
+#else
+  return renamex_np(from, to, RENAME_EXCL);
+#endif
+}
+
+int csystem_is_mount_root(const char *path) {
+#if defined(__linux__) && defined(STATX_ATTR_MOUNT_ROOT)
+  struct statx status;
+  if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &status) != 0) return -1;
+  if (!(status.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)) return -1;
+  return (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) ? 1 : 0;
+#else
+  (void)path;
+  return -1;
+#endif
+}
+
+ssize_t csystem_copy_range(int from, int64_t from_offset, int to, int64_t to_offset, size_t length) {
+#ifdef __linux__
+  loff_t in = from_offset, out = to_offset;
+  return copy_file_range(from, &in, to, &out, length, 0);
+#else
+  (void)from; (void)from_offset; (void)to; (void)to_offset; (void)length;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+int csystem_clone_file(int from, int to) {
+#ifdef __linux__
+  return ioctl(to, FICLONE, from);
+#else
+  (void)from; (void)to;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+#ifdef __linux__
+ssize_t csystem_list_attributes(int fd, char *names, size_t size) { return flistxattr(fd, names, size); }
+ssize_t csystem_get_attribute(int fd, const char *name, void *value, size_t size) {
+  return fgetxattr(fd, name, value, size);
+}
+int csystem_set_attribute(int fd, const char *name, const void *value, size_t size) {
+  return fsetxattr(fd, name, value, size, 0);
+}
+int csystem_remove_attribute(int fd, const char *name) { return fremovexattr(fd, name); }
+#else
+ssize_t csystem_list_attributes(int fd, char *names, size_t size) { return flistxattr(fd, names, size, 0); }
+ssize_t csystem_get_attribute(int fd, const char *name, void *value, size_t size) {
+  return fgetxattr(fd, name, value, size, 0, 0);
+}
+int csystem_set_attribute(int fd, const char *name, const void *value, size_t size) {
+  return fsetxattr(fd, name, value, size, 0, 0);
+}
+int csystem_remove_attribute(int fd, const char *name) { return fremovexattr(fd, name, 0); }
+#endif
+
+int csystem_open(const char *path, int flags, mode_t mode) {
+  int fd;
+  do fd = open(path, flags | O_CLOEXEC, mode);
+  while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+int csystem_spawn_in_folder(posix_spawn_file_actions_t *actions, const char *folder) {
+  return posix_spawn_file_actions_addchdir_np(actions, folder);
+}
+
+bool csystem_exited(int status) { return WIFEXITED(status); }
+int csystem_exit_code(int status) { return WEXITSTATUS(status); }
+int csystem_term_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }

@@ -1,0 +1,81 @@
+/// Reads a store and produces findings; never changes anything. One check, one file; it describes itself.
+public protocol Check: Sendable {
+  /// What the check says of itself.
+  var description: PluginDescription { get }
+
+  /// Whether the check looks at the file in its place (its owner, the room on its volume) rather than at the content.
+  /// Such a check is not run on a working copy.
+  var looksAtPlace: Bool { get }
+
+  /// The findings in one store. Throws a `Problem` when the store cannot be checked at all.
+  func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding]
+}
+
+extension Check {
+  /// Most checks look at the content.
+  public var looksAtPlace: Bool { false }
+}
+
+/// What a check may know of the store that it looks at.
+public final class CheckContext {
+  /// Which store it is.
+  public let store: StoreIdentity
+  /// The path to read: the store's own, or a working copy's.
+  public let path: String
+  /// The driver that the store's kind names, nil when no driver knows the file.
+  public let driver: (any Driver)?
+  /// The archives of the store.
+  public let backups: (any Backups)?
+  /// Where archives are kept, whether or not the folder is there yet; nil where no archive would be taken.
+  public let repository: String?
+  /// How long to wait for a lock, in seconds.
+  public let patience: Double
+  /// What the checks before this one found in the same store, in this run.
+  public var previous: [Finding] = []
+  /// Called now and then with how far a long check is, from 0 to 1.
+  public let progress: @Sendable (Double) -> Void
+
+  private var opened: Result<any StoreSession, Problem>?
+
+  /// A context; see the properties.
+  public init(
+    store: StoreIdentity, path: String, driver: (any Driver)?, backups: (any Backups)? = nil,
+    repository: String? = nil, patience: Double = 5, progress: @escaping @Sendable (Double) -> Void = { _ in }
+  ) {
+    self.store = store
+    self.path = path
+    self.driver = driver
+    self.backups = backups
+    self.repository = repository
+    self.patience = patience
+    self.progress = progress
+  }
+
+  /// The store, open for reading: one consistent view that all checks of a run share. Opened at the first call; when that
+  /// fails, every call throws the same problem.
+  public func session() throws(Problem) -> any StoreSession {
+    if let opened { return try opened.get() }
+    let result: Result<any StoreSession, Problem>
+    if let driver {
+      do throws(Problem) {
+        result = .success(try driver.open(path, patience: patience))
+      } catch {
+        result = .failure(error)
+      }
+    } else {
+      result = .failure(
+        Problem(
+          .damaged, tried: "open", on: path, said: "no driver here knows a file of this kind",
+          advice: "Name its kind in the configuration, or check that it is a database at all.",
+          code: "file.unknown-kind"))
+    }
+    opened = result
+    return try result.get()
+  }
+
+  /// The store as one that answers SQL; nil when its kind does not.
+  public func sqlSession() throws(Problem) -> (any SQLSession)? { try session() as? any SQLSession }
+
+  /// Whether the store was opened, and the session if so, without opening it.
+  public var openSession: (any StoreSession)? { opened.flatMap { try? $0.get() } }
+}

@@ -1,0 +1,132 @@
+/// What a plugin says of itself, once. Documentation, `dbmend plugins`, the validation of options and the tests are all
+/// made from it.
+public struct PluginDescription: Sendable {
+  /// What a plugin does.
+  public enum Kind: String, Sendable { case check, repair, driver }
+
+  /// The word that the configuration uses for it: lower case, with hyphens.
+  public var id: String
+  /// What the plugin does, in one line without a full stop.
+  public var title: String
+  /// A paragraph or two for the documentation: what it looks at, what it costs, where it comes short.
+  public var discussion: String
+  /// Check, repair or driver.
+  public var kind: Kind
+  /// What a check may find.
+  public var finds: [FindingDescription]
+  /// The codes that a repair mends, `*` standing for any run of characters.
+  public var mends: [String]
+  /// The worst that a repair may cost; the loss in a given case may be less.
+  public var loss: Loss?
+  /// Its options in the configuration.
+  public var options: [OptionDescription]
+  /// Whether the configuration may name a check several times for one store, told apart by the option `name`.
+  public var isRepeatable: Bool
+  /// Stores that it must pass and stores that it must flag or mend; the tests run them all.
+  public var examples: [Example]
+
+  /// A description; see the properties.
+  public init(
+    id: String, title: String, discussion: String, kind: Kind, finds: [FindingDescription] = [],
+    mends: [String] = [], loss: Loss? = nil, options: [OptionDescription] = [], isRepeatable: Bool = false,
+    examples: [Example] = []
+  ) {
+    self.id = id
+    self.title = title
+    self.discussion = discussion
+    self.kind = kind
+    self.finds = finds
+    self.mends = mends
+    self.loss = loss
+    self.options = options
+    self.isRepeatable = isRepeatable
+    self.examples = examples
+  }
+}
+
+/// One kind of finding that a check may produce.
+public struct FindingDescription: Sendable {
+  /// The code.
+  public var code: FindingCode
+  /// Its severity unless a rule says otherwise.
+  public var severity: Severity
+  /// What it means, in one line.
+  public var meaning: String
+
+  /// A code, its usual severity, and what it means.
+  public init(_ code: FindingCode, _ severity: Severity, _ meaning: String) {
+    self.code = code
+    self.severity = severity
+    self.meaning = meaning
+  }
+}
+
+/// One option of a plugin.
+public struct OptionDescription: Sendable {
+  /// The key in the configuration.
+  public var name: String
+  /// What it may hold.
+  public var type: OptionType
+  /// What holds when it is left out; nil when it is then off.
+  public var defaultValue: OptionValue?
+  /// Whether it cannot be left out.
+  public var isRequired: Bool
+  /// What it does, in one line.
+  public var meaning: String
+
+  /// An option; see the properties.
+  public init(
+    _ name: String, _ type: OptionType, default defaultValue: OptionValue? = nil, isRequired: Bool = false,
+    _ meaning: String
+  ) {
+    self.name = name
+    self.type = type
+    self.defaultValue = defaultValue
+    self.isRequired = isRequired
+    self.meaning = meaning
+  }
+}
+
+/// A small store that shows what a plugin does: the tests make it for real, run the plugin, and compare.
+public struct Example: Sendable {
+  /// What it shows, in a few words.
+  public var title: String
+  /// The kind of store, as its driver's id.
+  public var kind: String
+  /// What makes it: a script for the engine, run on a new store. For SQLite: SQL for `sqlite3`.
+  public var script: String
+  /// What is done to the file when the script has run.
+  public var damage: [Damage]
+  /// The plugin's options.
+  public var options: [OptionPair]
+  /// For a check: the codes that it must find, each at least once, and no others. For a repair: the codes that stand
+  /// before it and must be gone afterwards.
+  public var finds: Set<FindingCode>
+
+  /// An example; see the properties.
+  public init(
+    _ title: String, kind: String = "sqlite", script: String, damage: [Damage] = [], options: [OptionPair] = [],
+    finds: Set<FindingCode> = []
+  ) {
+    self.title = title
+    self.kind = kind
+    self.script = script
+    self.damage = damage
+    self.options = options
+    self.finds = finds
+  }
+
+  /// A change to the file's bytes or its place in the file system.
+  public enum Damage: Sendable {
+    /// Write these bytes at an offset from the start of the file.
+    case overwrite(offset: Int, bytes: [UInt8])
+    /// Put the second text in place of the first everywhere in the file; both have the same length.
+    case replace(String, with: String)
+    /// Cut the file to this many bytes.
+    case truncate(to: Int)
+    /// Remove the file.
+    case remove
+    /// Set the file's permission bits.
+    case mode(Int)
+  }
+}

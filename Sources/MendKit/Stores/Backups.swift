@@ -1,0 +1,37 @@
+/// The archives of one store, as checks and repairs may see them.
+public protocol Backups {
+  /// The newest archive whose content was healthy and which can still be read; nil when there is none.
+  func newestGood() throws(Problem) -> Backup?
+
+  /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file.
+  func extract(_ backup: Backup, into folder: String) throws(Problem) -> String
+
+  /// The definitions that the archive holds beside the store; nil where it holds none.
+  func schema(of backup: Backup) throws(Problem) -> String?
+}
+
+/// One archive, as its manifest tells it.
+public struct Backup: Sendable, Hashable {
+  /// The archive's path.
+  public var path: String
+  /// When it was taken, in seconds since 1970.
+  public var taken: Int64
+  /// What the checks said of the store then.
+  public var verdict: Verdict
+  /// The rows of each table then.
+  public var rows: [String: Int]
+  /// The live store's stamp then.
+  public var stamp: StoreStamp?
+  /// Size of the store in bytes.
+  public var bytes: Int
+
+  /// A backup; see the properties.
+  public init(path: String, taken: Int64, verdict: Verdict, rows: [String: Int], stamp: StoreStamp?, bytes: Int) {
+    self.path = path
+    self.taken = taken
+    self.verdict = verdict
+    self.rows = rows
+    self.stamp = stamp
+    self.bytes = bytes
+  }
+}

@@ -1,0 +1,195 @@
+/// The plugin that knows one kind of store. It is the only one that knows the engine; checks, repairs and the pipeline
+/// work through it.
+public protocol Driver: Sendable {
+  /// What the driver says of itself. Its id is the store's kind.
+  var description: PluginDescription { get }
+
+  /// Whether a file is of this kind, by its first bytes and its name.
+  func recognise(_ file: FileHead) -> Recognition
+
+  /// Opens a store for reading: one consistent view for as long as the session lives. Creates nothing and changes nothing,
+  /// not even when the path is missing. Waits up to `patience` seconds for a lock.
+  func open(_ path: String, patience: Double) throws(Problem) -> any StoreSession
+
+  /// Opens a working copy for writing. Nobody else has it open.
+  func openCopy(_ path: String) throws(Problem) -> any WorkingCopy
+
+  /// Makes a new, empty store for a repair that builds one anew.
+  func createStore(_ path: String) throws(Problem) -> any WorkingCopy
+
+  /// The store as it is for an archive: a consistent snapshot of it, or, where it cannot be read as a database any more, the
+  /// raw bytes of all its files. `staging` is a folder for what must be copied while a lock is held; nil asks for a snapshot
+  /// that reads the live store, which may turn out to have changed (`StoreSnapshot.confirm`).
+  func snapshot(_ path: String, form: SnapshotForm, staging: String?, patience: Double) throws(Problem) -> StoreSnapshot
+
+  /// What identifies the store's state cheaply: two equal stamps mean that nothing was committed in between.
+  func stamp(_ path: String) throws(Problem) -> StoreStamp
+
+  /// The files that belong to the store beside the main one, whether or not they exist.
+  func sidecars(of path: String) -> [String]
+
+  /// Puts a verified copy in the place of the store, in one atomic step under the engine's own lock: the old store or the
+  /// new one is there at every instant. `expected` is the stamp that the store must still have.
+  func install(_ copy: String, over path: String, expected: StoreStamp?, patience: Double) throws(Problem)
+
+  /// The processes that have the store open, as far as this user may see them.
+  func openers(of path: String) -> [Blocker]
+}
+
+/// The beginning of a file, for a driver to recognise it by.
+public struct FileHead: Sendable {
+  /// The file's path.
+  public var path: String
+  /// The first bytes, up to 4096.
+  public var bytes: [UInt8]
+  /// The file's size in bytes.
+  public var size: Int
+
+  /// A file's beginning.
+  public init(path: String, bytes: [UInt8], size: Int) {
+    self.path = path
+    self.bytes = bytes
+    self.size = size
+  }
+}
+
+/// How sure a driver is that a file is of its kind.
+public enum Recognition: Sendable, Hashable {
+  /// The magic bytes are there.
+  case certain
+  /// The magic bytes are damaged, but the rest or the name speaks for it.
+  case likely
+  /// It is something else.
+  case no
+}
+
+/// How an archive holds a store.
+public enum SnapshotForm: Sendable, Hashable {
+  /// The engine's own file, whole and consistent, with what its log holds folded in.
+  case consistent
+  /// Every file of the store byte for byte, under a lock where that can be had: for a damaged store.
+  case raw
+}
+
+/// A consistent, read-only view of a store. Used from one thread.
+public protocol StoreSession: AnyObject {
+  /// What is known of the store without reading its tables.
+  var facts: StoreFacts { get }
+
+  /// The tables, columns, keys and indexes.
+  func catalog() throws(Problem) -> Catalog
+
+  /// The store's own structures and contents, held against each other as thoroughly as the options ask.
+  func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding]
+
+  /// The number of rows of one table.
+  func rowCount(of table: Table) throws(Problem) -> Int
+
+  /// The state of every sequence that a table draws its keys from.
+  func sequences() throws(Problem) -> [SequenceState]
+}
+
+/// What a store says of itself.
+public struct StoreFacts: Sendable, Hashable {
+  /// The engine and its version: `SQLite 3.40.1`.
+  public var engine: String
+  /// The version of the file's format, and what else the header tells, in a few words.
+  public var format: String
+  /// The size in bytes of the view: what a snapshot of it would have.
+  public var bytes: Int
+  /// Things that were noticed on opening, such as an interrupted transaction that the view leaves out.
+  public var notices: [Finding]
+
+  /// Facts; see the properties.
+  public init(engine: String, format: String, bytes: Int, notices: [Finding] = []) {
+    self.engine = engine
+    self.format = format
+    self.bytes = bytes
+    self.notices = notices
+  }
+}
+
+/// How thoroughly to verify.
+public struct IntegrityRequest: Sendable {
+  /// Whether the contents are compared too (indexes with their tables), not only the structures.
+  public var isFull: Bool
+  /// The number of findings kept for each cause; the rest is counted.
+  public var findingsPerCause: Int
+  /// Called with how far the work is, from 0 to 1.
+  public var progress: @Sendable (Double) -> Void
+
+  /// A request; full, with 5 findings a cause.
+  public init(
+    isFull: Bool = true, findingsPerCause: Int = 5, progress: @escaping @Sendable (Double) -> Void = { _ in }
+  ) {
+    self.isFull = isFull
+    self.findingsPerCause = findingsPerCause
+    self.progress = progress
+  }
+}
+
+/// A session on a store that answers SQL.
+public protocol SQLSession: StoreSession {
+  /// A name as an identifier in the engine's SQL.
+  func quoted(_ identifier: String) -> String
+
+  /// The rows of a query, at most `limit` of them.
+  func query(_ sql: String, limit: Int) throws(Problem) -> [[SQLValue]]
+
+  /// The rows whose foreign keys point nowhere: at most `limit` of them, and how many there are for each pair of tables.
+  func foreignKeyViolations(limit: Int) throws(Problem) -> [(violation: ForeignKeyViolation, count: Int)]
+
+  /// Whether the index that enforces a table's primary key is known to disagree with the table, so that its promise of no
+  /// duplicates does not hold. Only integrity verification finds that out.
+  func keyIndexIsSuspect(_ table: Table) -> Bool
+}
+
+/// One value of a row.
+public enum SQLValue: Sendable, Hashable, CustomStringConvertible {
+  case null
+  case integer(Int64)
+  case real(Double)
+  case text(String)
+  case blob([UInt8])
+
+  /// The value as a message shows it.
+  public var description: String {
+    switch self {
+    case .null: "NULL"
+    case .integer(let value): String(value)
+    case .real(let value): String(value)
+    case .text(let value): value
+    case .blob(let bytes): "\(bytes.count) bytes"
+    }
+  }
+
+  /// The value as a whole number where it is one.
+  public var integer: Int64? {
+    if case .integer(let value) = self { return value }
+    return nil
+  }
+
+  /// The value as text where it is text.
+  public var text: String? {
+    if case .text(let value) = self { return value }
+    return nil
+  }
+}
+
+/// A working copy, open for writing.
+public protocol WorkingCopy: SQLSession {
+  /// Runs statements; all of them or none.
+  func execute(_ sql: String) throws(Problem)
+
+  /// Rebuilds indexes from their tables. Entries of an index that point to no row are counted in the outcome.
+  func rebuildIndexes(_ names: [String]) throws(Problem) -> RepairOutcome
+
+  /// Sets the sequence of each table to its largest key, and makes those that are missing.
+  func resetSequences(_ tables: [String]) throws(Problem)
+
+  /// Moves the rows of a table whose key is NULL to a table of their own; the number of rows moved.
+  func setAsideNullKeys(of table: Table, into name: String) throws(Problem) -> Int
+
+  /// Writes everything to the one file and lets go of it.
+  func close() throws(Problem)
+}

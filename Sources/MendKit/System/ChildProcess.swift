@@ -1,0 +1,89 @@
+import CSystem
+
+/// Runs another program.
+public enum ChildProcess {
+  /// Where a stream of the program goes.
+  public enum Stream: Sendable, Hashable {
+    /// To this process's own stream.
+    case inherited
+    /// To this process's standard error.
+    case standardError
+    /// To nowhere.
+    case none
+  }
+
+  /// How a program ended.
+  public enum Ending: Sendable, Hashable {
+    /// By itself, with this code.
+    case exited(Int)
+    /// By a signal.
+    case killed(Int)
+    /// It could not be started; the error number says why.
+    case notStarted(Int32)
+
+    /// The code that a shell would give it: 127 for a program that is not there, 126 for one that may not be run, 128 + signal
+    /// for one that was killed.
+    public var shellCode: Int {
+      switch self {
+      case .exited(let code): code
+      case .killed(let signal): 128 + signal
+      case .notStarted(let number): number == ENOENT ? 127 : 126
+      }
+    }
+  }
+
+  /// Runs a program by its words, found through PATH, and waits for it. `environment` is added to this process's own.
+  public static func run(
+    _ words: [String], output: Stream = .inherited, folder: String? = nil, environment: [String: String] = [:]
+  ) -> Ending {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    switch output {
+    case .inherited: break
+    case .standardError: posix_spawn_file_actions_adddup2(&actions, 2, 1)
+    case .none: posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+    }
+    if let folder { csystem_spawn_in_folder(&actions, folder) }
+
+    var variables: [String] = []
+    var pointer = environ
+    while let entry = pointer.pointee {
+      let text = String(cString: entry)
+      if let name = text.split(separator: "=", maxSplits: 1).first, environment[String(name)] == nil {
+        variables.append(text)
+      }
+      pointer += 1
+    }
+    variables += environment.map { "\($0.key)=\($0.value)" }
+
+    var pid: pid_t = 0
+    let result = withCStrings(words) { arguments in
+      withCStrings(variables) { variables in
+        posix_spawnp(&pid, words.first ?? "", &actions, nil, arguments, variables)
+      }
+    }
+    guard result == 0 else { return .notStarted(result) }
+    return wait(for: pid)
+  }
+
+  private static func wait(for pid: pid_t) -> Ending {
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0 {
+      guard errno == EINTR else { return .notStarted(errno) }
+    }
+    if csystem_exited(status) { return .exited(Int(csystem_exit_code(status))) }
+    return .killed(Int(csystem_term_signal(status)))
+  }
+
+  private static func withCStrings<R>(
+    _ words: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
+  ) -> R {
+    var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    return pointers.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { preconditionFailure("an array with a terminator has an address") }
+      return body(base)
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import CSystem
+
+/// What a file carries beside its content: owner, group, mode, and extended attributes (access control lists are among
+/// them on Linux, as `system.posix_acl_access`).
+public struct FileAttributes: Sendable, Hashable {
+  /// Owner.
+  public var user: UInt32
+  /// Group.
+  public var group: UInt32
+  /// The lower twelve mode bits.
+  public var mode: Int
+  /// Extended attributes by name.
+  public var extended: [String: [UInt8]]
+
+  /// Attributes; see the properties.
+  public init(user: UInt32, group: UInt32, mode: Int, extended: [String: [UInt8]] = [:]) {
+    self.user = user
+    self.group = group
+    self.mode = mode
+    self.extended = extended
+  }
+
+  /// The attributes of an open file.
+  public init(of file: FileHandle) throws(Problem) {
+    let status = try file.status()
+    self.init(user: status.user, group: status.group, mode: status.mode)
+    let size = csystem_list_attributes(file.descriptor, nil, 0)
+    if size < 0 {
+      if errno == ENOTSUP || errno == ENOSYS { return }
+      throw SystemError.problem("list the extended attributes of", file.path)
+    }
+    guard size > 0 else { return }
+    var names = [CChar](repeating: 0, count: size)
+    let listed = csystem_list_attributes(file.descriptor, &names, names.count)
+    guard listed >= 0 else { throw SystemError.problem("list the extended attributes of", file.path) }
+    for part in names[..<listed].split(separator: 0) {
+      let name = String(decoding: part.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let length = csystem_get_attribute(file.descriptor, name, nil, 0)
+      guard length >= 0 else { continue }
+      var value = [UInt8](repeating: 0, count: length)
+      let got = csystem_get_attribute(file.descriptor, name, &value, length)
+      guard got >= 0 else { throw SystemError.problem("read the attribute \(name) of", file.path) }
+      extended[name] = Array(value[..<got])
+    }
+  }
+
+  /// Gives the attributes to an open file. Throws where this user may not: a file that changed its owner or lost its
+  /// access control list would be a different file to the application.
+  public func apply(to file: FileHandle) throws(Problem) {
+    let now = try FileAttributes(of: file)
+    if now.user != user || now.group != group {
+      guard fchown(file.descriptor, user, group) == 0 else {
+        throw SystemError.problem("give owner \(user) and group \(group) to", file.path)
+      }
+    }
+    // After the owner, whose change clears the set-user-id bits; before the lists, which may narrow the mode.
+    guard fchmod(file.descriptor, mode_t(mode)) == 0 else { throw SystemError.problem("set the mode of", file.path) }
+    for name in now.extended.keys where extended[name] == nil {
+      _ = csystem_remove_attribute(file.descriptor, name)
+    }
+    for (name, value) in extended where now.extended[name] != value {
+      guard csystem_set_attribute(file.descriptor, name, value, value.count) == 0 else {
+        throw SystemError.problem("set the attribute \(name) of", file.path)
+      }
+    }
+  }
+}

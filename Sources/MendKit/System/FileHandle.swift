@@ -1,0 +1,138 @@
+import CSystem
+
+/// An open file descriptor. Every read and write says at which offset; errors come as problems that name the file.
+public final class FileHandle {
+  /// The descriptor; -1 once closed.
+  public private(set) var descriptor: Int32
+  /// The path it was opened by, for messages.
+  public let path: String
+
+  /// Takes over an open descriptor.
+  public init(descriptor: Int32, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  deinit { close() }
+
+  /// Opens an existing file for reading.
+  public static func read(_ path: String) throws(Problem) -> FileHandle {
+    try open(path, O_RDONLY, tried: "open")
+  }
+
+  /// Opens an existing file for reading and writing.
+  public static func update(_ path: String) throws(Problem) -> FileHandle {
+    try open(path, O_RDWR, tried: "open for writing")
+  }
+
+  /// Makes a new file; fails when the name is taken.
+  public static func create(_ path: String, mode: Int) throws(Problem) -> FileHandle {
+    let descriptor = csystem_open(path, O_RDWR | O_CREAT | O_EXCL, mode_t(mode))
+    guard descriptor >= 0 else { throw SystemError.problem("create", path) }
+    return FileHandle(descriptor: descriptor, path: path)
+  }
+
+  /// Opens with the flags of open(2); `tried` words the problem.
+  public static func open(_ path: String, _ flags: Int32, tried: String) throws(Problem) -> FileHandle {
+    let descriptor = csystem_open(path, flags, 0)
+    guard descriptor >= 0 else { throw SystemError.problem(tried, path) }
+    return FileHandle(descriptor: descriptor, path: path)
+  }
+
+  /// Lets the descriptor go. Safe to call twice.
+  public func close() {
+    guard descriptor >= 0 else { return }
+    _ = systemClose(descriptor)
+    descriptor = -1
+  }
+
+  /// The file's status.
+  public func status() throws(Problem) -> FileStatus {
+    var buffer = stat()
+    guard fstat(descriptor, &buffer) == 0 else { throw SystemError.problem("look at", path) }
+    return FileStatus(buffer)
+  }
+
+  /// Reads up to the buffer's count of bytes at an offset; less only at the end of the file.
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(Problem) -> Int {
+    var done = 0
+    while done < buffer.count {
+      let count = pread(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done, off_t(offset + done))
+      if count == 0 { break }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw SystemError.problem("read", path)
+      }
+      done += count
+    }
+    return done
+  }
+
+  /// Reads up to `count` bytes at an offset.
+  public func read(_ count: Int, at offset: Int) throws(Problem) -> [UInt8] {
+    var problem: Problem?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+      do throws(Problem) {
+        used = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+      } catch {
+        problem = error
+      }
+    }
+    if let problem { throw problem }
+    return bytes
+  }
+
+  /// Reads the whole file, refusing one of more than `limit` bytes.
+  public func readAll(limit: Int) throws(Problem) -> [UInt8] {
+    let size = try status().size
+    guard size <= limit else {
+      throw Problem(
+        .system, tried: "read", on: path,
+        said: "it has \(ByteSize(bytes: size).short), more than the "
+          + "\(ByteSize(bytes: limit).short) that such a file may have")
+    }
+    var bytes: [UInt8] = []
+    while bytes.count <= limit {
+      let more = try read(max(4096, size - bytes.count + 1), at: bytes.count)
+      if more.isEmpty { break }
+      bytes += more
+    }
+    return bytes
+  }
+
+  /// Writes all bytes at an offset.
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(Problem) {
+    var done = 0
+    while done < bytes.count {
+      let count = pwrite(descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done, off_t(offset + done))
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw SystemError.problem("write", path)
+      }
+      done += count
+    }
+  }
+
+  /// Writes all bytes at an offset.
+  public func write(_ bytes: [UInt8], at offset: Int) throws(Problem) {
+    var problem: Problem?
+    bytes.withUnsafeBytes { buffer in
+      do throws(Problem) {
+        try write(buffer, at: offset)
+      } catch {
+        problem = error
+      }
+    }
+    if let problem { throw problem }
+  }
+
+  /// Cuts or extends the file to a size.
+  public func truncate(to size: Int) throws(Problem) {
+    guard ftruncate(descriptor, off_t(size)) == 0 else { throw SystemError.problem("set the size of", path) }
+  }
+
+  /// Waits until the content is on the disk.
+  public func sync() throws(Problem) { try Durable.sync(descriptor, path) }
+}
+
+private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }

@@ -1,0 +1,34 @@
+import CSystem
+
+/// Which processes have a file open. Linux tells by `/proc`; of other users' processes only to root.
+public enum OpenFiles {
+  /// The other processes that have the file of this volume and number open. With nothing to look in, nobody is found.
+  public static func processes(device: UInt64, inode: UInt64) -> [Blocker] {
+    guard let entries = try? Paths.names(in: "/proc") else { return [] }
+    let own = Int(getpid())
+    var found: [Blocker] = []
+    for entry in entries {
+      guard let pid = Int(entry), pid != own, holds(pid, device: device, inode: inode) else { continue }
+      found.append(Blocker(pid: pid, program: program(of: pid)))
+    }
+    return found
+  }
+
+  /// The name of a process's program; `?` when it is gone.
+  public static func program(of pid: Int) -> String {
+    guard let file = try? FileHandle.read("/proc/\(pid)/comm"), let bytes = try? file.read(64, at: 0) else {
+      return "?"
+    }
+    return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
+  }
+
+  private static func holds(_ pid: Int, device: UInt64, inode: UInt64) -> Bool {
+    let folder = "/proc/\(pid)/fd"
+    guard let descriptors = try? Paths.names(in: folder) else { return false }
+    for descriptor in descriptors {
+      guard let status = try? FileStatus.of("\(folder)/\(descriptor)") else { continue }
+      if status.inode == inode, status.device == device { return true }
+    }
+    return false
+  }
+}
