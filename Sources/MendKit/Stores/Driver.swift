@@ -32,6 +32,10 @@ public protocol Driver: Sendable {
   /// new one is there at every instant. `expected` is the stamp that the store must still have.
   func install(_ copy: String, over path: String, expected: StoreStamp?, patience: Double) throws(Problem)
 
+  /// Why `install` would refuse to put anything in the place of the store (a hard link, a folder that may not be written);
+  /// nil when nothing is known to stand in the way. Whether another process has it open is not asked here.
+  func installObstacle(_ path: String) -> Problem?
+
   /// The processes that have the store open, as far as this user may see them.
   func openers(of path: String) -> [Blocker]
 }
@@ -138,6 +142,14 @@ public protocol SQLSession: StoreSession {
 
   /// The rows whose foreign keys point nowhere: at most `limit` of them, and how many there are for each pair of tables.
   func foreignKeyViolations(limit: Int) throws(Problem) -> [(violation: ForeignKeyViolation, count: Int)]
+
+  /// The rows of a table in whose primary key a NULL is stored, whatever the declaration promises: at most `limit` rowids,
+  /// and how many rows there are.
+  func nullKeys(of table: Table, limit: Int) throws(Problem) -> (rows: [Int64], count: Int)
+
+  /// The primary keys that more than one row of a table has: at most `limit` of them, and how many there are. Reads the
+  /// table itself, not an index.
+  func duplicateKeys(of table: Table, limit: Int) throws(Problem) -> (keys: [[SQLValue]], count: Int)
 
   /// Whether the index that enforces a table's primary key is known to disagree with the table, so that its promise of no
   /// duplicates does not hold. Only integrity verification finds that out.
