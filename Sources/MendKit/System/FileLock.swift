@@ -29,4 +29,9 @@ public struct FileLock: Sendable {
     let pid = csystem_lock_holder(file.descriptor, strength.rawValue, Int64(start), Int64(length))
     return pid > 0 ? Blocker(pid: Int(pid), program: OpenFiles.program(of: Int(pid))) : nil
   }
+
+  /// Whether another open file holds a lock that stands against one of this strength.
+  public static func isHeld(_ strength: Strength, _ file: FileHandle, start: Int, length: Int) -> Bool {
+    csystem_lock_holder(file.descriptor, strength.rawValue, Int64(start), Int64(length)) != 0
+  }
 }

@@ -50,6 +50,14 @@ public struct TimeSpan: Sendable, Hashable {
     guard let factor = factors[unit] else { return nil }
     seconds = number * factor
   }
+
+  /// The length with the unit that fits it: `250 ms`, `5 s`, `3 min`.
+  public var short: String {
+    if seconds < 1 { return "\(Int((seconds * 1000).rounded())) ms" }
+    if seconds < 10 { return "\(Int(seconds)).\(Int(seconds * 10) % 10) s" }
+    if seconds < 120 { return "\(Int(seconds)) s" }
+    return "\(Int(seconds / 60)) min"
+  }
 }
 
 /// A part of a whole, from 0 to 1.

@@ -1,0 +1,245 @@
+import MendKit
+
+/// One consistent state of a live database, read without SQLite's help and without changing anything: the file, with the
+/// committed pages of its write-ahead log, or with the pages that an interrupted transaction's journal puts back, laid over it.
+///
+/// While the view is open it holds a reader's lock as SQLite's own connections do: writers in rollback mode wait at their
+/// commit; writers in WAL mode go on, and only checkpoints wait.
+final class StoreView {
+  /// What holds the live store still while it is read.
+  enum Locking {
+    /// A reader's lock for as long as the view is open, waited for so many seconds.
+    case shared(patience: Double)
+    /// The reader's lock is only taken while the state is recorded, and in rollback mode let go of again: `confirm` tells
+    /// whether the store changed since.
+    case momentary(patience: Double)
+    /// None: the caller holds the exclusive lock, or nobody else knows the file.
+    case none
+  }
+
+  /// Where the newest content of a page stands, when it is not in the database file.
+  private enum Overlay {
+    case log(WriteAheadLog, FileHandle)
+    case journal(RollbackJournal, FileHandle)
+  }
+
+  let path: String
+  let file: FileHandle
+  let status: FileStatus
+  /// The header of the state that is shown, WAL overlaid; nil when page one holds none.
+  let header: DatabaseHeader?
+  /// Size of the state in bytes.
+  let size: Int
+  /// The state of the live store.
+  let stamp: StoreStamp
+  /// Whether the overlay is an interrupted transaction that was left out.
+  var isInterrupted: Bool { if case .journal = overlay { true } else { false } }
+  /// The number of frames of the log that are overlaid.
+  var logFrames: Int { if case .log(let log, _) = overlay { log.frames } else { 0 } }
+
+  private let overlay: Overlay?
+  private let logIndex: FileHandle?
+  private let logStatus: FileStatus?
+  private let isWatched: Bool
+  private var readSinceLook = 0
+
+  /// Opens a view of the database at a path.
+  init(_ path: String, locking: Locking) throws(Problem) {
+    let resolved = Paths.resolved(path)
+    self.path = resolved
+    try Self.refuseOtherThanFile(resolved)
+    file = try FileHandle.read(resolved)
+    let sidecars = Sidecars(of: resolved)
+    var isLocked = false
+    switch locking {
+    case .shared(let patience), .momentary(let patience):
+      try LockBytes.takeShared(file, patience: patience)
+      isLocked = true
+    case .none: break
+    }
+    let index = isLocked ? try Self.holdLog(sidecars) : nil
+    logIndex = index?.file
+    overlay = try Self.overlay(of: file, sidecars, index: index?.header, isLocked: isLocked)
+    status = try file.status()
+    logStatus = try? FileStatus.of(sidecars.log)
+    let first = try Self.read(overlay, file, page: 1, within: 0..<DatabaseHeader.size, pageSizeHint: 512)
+    header = DatabaseHeader(first)
+    switch overlay {
+    case .log(let log, _): size = Int(log.pageCount) * log.pageSize
+    case .journal(let journal, _): size = Int(journal.pageCount) * journal.pageSize
+    case nil: size = status.size
+    }
+    stamp = try Self.stamp(status, file: file, overlay: overlay)
+    if case .momentary = locking, index == nil {
+      LockBytes.release(file)
+      isWatched = true
+    } else {
+      isWatched = false
+    }
+  }
+
+  /// Reads bytes of the state; less than asked for only at its end.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(Problem) -> Int {
+    if isWatched { try look(after: buffer.count) }
+    let wanted = min(buffer.count, size - offset)
+    guard wanted > 0 else { return 0 }
+    guard let overlay else { return try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset) }
+    let pageSize = Self.pageSize(of: overlay)
+    var done = 0
+    while done < wanted {
+      let at = offset + done
+      let page = UInt32(at / pageSize + 1)
+      let within = at % pageSize
+      let count = min(pageSize - within, wanted - done)
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + count])
+      let (source, start) = Self.place(of: page, overlay) ?? (file, at - within)
+      let got = try source.read(into: part, at: start + within)
+      // A page that a log knows and the file does not reach yet is zeros, as SQLite reads it.
+      if got < count { part[got...].initializeMemory(as: UInt8.self, repeating: 0) }
+      done += count
+    }
+    return done
+  }
+
+  /// Reads bytes of the state.
+  func read(_ count: Int, at offset: Int) throws(Problem) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var got = 0
+    let result = bytes.withUnsafeMutableBytes { buffer -> Result<Int, Problem> in
+      do throws(Problem) { return .success(try read(into: buffer, at: offset)) } catch { return .failure(error) }
+    }
+    got = try result.get()
+    return Array(bytes[..<got])
+  }
+
+  /// Throws when what was read through the view is not one state. A live log that is held cannot change under the view; a
+  /// file under the reader's lock only when a connection in WAL mode came and went; without a lock, anything may have.
+  func confirm(patience: Double) throws(Problem) {
+    guard logIndex == nil else { return }
+    let now: FileStatus
+    if isWatched {
+      let view = try StoreView(path, locking: .momentary(patience: patience))
+      guard view.stamp == stamp else { throw Self.changed(path) }
+      now = view.status
+    } else {
+      now = try FileStatus.of(path)
+    }
+    let log = try? FileStatus.of(Sidecars(of: path).log)
+    guard now.modified == status.modified, now.size == status.size, now.inode == status.inode,
+      log?.modified == logStatus?.modified, log?.size == logStatus?.size
+    else { throw Self.changed(path) }
+  }
+
+  /// The problem of a store that was written to while it was read.
+  static func changed(_ path: String) -> Problem {
+    Problem(
+      .changing, tried: "read one state of", on: path, said: "another process wrote to it meanwhile",
+      advice: "Run dbmend again when the application is less busy.", code: "store.changing")
+  }
+
+  /// Without a lock: gives up as soon as the file was written to, rather than at the end.
+  private func look(after count: Int) throws(Problem) {
+    readSinceLook += count
+    guard readSinceLook > 8 << 20 else { return }
+    readSinceLook = 0
+    let now = try file.status()
+    guard now.modified == status.modified, now.size == status.size else { throw Self.changed(path) }
+  }
+
+  private static func refuseOtherThanFile(_ path: String) throws(Problem) {
+    let status = try FileStatus.of(path)
+    guard status.kind == .file else {
+      throw Problem(
+        .damaged, tried: "open the database", on: path, said: "it is a \(status.kind.rawValue), not a file",
+        advice: "Name the database file itself.", code: "file.not-a-file")
+    }
+  }
+
+  /// Keeps a live log from being checkpointed or started over, as a reader's marks do, and reads how far it goes. nil when
+  /// no other connection has the log open: its index is then a leftover.
+  private static func holdLog(_ sidecars: Sidecars) throws(Problem) -> (file: FileHandle, header: LogIndex)? {
+    guard let file = try Sidecars.open(sidecars.logIndex),
+      FileLock.isHeld(.exclusive, file, start: LogIndex.LockByte.deadMansSwitch, length: 1)
+    else { return nil }
+    for attempt in 0..<200 {
+      if attempt > 0 { usleep(5_000) }
+      // Mark 0 holds off checkpoints; any other one holds off that the log is started over from its beginning.
+      guard try FileLock.take(.shared, file, start: LogIndex.LockByte.firstReadMark, length: 1) else { continue }
+      for mark in (1..<LogIndex.LockByte.readMarks).reversed() {
+        guard try FileLock.take(.shared, file, start: LogIndex.LockByte.firstReadMark + mark, length: 1) else { continue }
+        for _ in 0..<100 {
+          if let header = try LogIndex(file) { return (file, header) }
+          usleep(1_000)
+        }
+        FileLock.release(file, start: LogIndex.LockByte.firstReadMark + mark, length: 1)
+        break
+      }
+      FileLock.release(file, start: LogIndex.LockByte.firstReadMark, length: 1)
+    }
+    throw Problem(
+      .locked, tried: "get a reader's place in the write-ahead log of", on: sidecars.log,
+      said: "a checkpoint or a recovery of another process kept it for a second",
+      advice: "Run dbmend again when the checkpoint is over.", code: "store.locked")
+  }
+
+  private static func overlay(
+    of file: FileHandle, _ sidecars: Sidecars, index: LogIndex?, isLocked: Bool
+  ) throws(Problem) -> Overlay? {
+    if let log = try Sidecars.open(sidecars.log), try file.status().size > 0,
+      let contents = try WriteAheadLog(log, limit: index?.frames, salts: index?.salts), contents.frames > 0
+    {
+      if let index, contents.frames != index.frames {
+        throw Problem(
+          .damaged, tried: "read the write-ahead log", on: sidecars.log,
+          said: "frame \(contents.frames + 1) of \(index.frames) committed ones does not match its checksum",
+          advice: "Stop the application; its last commits may be lost. dbmend repair mends the file.",
+          code: "wal.malformed")
+      }
+      return .log(contents, log)
+    }
+    guard let journal = try Sidecars.open(sidecars.journal), let contents = try RollbackJournal(journal),
+      try file.status().size > 0, !(isLocked && LockBytes.isReserved(file))
+    else { return nil }
+    return .journal(contents, journal)
+  }
+
+  private static func pageSize(of overlay: Overlay) -> Int {
+    switch overlay {
+    case .log(let log, _): log.pageSize
+    case .journal(let journal, _): journal.pageSize
+    }
+  }
+
+  private static func place(of page: UInt32, _ overlay: Overlay) -> (FileHandle, Int)? {
+    switch overlay {
+    case .log(let log, let file): log.pages[page].map { (file, $0) }
+    case .journal(let journal, let file): journal.pages[page].map { (file, $0) }
+    }
+  }
+
+  private static func read(
+    _ overlay: Overlay?, _ file: FileHandle, page: UInt32, within range: Range<Int>, pageSizeHint: Int
+  ) throws(Problem) -> [UInt8] {
+    if let overlay, let (source, start) = place(of: page, overlay) {
+      return try source.read(range.count, at: start + range.lowerBound)
+    }
+    return try file.read(range.count, at: (Int(page) - 1) * pageSizeHint + range.lowerBound)
+  }
+
+  private static func stamp(
+    _ status: FileStatus, file: FileHandle, overlay: Overlay?
+  ) throws(Problem) -> StoreStamp {
+    let stored = DatabaseHeader(try file.read(DatabaseHeader.size, at: 0))
+    var log: [UInt64] = []
+    switch overlay {
+    case .log(let contents, _):
+      log = contents.salts.map(UInt64.init) + [UInt64(contents.frames)]
+    case .journal(let contents, _):
+      log = [UInt64(contents.pageCount), UInt64(contents.pages.count)]
+    case nil: break
+    }
+    return StoreStamp(
+      size: status.size, modified: status.modified, inode: status.inode, changeCounter: stored?.changeCounter,
+      log: log)
+  }
+}

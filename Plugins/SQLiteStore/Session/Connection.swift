@@ -1,0 +1,194 @@
+import CSQLite
+import MendKit
+
+/// A connection of the SQLite library. Its errors are problems with the library's own words.
+final class Connection {
+  let handle: OpaquePointer
+  /// The path for messages.
+  let path: String
+  private var onClose: () -> Void
+
+  private init(handle: OpaquePointer, path: String, onClose: @escaping () -> Void) {
+    self.handle = handle
+    self.path = path
+    self.onClose = onClose
+    csqlite_harden(handle)
+  }
+
+  deinit { _ = try? close() }
+
+  /// Opens a view for reading.
+  static func open(_ view: StoreView) throws(Problem) -> Connection {
+    let name = ViewFileSystem.lend(view)
+    do throws(Problem) {
+      return try open(
+        "file:\(name)?immutable=1", path: view.path, flags: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+        fileSystem: ViewFileSystem.name
+      ) { ViewFileSystem.withdraw(name) }
+    } catch {
+      ViewFileSystem.withdraw(name)
+      throw error
+    }
+  }
+
+  /// Opens a file that nobody else has open for writing; `create` makes it first.
+  static func open(copy path: String, create: Bool = false) throws(Problem) -> Connection {
+    let flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0)
+    return try open(path, path: path, flags: flags, fileSystem: nil) {}
+  }
+
+  private static func open(
+    _ name: String, path: String, flags: Int32, fileSystem: String?, onClose: @escaping () -> Void
+  ) throws(Problem) -> Connection {
+    var handle: OpaquePointer?
+    let code = sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, fileSystem)
+    guard code == SQLITE_OK, let handle else {
+      let said = handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code))
+      sqlite3_close_v2(handle)
+      throw Problem(.system, tried: "open the database", on: path, said: said)
+    }
+    return Connection(handle: handle, path: path, onClose: onClose)
+  }
+
+  private var isClosed = false
+
+  /// Lets the database go; what a log still holds is written to the file.
+  func close() throws(Problem) {
+    guard !isClosed else { return }
+    isClosed = true
+    let code = sqlite3_close(handle)
+    onClose()
+    onClose = {}
+    guard code == SQLITE_OK else {
+      throw Problem(.system, tried: "close the database", on: path, said: String(cString: sqlite3_errstr(code)))
+    }
+  }
+
+  /// Runs statements that give no rows.
+  func execute(_ sql: String) throws(Problem) {
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw problem("run \(Self.short(sql)) in") }
+  }
+
+  /// The rows of one query, each handed to `row`, which says whether to go on.
+  func rows(_ sql: String, _ row: (Row) throws(Problem) -> Bool) throws(Problem) {
+    var statement: OpaquePointer?
+    guard sqlite3_prepare_v2(handle, sql, -1, &statement, nil) == SQLITE_OK, let statement else {
+      throw problem("prepare \(Self.short(sql)) on")
+    }
+    defer { sqlite3_finalize(statement) }
+    while true {
+      let code = sqlite3_step(statement)
+      if code == SQLITE_DONE { return }
+      guard code == SQLITE_ROW else { throw problem("run \(Self.short(sql)) on") }
+      guard try row(Row(statement: statement)) else { return }
+    }
+  }
+
+  /// The rows of a query as values, at most `limit`.
+  func query(_ sql: String, limit: Int = .max) throws(Problem) -> [[SQLValue]] {
+    var result: [[SQLValue]] = []
+    guard limit > 0 else { return result }
+    try rows(sql) { (row: Row) throws(Problem) in
+      result.append((0..<row.count).map { row[$0] })
+      return result.count < limit
+    }
+    return result
+  }
+
+  /// The whole number in the first column of the first row.
+  func integer(_ sql: String) throws(Problem) -> Int? {
+    try query(sql, limit: 1).first?.first?.integer.map(Int.init)
+  }
+
+  /// Whether a statement reads only; nil when it does not even compile.
+  func isReadOnly(_ sql: String) -> Bool? {
+    var statement: OpaquePointer?
+    guard sqlite3_prepare_v2(handle, sql, -1, &statement, nil) == SQLITE_OK, let statement else { return nil }
+    defer { sqlite3_finalize(statement) }
+    return sqlite3_stmt_readonly(statement) != 0
+  }
+
+  /// The extended code of the last failure.
+  var errorCode: Int32 { sqlite3_extended_errcode(handle) }
+
+  /// The problem that the library reports just now.
+  func problem(_ tried: String) -> Problem {
+    let said = String(cString: sqlite3_errmsg(handle))
+    switch sqlite3_errcode(handle) {
+    case SQLITE_CORRUPT:
+      return Problem(
+        .damaged, tried: tried, on: path, said: said, advice: "Run dbmend repair on it.", code: "file.malformed")
+    case SQLITE_NOTADB:
+      return Problem(
+        .damaged, tried: tried, on: path, said: said, advice: "Run dbmend repair on it, or restore an archive.",
+        code: "file.not-a-database")
+    case SQLITE_FULL:
+      return Problem(
+        .noSpace, tried: tried, on: path, said: said, advice: "Free some room on that volume.", code: "disk.full")
+    case SQLITE_BUSY, SQLITE_LOCKED:
+      return Problem(.locked, tried: tried, on: path, said: said, code: "store.locked")
+    case SQLITE_IOERR:
+      return Problem(.system, tried: tried, on: path, said: said + " (\(errorCode))", code: "disk.read-error")
+    case SQLITE_READONLY, SQLITE_PERM, SQLITE_CANTOPEN:
+      return Problem(.denied, tried: tried, on: path, said: said, code: "file.permission")
+    default:
+      return Problem(.system, tried: tried, on: path, said: said)
+    }
+  }
+
+  private static func short(_ sql: String) -> String {
+    let line = sql.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    return "'" + (line.count > 80 ? String(line.prefix(77)) + "..." : line) + "'"
+  }
+
+  /// A name as an identifier in SQL.
+  static func quoted(_ identifier: String) -> String {
+    var text = "\""
+    for character in identifier.unicodeScalars {
+      if character == "\"" { text += "\"" }
+      text.unicodeScalars.append(character)
+    }
+    return text + "\""
+  }
+
+  /// A text as a literal in SQL.
+  static func literal(_ text: String) -> String {
+    var result = "'"
+    for character in text.unicodeScalars {
+      if character == "'" { result += "'" }
+      result.unicodeScalars.append(character)
+    }
+    return result + "'"
+  }
+
+  /// One row of a running query; valid until the next one is asked for.
+  struct Row {
+    fileprivate let statement: OpaquePointer
+
+    /// The number of columns.
+    var count: Int { Int(sqlite3_column_count(statement)) }
+
+    /// The value of a column.
+    subscript(column: Int) -> SQLValue {
+      let column = Int32(column)
+      switch sqlite3_column_type(statement, column) {
+      case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, column))
+      case SQLITE_FLOAT: return .real(sqlite3_column_double(statement, column))
+      case SQLITE_TEXT:
+        guard let text = sqlite3_column_text(statement, column) else { return .null }
+        let bytes = UnsafeBufferPointer(start: text, count: Int(sqlite3_column_bytes(statement, column)))
+        return .text(String(decoding: bytes, as: UTF8.self))
+      case SQLITE_BLOB:
+        guard let blob = sqlite3_column_blob(statement, column) else { return .blob([]) }
+        return .blob(Array(UnsafeRawBufferPointer(start: blob, count: Int(sqlite3_column_bytes(statement, column)))))
+      default: return .null
+      }
+    }
+
+    /// A column's text; empty where it has none.
+    func text(_ column: Int) -> String { self[column].text ?? "" }
+    /// A column's whole number; 0 where it has none.
+    func integer(_ column: Int) -> Int { Int(sqlite3_column_int64(statement, Int32(column))) }
+  }
+}
