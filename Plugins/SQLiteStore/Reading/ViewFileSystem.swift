@@ -10,22 +10,28 @@ enum ViewFileSystem {
   /// Registers the file system once and lends it a view; the file's name for SQLite, to be given back by `withdraw`.
   static func lend(_ view: StoreView) -> String {
     _ = registered
+    let held = LentView(view: view)
     return lent.withLock { state in
       state.next += 1
       let name = "/view-\(state.next)"
-      state.views[name] = Unmanaged.passRetained(view)
+      state.views[name] = held
       return name
     }
   }
 
   /// Takes a view back; to be called when the connection on it is closed.
   static func withdraw(_ name: String) {
-    lent.withLock { state in state.views.removeValue(forKey: name)?.release() }
+    lent.withLock { state in state.views[name] = nil }
   }
 
   private struct Lent: ~Copyable {
-    var views: [String: Unmanaged<StoreView>] = [:]
+    var views: [String: LentView] = [:]
     var next = 0
+  }
+
+  /// Unchecked, since a view is only ever read on the thread that runs its connection; the table merely keeps it alive.
+  private struct LentView: @unchecked Sendable {
+    let view: StoreView
   }
 
   private static let lent = Mutex(Lent())
@@ -76,7 +82,7 @@ enum ViewFileSystem {
       let view = ViewFileSystem.lent.withLock { $0.views[key] }
       guard let view else { return SQLITE_CANTOPEN }
       file.withMemoryRebound(to: ViewFile.self, capacity: 1) { file in
-        file.pointee.view = view
+        file.pointee.view = Unmanaged.passUnretained(view.view)
         file.pointee.base.pMethods = UnsafePointer(methods)
       }
       outFlags?.pointee = SQLITE_OPEN_READONLY
