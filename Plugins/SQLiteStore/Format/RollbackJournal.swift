@@ -30,7 +30,9 @@ struct RollbackJournal {
     let recordSize = 8 + pageSize
     segments: while segment + 28 <= size {
       let header = BigEndian(bytes: try file.read(28, at: segment))
-      guard header.bytes.starts(with: Self.magic), let count = header.uint32(8), let nonce = header.uint32(12) else { break }
+      guard header.bytes.starts(with: Self.magic), let count = header.uint32(8), let nonce = header.uint32(12) else {
+        break
+      }
       var at = segment + Int(sector)
       // All ones stand for "up to the end of the file". A count of 0 was never synced: none of its pages was changed yet.
       let isOpen = count == 0xFFFF_FFFF

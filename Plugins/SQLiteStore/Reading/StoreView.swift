@@ -13,8 +13,10 @@ final class StoreView {
     /// The reader's lock is only taken while the state is recorded, and in rollback mode let go of again: `confirm` tells
     /// whether the store changed since.
     case momentary(patience: Double)
-    /// None: the caller holds the exclusive lock, or nobody else knows the file.
+    /// None: for a look at the state, or where nobody else knows the file.
     case none
+    /// None, since the caller itself holds the exclusive lock.
+    case held
   }
 
   /// Where the newest content of a page stands, when it is not in the database file.
@@ -55,11 +57,13 @@ final class StoreView {
     case .shared(let patience), .momentary(let patience):
       try LockBytes.takeShared(file, patience: patience)
       isLocked = true
-    case .none: break
+    case .none, .held: break
     }
     let index = isLocked ? try Self.holdLog(sidecars) : nil
     logIndex = index?.file
-    overlay = try Self.overlay(of: file, sidecars, index: index?.header, isLocked: isLocked)
+    // A journal beside a file that another connection has reserved is that connection's, not a leftover.
+    let isReserved = if case .held = locking { false } else { LockBytes.isReserved(file) }
+    overlay = try Self.overlay(of: file, sidecars, index: index?.header, isReserved: isReserved)
     status = try file.status()
     logStatus = try? FileStatus.of(sidecars.log)
     let first = try Self.read(overlay, file, page: 1, within: 0..<DatabaseHeader.size, pageSizeHint: 512)
@@ -83,7 +87,9 @@ final class StoreView {
     if isWatched { try look(after: buffer.count) }
     let wanted = min(buffer.count, size - offset)
     guard wanted > 0 else { return 0 }
-    guard let overlay else { return try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset) }
+    guard let overlay else {
+      return try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
+    }
     let pageSize = Self.pageSize(of: overlay)
     var done = 0
     while done < wanted {
@@ -166,7 +172,9 @@ final class StoreView {
       // Mark 0 holds off checkpoints; any other one holds off that the log is started over from its beginning.
       guard try FileLock.take(.shared, file, start: LogIndex.LockByte.firstReadMark, length: 1) else { continue }
       for mark in (1..<LogIndex.LockByte.readMarks).reversed() {
-        guard try FileLock.take(.shared, file, start: LogIndex.LockByte.firstReadMark + mark, length: 1) else { continue }
+        guard try FileLock.take(.shared, file, start: LogIndex.LockByte.firstReadMark + mark, length: 1) else {
+          continue
+        }
         for _ in 0..<100 {
           if let header = try LogIndex(file) { return (file, header) }
           usleep(1_000)
@@ -183,7 +191,7 @@ final class StoreView {
   }
 
   private static func overlay(
-    of file: FileHandle, _ sidecars: Sidecars, index: LogIndex?, isLocked: Bool
+    of file: FileHandle, _ sidecars: Sidecars, index: LogIndex?, isReserved: Bool
   ) throws(Problem) -> Overlay? {
     if let log = try Sidecars.open(sidecars.log), try file.status().size > 0,
       let contents = try WriteAheadLog(log, limit: index?.frames, salts: index?.salts), contents.frames > 0
@@ -198,7 +206,7 @@ final class StoreView {
       return .log(contents, log)
     }
     guard let journal = try Sidecars.open(sidecars.journal), let contents = try RollbackJournal(journal),
-      try file.status().size > 0, !(isLocked && LockBytes.isReserved(file))
+      try file.status().size > 0, !isReserved
     else { return nil }
     return .journal(contents, journal)
   }

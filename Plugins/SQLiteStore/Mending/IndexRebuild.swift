@@ -1,0 +1,94 @@
+import CSQLite
+import MendKit
+
+/// Builds indexes of one table anew, and loses nothing that only they still hold.
+struct IndexRebuild {
+  let copy: SQLiteWorkingCopy
+  let path: String
+  let table: Table
+
+  /// Sets aside what table and indexes disagree on, then rebuilds.
+  func run(_ indexes: [Index], outcome: inout RepairOutcome) throws(Problem) {
+    let comparison = IndexComparison(connection: copy.connection, table: table, hasRowid: true)
+    var tally = RowTally()
+    for index in indexes {
+      tally.setAside += try setAsideEntries(of: index, comparison)
+    }
+    tally.setAside += try setAsideRefutedRows(indexes, comparison)
+    for index in indexes { try rebuild(index) }
+    tally.kept = try copy.rowCount(of: table)
+    outcome.rows[table.name] = tally
+    if tally.setAside > 0 {
+      outcome.notes.append(
+        "rows and index entries of \(table.name) that contradict each other stand in dbmend_set_aside tables")
+    }
+  }
+
+  /// Entries that no row stands behind may be all that is left of a row: they are kept in a table of their own.
+  private func setAsideEntries(of index: Index, _ comparison: IndexComparison) throws(Problem) -> Int {
+    guard let query = comparison.danglingEntries(of: index) else { return 0 }
+    do throws(Problem) {
+      guard try copy.connection.query("SELECT 1 FROM (\(query)) LIMIT 1").first != nil else { return 0 }
+      let target = copy.quoted("dbmend_set_aside_" + index.name)
+      try copy.execute("CREATE TABLE \(target) AS \(query)")
+      return try copy.connection.integer("SELECT count(*) FROM \(target)") ?? 0
+    } catch {
+      // An index whose b-tree cannot be read, or a table without rowids, has no entries that could be told apart.
+      guard error.kind == .damaged || error.kind == .system else { throw error }
+      return 0
+    }
+  }
+
+  /// Rows that every one of several indexes lacks were probably deleted; rebuilding would bring them back.
+  private func setAsideRefutedRows(_ indexes: [Index], _ comparison: IndexComparison) throws(Problem) -> Int {
+    let whole = table.indexes.filter { !$0.isPartial && !$0.columns.contains(nil) }
+    guard whole.count > 1, Set(whole.map(\.name)).isSubset(of: indexes.map(\.name)) else { return 0 }
+    var refuted: Set<Int64>?
+    for index in whole {
+      do throws(Problem) {
+        guard let rows = try comparison.rowsMissing(from: index, limit: .max) else { return 0 }
+        refuted = refuted.map { $0.intersection(rows) } ?? Set(rows)
+      } catch {
+        guard error.kind == .damaged || error.kind == .system else { throw error }
+        return 0
+      }
+    }
+    let rows = (refuted ?? []).sorted()
+    guard !rows.isEmpty else { return 0 }
+    try copy.setAside(rows, of: table, into: "dbmend_set_aside_" + table.name)
+    return rows.count
+  }
+
+  private func rebuild(_ index: Index) throws(Problem) {
+    do throws(Problem) {
+      try copy.connection.execute("REINDEX \(copy.quoted(index.name))")
+    } catch {
+      guard error.kind == .damaged else { throw error }
+      // The engine walks the old tree to free its pages, and cannot where the tree is malformed.
+      try cutLoose(index)
+      try copy.connection.execute("REINDEX \(copy.quoted(index.name))")
+      try copy.connection.execute("VACUUM")
+    }
+  }
+
+  /// Makes the index's root an empty leaf, so that there is nothing left to walk. The pages below it are nobody's then;
+  /// VACUUM drops them.
+  private func cutLoose(_ index: Index) throws(Problem) {
+    let name = Connection.literal(index.name)
+    guard let root = try copy.connection.integer("SELECT rootpage FROM sqlite_schema WHERE name = \(name)"), root > 1,
+      let pageSize = try copy.connection.integer("PRAGMA page_size")
+    else {
+      throw Problem(
+        .damaged, tried: "find the root page of index", on: index.name, said: "the schema does not name one")
+    }
+    try copy.rewritePage(root, size: pageSize) { reserved in
+      // B-tree page header (section 1.6) of an empty index leaf, whose cell content starts at the end of the page.
+      var page = [UInt8](repeating: 0, count: pageSize)
+      let usable = pageSize - reserved
+      page[0] = 10
+      page[5] = UInt8(usable >> 8 & 255)
+      page[6] = UInt8(usable & 255)
+      return page
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import CSQLite
+import MendKit
+
+/// A database that nobody else has open, to be mended.
+final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
+  private let path: String
+
+  /// Opens the copy at a path; with `create`, a new and empty one.
+  init(_ path: String, create: Bool = false) throws(Problem) {
+    self.path = path
+    super.init(
+      connection: try Self.connect(path, create: create),
+      facts: StoreFacts(
+        engine: "SQLite " + String(cString: sqlite3_libversion()), format: "working copy",
+        bytes: (try? FileStatus.of(path).size) ?? 0),
+      view: { () throws(Problem) in try StoreView(path, locking: .none) })
+  }
+
+  private static func connect(_ path: String, create: Bool) throws(Problem) -> Connection {
+    let connection = try Connection.open(copy: path, create: create)
+    // The copy is thrown away when a run dies, so it need not be durable; locks and a shared index would serve nobody.
+    try connection.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF;")
+    return connection
+  }
+
+  /// Writes a page's content past the engine. `content` is told how many bytes at the end of each page are reserved.
+  func rewritePage(_ number: Int, size: Int, _ content: (_ reserved: Int) -> [UInt8]) throws(Problem) {
+    try connection.close()
+    let file = try FileHandle.update(path)
+    let reserved = try file.read(1, at: 20).first.map(Int.init) ?? 0
+    try file.write(content(reserved), at: (number - 1) * size)
+    file.close()
+    reconnect(try Self.connect(path, create: false))
+  }
+
+  func execute(_ sql: String) throws(Problem) {
+    try connection.execute("SAVEPOINT dbmend")
+    do throws(Problem) {
+      try connection.execute(sql)
+      try connection.execute("RELEASE dbmend")
+    } catch {
+      try? connection.execute("ROLLBACK TO dbmend; RELEASE dbmend")
+      throw error
+    }
+    forgetCatalog()
+  }
+
+  func rebuildIndexes(_ names: [String]) throws(Problem) -> RepairOutcome {
+    var outcome = RepairOutcome()
+    let catalog = try catalog()
+    var rebuilt: [String] = []
+    for table in catalog.tables {
+      let indexes = table.indexes.filter { names.contains($0.name) }
+      guard !indexes.isEmpty else { continue }
+      try IndexRebuild(copy: self, path: path, table: table).run(indexes, outcome: &outcome)
+      rebuilt += indexes.map(\.name)
+    }
+    let unknown = names.filter { !rebuilt.contains($0) }
+    guard unknown.isEmpty else {
+      throw Problem(
+        .damaged, tried: "rebuild the index", on: unknown.joined(separator: ", "),
+        said: "no table of \(path) has an index of that name")
+    }
+    return outcome
+  }
+
+  func resetSequences(_ tables: [String]) throws(Problem) {
+    if try connection.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'") == 0 {
+      // The engine makes the table of sequences together with the first table that needs it.
+      try execute(
+        "CREATE TABLE dbmend_sequence(id INTEGER PRIMARY KEY AUTOINCREMENT); DROP TABLE dbmend_sequence;")
+    }
+    for name in tables {
+      let literal = Connection.literal(name)
+      try execute(
+        """
+        DELETE FROM sqlite_sequence WHERE name = \(literal);
+        INSERT INTO sqlite_sequence(name, seq) SELECT \(literal), coalesce(max(rowid), 0) FROM \(quoted(name));
+        """)
+    }
+  }
+
+  func setAsideNullKeys(of table: Table, into name: String) throws(Problem) -> Int {
+    let found = try nullKeys(of: table, limit: Int.max)
+    guard found.count > 0 else { return 0 }
+    try setAside(found.rows, of: table, into: name)
+    // An index may still hold the keys that these rows once had.
+    try connection.execute("REINDEX \(quoted(table.name))")
+    return found.rows.count
+  }
+
+  /// Moves rows to a table of their own, with their rowids, whatever constraints they break and indexes they are missing from.
+  func setAside(_ rows: [Int64], of table: Table, into name: String) throws(Problem) {
+    let columns = table.columns.map { quoted($0.name) }
+    let chunks = stride(from: 0, to: rows.count, by: 500).map { rows[$0..<min($0 + 500, rows.count)] }
+    let target = quoted(name)
+    let source = quoted(table.name)
+    // Deleting a row that an index lacks is an error, but not while the schema may be written.
+    csqlite_allow_schema_writes(connection.handle, 1)
+    defer { csqlite_allow_schema_writes(connection.handle, 0) }
+    var script = "CREATE TABLE IF NOT EXISTS \(target)(dbmend_rowid INTEGER, \(columns.joined(separator: ", ")));\n"
+    for chunk in chunks {
+      let list = chunk.map(String.init).joined(separator: ",")
+      script += """
+        INSERT INTO \(target) SELECT rowid, \(columns.joined(separator: ", ")) FROM \(source) NOT INDEXED WHERE rowid IN (\(list));
+        DELETE FROM \(source) WHERE rowid IN (\(list));
+
+        """
+    }
+    // Triggers of the application are not meant for this.
+    let triggers = try connection.query(
+      "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(\(Connection.literal(table.name)))"
+    )
+    let dropped = triggers.compactMap { $0[0].text }.map { "DROP TRIGGER \(quoted($0));\n" }.joined()
+    let restored = triggers.compactMap { $0[1].text }.map { $0 + ";\n" }.joined()
+    try execute(dropped + script + restored)
+  }
+
+  func close() throws(Problem) { try connection.close() }
+}

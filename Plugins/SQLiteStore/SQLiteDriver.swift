@@ -1,0 +1,130 @@
+import MendKit
+
+/// SQLite database files, in rollback-journal or write-ahead-log mode.
+public struct SQLiteDriver: Driver {
+  /// The driver; it holds no state.
+  public init() {}
+
+  /// What the driver says of itself.
+  public var description: PluginDescription {
+    PluginDescription(
+      id: "sqlite", title: "SQLite database files",
+      discussion: """
+        Reads a live database as one consistent snapshot without changing anything beside it: the write-ahead log is laid \
+        over the file up to the last commit, an interrupted transaction's journal likewise. SQLite's own lock bytes are held \
+        meanwhile; writers in WAL mode go on. Writing happens on copies only, which take the file's place in one rename.
+        """,
+      kind: .driver,
+      finds: [
+        FindingDescription("file.not-a-file", .fatal, "a folder, a socket or another thing stands where a file should"),
+        FindingDescription("file.not-a-database", .fatal, "the file has no SQLite header that could be read"),
+        FindingDescription("file.encrypted", .fatal, "the file looks like an encrypted database"),
+        FindingDescription("file.malformed", .fatal, "SQLite gives up on the file"),
+        FindingDescription("schema.malformed", .fatal, "the schema table cannot be read"),
+        FindingDescription("schema.unsupported", .error, "the schema needs a newer SQLite than the one linked here"),
+        FindingDescription("wal.malformed", .error, "a committed frame of the write-ahead log is damaged"),
+        FindingDescription(
+          "journal.hot", .warning, "a transaction was interrupted and is left out of what was checked"),
+        FindingDescription("store.locked", .error, "another process kept the store locked"),
+        FindingDescription("store.in-use", .error, "another process has the store open"),
+      ])
+  }
+
+  private static let extensions = ["db", "sqlite", "sqlite3", "db3", "s3db", "sl3", "gpkg", "mbtiles"]
+
+  /// Certain by the magic bytes; likely by the fixed payload fractions of the header or by the name.
+  public func recognise(_ file: FileHead) -> Recognition {
+    if file.bytes.starts(with: DatabaseHeader.magic) { return .certain }
+    if file.bytes.count >= DatabaseHeader.size, file.bytes[21...23].elementsEqual([64, 32, 32]) { return .likely }
+    let name = Paths.name(of: file.path).lowercased()
+    guard let dot = name.lastIndex(of: ".") else { return .no }
+    return Self.extensions.contains(String(name[name.index(after: dot)...])) ? .likely : .no
+  }
+
+  /// Opens a live database for reading.
+  public func open(_ path: String, patience: Double) throws(Problem) -> any StoreSession {
+    try SQLiteSession.open(try StoreView(path, locking: .shared(patience: patience)))
+  }
+
+  /// Opens a working copy for writing.
+  public func openCopy(_ path: String) throws(Problem) -> any WorkingCopy { try SQLiteWorkingCopy(path) }
+
+  /// Makes a new, empty database.
+  public func createStore(_ path: String) throws(Problem) -> any WorkingCopy {
+    guard !FileStatus.exists(path) else {
+      throw Problem(.refused, tried: "make a new database at", on: path, said: "something stands there already")
+    }
+    return try SQLiteWorkingCopy(path, create: true)
+  }
+
+  /// A live database for an archive. The consistent form is one file with the log folded in, page for page; the raw form is
+  /// every file as it is.
+  public func snapshot(
+    _ path: String, form: SnapshotForm, staging: String?, patience: Double
+  ) throws(Problem) -> StoreSnapshot {
+    switch form {
+    case .raw: return try rawSnapshot(path, patience: patience)
+    case .consistent:
+      guard let staging else { return try directSnapshot(path, patience: patience) }
+      return try stagedSnapshot(path, staging: staging, patience: patience)
+    }
+  }
+
+  private func directSnapshot(_ path: String, patience: Double) throws(Problem) -> StoreSnapshot {
+    let view = try StoreView(path, locking: .momentary(patience: patience))
+    let member = SnapshotMember(
+      name: Paths.name(of: view.path), size: view.size, attributes: try FileAttributes(of: view.file)
+    ) { offset, buffer throws(Problem) in try view.read(into: buffer, at: offset) }
+    return StoreSnapshot(
+      members: [member], stamp: view.stamp, confirm: { () throws(Problem) in try view.confirm(patience: patience) })
+  }
+
+  private func stagedSnapshot(_ path: String, staging: String, patience: Double) throws(Problem) -> StoreSnapshot {
+    let target = Paths.join(staging, "snapshot-" + Paths.name(of: path))
+    let view = try StagedCopy.make(of: path, at: target, patience: patience)
+    let copy = try FileHandle.read(target)
+    let member = SnapshotMember(
+      name: Paths.name(of: view.path), size: view.size, attributes: try FileAttributes(of: view.file)
+    ) { offset, buffer throws(Problem) in try copy.read(into: buffer, at: offset) }
+    // The view is let go of here, and with it the lock: what follows reads the copy.
+    return StoreSnapshot(members: [member], stamp: view.stamp, release: { try? Paths.removeFile(target) })
+  }
+
+  private func rawSnapshot(_ path: String, patience: Double) throws(Problem) -> StoreSnapshot {
+    let main = try FileHandle.read(Paths.resolved(path))
+    try LockBytes.takeShared(main, patience: patience)
+    let stamp = try StoreView(path, locking: .none).stamp
+    var files = [main]
+    for sidecar in Sidecars(of: main.path).all {
+      if let file = try Sidecars.open(sidecar) { files.append(file) }
+    }
+    var members: [SnapshotMember] = []
+    for file in files {
+      members.append(
+        SnapshotMember(
+          name: Paths.name(of: file.path), size: try file.status().size, attributes: try FileAttributes(of: file)
+        ) { offset, buffer throws(Problem) in try file.read(into: buffer, at: offset) })
+    }
+    return StoreSnapshot(members: members, stamp: stamp, release: { LockBytes.release(main) })
+  }
+
+  /// Size, times, change counter, and what the log holds.
+  public func stamp(_ path: String) throws(Problem) -> StoreStamp { try StoreView(path, locking: .none).stamp }
+
+  /// `-wal`, `-shm` and `-journal`.
+  public func sidecars(of path: String) -> [String] { Sidecars(of: Paths.resolved(path)).all }
+
+  /// Puts a copy in the place of a live database, or where one was.
+  public func install(_ copy: String, over path: String, expected: StoreStamp?, patience: Double) throws(Problem) {
+    try Installer(path, patience: patience).install(copy, expected: expected)
+  }
+
+  /// A hard link, a file or a folder that may not be written.
+  public func installObstacle(_ path: String) -> Problem? { Installer(path, patience: 0).obstacle() }
+
+  /// The processes that have the database file open.
+  public func openers(of path: String) -> [Blocker] {
+    guard let status = try? FileStatus.of(path) else { return [] }
+    return OpenFiles.processes(device: status.device, inode: status.inode)
+  }
+}

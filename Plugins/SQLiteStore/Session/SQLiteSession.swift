@@ -1,0 +1,147 @@
+import CSQLite
+import MendKit
+
+/// A database open for reading, through a view of its live file.
+class SQLiteSession: SQLSession {
+  private(set) var connection: Connection
+  let facts: StoreFacts
+  private let viewForChecks: () throws(Problem) -> StoreView
+  private var cachedCatalog: Catalog?
+  private var suspectIndexes: Set<String> = []
+
+  init(
+    connection: Connection, facts: StoreFacts, view: @escaping () throws(Problem) -> StoreView
+  ) {
+    self.connection = connection
+    self.facts = facts
+    viewForChecks = view
+  }
+
+  /// Opens the view's database and reads its schema. Throws what is wrong with the file as a problem with a code.
+  static func open(_ view: StoreView) throws(Problem) -> SQLiteSession {
+    let connection = try Connection.open(view)
+    do throws(Problem) {
+      try connection.rows("SELECT count(*) FROM sqlite_schema") { row throws(Problem) in false }
+    } catch {
+      if error.code == "file.not-a-database", let encrypted = Encryption.problem(view) { throw encrypted }
+      throw SchemaDiagnosis.problem(connection, header: view.header, refused: error)
+    }
+    return SQLiteSession(connection: connection, facts: facts(of: view), view: { () throws(Problem) in view })
+  }
+
+  private static func facts(of view: StoreView) -> StoreFacts {
+    var notices: [Finding] = []
+    if view.isInterrupted {
+      notices.append(
+        Finding(
+          "journal.hot", .warning, at: .init(file: view.path + "-journal"),
+          "a transaction was interrupted; its journal puts the file back to the state before it, which is what was checked",
+          evidence: "\(view.path)-journal"))
+    }
+    return StoreFacts(
+      engine: "SQLite " + String(cString: sqlite3_libversion()), format: view.header?.words ?? "empty",
+      bytes: view.size, notices: notices)
+  }
+
+  func catalog() throws(Problem) -> Catalog {
+    if let cachedCatalog { return cachedCatalog }
+    let catalog = try CatalogReader(connection: connection).read()
+    cachedCatalog = catalog
+    return catalog
+  }
+
+  /// Goes on with another connection to the same database.
+  func reconnect(_ connection: Connection) {
+    self.connection = connection
+    forgetCatalog()
+  }
+
+  /// Forgets what was read of the schema: it was changed.
+  func forgetCatalog() { cachedCatalog = nil }
+
+  func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
+    let check = EngineIntegrityCheck(
+      connection: connection, view: try viewForChecks(), catalog: try catalog(), request: request)
+    let result = try check.run()
+    suspectIndexes = result.suspectIndexes
+    return result.findings
+  }
+
+  func rowCount(of table: Table) throws(Problem) -> Int {
+    let isSuspect = table.indexes.contains { suspectIndexes.contains($0.name) }
+    let hint = isSuspect && !table.isVirtual ? " NOT INDEXED" : ""
+    return try connection.integer("SELECT count(*) FROM \(quoted(table.name))\(hint)") ?? 0
+  }
+
+  func sequences() throws(Problem) -> [SequenceState] {
+    let tables = try catalog().tables.filter(\.hasSequence)
+    guard !tables.isEmpty else { return [] }
+    let hasTable = try connection.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'") == 1
+    var states: [SequenceState] = []
+    for table in tables {
+      let stored =
+        hasTable
+        ? try connection.query(
+          "SELECT seq FROM sqlite_sequence WHERE name = \(Connection.literal(table.name))", limit: 1)
+        : []
+      let largest = try connection.query("SELECT max(rowid) FROM \(quoted(table.name))", limit: 1).first?.first?.integer
+      states.append(
+        SequenceState(table: table.name, last: stored.first?.first?.integer, largestKey: largest, engineRecovers: true))
+    }
+    return states
+  }
+
+  func quoted(_ identifier: String) -> String { Connection.quoted(identifier) }
+
+  func query(_ sql: String, limit: Int) throws(Problem) -> [[SQLValue]] {
+    if connection.isReadOnly(sql) == false {
+      throw Problem(
+        .refused, tried: "run the query on", on: connection.path, said: "it would write: \(sql)",
+        advice: "A check only reads; write a SELECT.", code: "sql.failed")
+    }
+    return try connection.query(sql, limit: limit)
+  }
+
+  func foreignKeyViolations(limit: Int) throws(Problem) -> [(violation: ForeignKeyViolation, count: Int)] {
+    var counts: [String: Int] = [:]
+    var kept: [(key: String, violation: ForeignKeyViolation)] = []
+    try connection.rows("PRAGMA foreign_key_check") { row throws(Problem) in
+      let key = row.text(0) + "\u{0}" + row.text(2)
+      if counts[key] == nil, kept.count < limit {
+        kept.append((key, ForeignKeyViolation(table: row.text(0), parent: row.text(2), row: row[1].integer)))
+      }
+      counts[key, default: 0] += 1
+      return true
+    }
+    return kept.map { ($0.violation, counts[$0.key] ?? 1) }
+  }
+
+  func nullKeys(of table: Table, limit: Int) throws(Problem) -> (rows: [Int64], count: Int) {
+    guard !table.primaryKey.isEmpty, !table.keyIsStructural, !table.isVirtual else { return ([], 0) }
+    // The stored value decides: `IS NULL` is folded away where the declaration promises NOT NULL.
+    let condition = table.primaryKey.map { "typeof(\(quoted($0))) = 'null'" }.joined(separator: " OR ")
+    let source = "FROM \(quoted(table.name)) NOT INDEXED WHERE \(condition)"
+    let rows = try connection.query("SELECT rowid \(source) LIMIT \(limit)").compactMap { $0.first?.integer }
+    guard rows.count == limit else { return (rows, rows.count) }
+    return (rows, try connection.integer("SELECT count(*) \(source)") ?? rows.count)
+  }
+
+  func duplicateKeys(of table: Table, limit: Int) throws(Problem) -> (keys: [[SQLValue]], count: Int) {
+    guard !table.primaryKey.isEmpty, !table.isVirtual else { return ([], 0) }
+    let columns = table.primaryKey.map(quoted)
+    let isWhole = columns.map { "\($0) IS NOT NULL" }.joined(separator: " AND ")
+    let source = """
+      FROM \(quoted(table.name)) NOT INDEXED WHERE \(isWhole)
+      GROUP BY \(columns.joined(separator: ", ")) HAVING count(*) > 1
+      """
+    let keys = try connection.query("SELECT \(columns.joined(separator: ", ")) \(source) LIMIT \(limit)")
+    guard keys.count == limit else { return (keys, keys.count) }
+    return (keys, try connection.integer("SELECT count(*) FROM (SELECT 1 \(source))") ?? keys.count)
+  }
+
+  func keyIndexIsSuspect(_ table: Table) -> Bool {
+    table.indexes.contains { index in
+      index.isUnique && index.columns.compactMap { $0 } == table.primaryKey && suspectIndexes.contains(index.name)
+    }
+  }
+}
