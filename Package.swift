@@ -45,6 +45,8 @@ let package = Package(
     .testTarget(
       name: "PluginTests",
       dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "TestSupport"]),
+    .testTarget(
+      name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["TestSupport", "MendKit"]),
   ],
   swiftLanguageModes: [.v6]

@@ -39,7 +39,7 @@ enum JournaledOverwrite {
 
   /// The whole of the file as a journal (SQLite's file format, section 3). Its header is written last, so that the journal
   /// is not hot before its records are on the disk.
-  private static func writeJournal(of file: FileHandle, size: Int, pageSize: Int, at path: String) throws(Problem) {
+  static func writeJournal(of file: FileHandle, size: Int, pageSize: Int, at path: String) throws(Problem) {
     let pages = (size + pageSize - 1) / pageSize
     let nonce = UInt32.random(in: 1...UInt32.max)
     let journal = try FileHandle.create(path, mode: try file.status().mode)

@@ -5,7 +5,7 @@ import MendKit
 class SQLiteSession: SQLSession {
   private(set) var connection: Connection
   let facts: StoreFacts
-  private let viewForChecks: () throws(Problem) -> StoreView
+  private var viewForChecks: () throws(Problem) -> StoreView
   private var cachedCatalog: Catalog?
   private var suspectIndexes: Set<String> = []
 
@@ -48,6 +48,14 @@ class SQLiteSession: SQLSession {
     let catalog = try CatalogReader(connection: connection).read()
     cachedCatalog = catalog
     return catalog
+  }
+
+  func end() {
+    try? connection.close()
+    let path = connection.path
+    viewForChecks = { () throws(Problem) in
+      throw Problem(.system, tried: "read", on: path, said: "the session has ended")
+    }
   }
 
   /// Goes on with another connection to the same database.

@@ -76,6 +76,12 @@ public final class CheckContext {
   /// The store as one that answers SQL; nil when its kind does not.
   public func sqlSession() throws(Problem) -> (any SQLSession)? { try session() as? any SQLSession }
 
+  /// Ends the session, if one was opened: its locks are let go, and a working copy can be written to.
+  public func end() {
+    openSession?.end()
+    opened = nil
+  }
+
   /// Whether the store was opened, and the session if so, without opening it.
   public var openSession: (any StoreSession)? { opened.flatMap { try? $0.get() } }
 }

@@ -91,6 +91,9 @@ public protocol StoreSession: AnyObject {
 
   /// The state of every sequence that a table draws its keys from.
   func sequences() throws(Problem) -> [SequenceState]
+
+  /// Lets locks and files go; nothing can be asked afterwards. Safe to call twice; also done when the session is dropped.
+  func end()
 }
 
 /// What a store says of itself.
