@@ -17,10 +17,17 @@ enum LockBytes {
     }
   }
 
-  /// Takes the lock that keeps every reader and writer out.
+  /// Takes the lock that keeps every reader and writer out. New ones are kept waiting from the first moment, so that a
+  /// stream of readers cannot hold it off for ever.
   static func takeExclusive(_ file: FileHandle, patience: Double) throws(Problem) {
-    try wait(patience, file, on: pending, count: 2 + sharedCount, strength: .exclusive) { () throws(Problem) in
-      try FileLock.take(.exclusive, file, start: pending, length: 2 + sharedCount)
+    do throws(Problem) {
+      try wait(patience, file, on: pending, count: 2 + sharedCount, strength: .exclusive) { () throws(Problem) in
+        guard try FileLock.take(.exclusive, file, start: pending, length: 2) else { return false }
+        return try FileLock.take(.exclusive, file, start: shared, length: sharedCount)
+      }
+    } catch {
+      release(file)
+      throw error
     }
   }
 
