@@ -25,7 +25,8 @@ public struct Manifest: Sendable, Hashable {
   public var rows: [String: Int]
   /// The live store's stamp.
   public var stamp: StoreStamp?
-  /// The members before the manifest, in their order: the store's, the main one first, then the definitions if there are any.
+  /// The members before the manifest, in their order: the store's, the main one first, then the definitions if there
+  /// are any.
   public var members: [Member]
   /// The name of the member that holds the store's definitions; nil where none does.
   public var schema: String?
@@ -92,8 +93,8 @@ public struct Manifest: Sendable, Hashable {
   static let fileNames = ["manifest.json", "dbmend-manifest.json"]
 }
 
-/// Size and checksum of an archive's file as they were when it was read back: known only to the copy of the manifest that
-/// stands beside it.
+/// Size and checksum of an archive's file as they were when it was read back: known only to the copy of the manifest
+/// that stands beside it.
 public struct Seal: Sendable, Hashable {
   /// Size in bytes.
   public var size: Int

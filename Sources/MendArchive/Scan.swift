@@ -1,7 +1,7 @@
 import MendKit
 
-/// One pass over an archive, front to back, that holds every member against the manifest. Nothing that the archive says is
-/// believed: not a name, not a size, not an order.
+/// One pass over an archive, front to back, that holds every member against the manifest. Nothing that the archive
+/// says is believed: not a name, not a size, not an order.
 struct Scan {
   /// Which checksums of the members are compared.
   enum Depth { case xxh3, sha256 }
@@ -23,6 +23,35 @@ struct Scan {
 
   /// Makes the pass; size and checksum of the archive's file.
   func run() throws(Problem) -> Seal {
+    let seal: Seal
+    do throws(Problem) {
+      seal = try pass()
+    } catch {
+      throw Self.explained(error, tried: tried, path: path)
+    }
+    switch try Self.ending(of: path) {
+    case .whole: return seal
+    case .truncated: throw problem("its end is missing")
+    case .trailing(let count): throw Self.added(count, tried: tried, path: path)
+    case .malformed: throw problem("its zstd frame is malformed")
+    }
+  }
+
+  private static func ending(of path: String) throws(Problem) -> ZstdFrame.Ending {
+    try ZstdFrame.ending(of: ArchiveFile.open(path))
+  }
+
+  private static func added(_ count: Int, tried: String, path: String) -> Problem {
+    .archive(tried, path, "\(count) bytes that do not belong to it stand behind its end")
+  }
+
+  /// libarchive takes what was added at the end for the start of another frame, and blames the member at hand.
+  private static func explained(_ problem: Problem, tried: String, path: String) -> Problem {
+    guard problem.kind == .archive, case .trailing(let count)? = try? ending(of: path) else { return problem }
+    return added(count, tried: tried, path: path)
+  }
+
+  private func pass() throws(Problem) -> Seal {
     let reader = try TarReader(path)
     let lane = try HashLane(sha256: depth == .sha256)
     let manifestName = expected.fileName
@@ -142,6 +171,14 @@ struct Scan {
   /// The manifest inside an archive beside which no usable copy stands. Members are passed over unread.
   static func manifest(inside path: String) throws(Problem) -> Manifest {
     let tried = "read the manifest inside"
+    do throws(Problem) {
+      return try manifest(inside: path, tried: tried)
+    } catch {
+      throw explained(error, tried: tried, path: path)
+    }
+  }
+
+  private static func manifest(inside path: String, tried: String) throws(Problem) -> Manifest {
     let reader = try TarReader(path)
     var found: [String: [UInt8]] = [:]
     while let entry = try reader.next() {

@@ -1,7 +1,8 @@
 import MendKit
 
-/// Buffers on their way from one producer to the hashes. Large ones are hashed by a thread of their own, so that hashing
-/// overlaps with reading, compressing and decompressing; small ones at once, since a thread would cost more than it saves.
+/// Buffers on their way from one producer to the hashes. Large ones are hashed by a thread of their own, so that
+/// hashing overlaps with reading, compressing and decompressing; small ones at once, since a thread would cost more
+/// than it saves.
 final class HashLane {
   /// Size of a buffer in bytes. A multiple of every page size that SQLite has.
   static let bufferSize = 1 << 20
@@ -20,7 +21,8 @@ final class HashLane {
     pthread_join(thread, nil)
   }
 
-  /// The next free buffer, waiting for the hashes where all are in use. It stays the caller's to read until the next call.
+  /// The next free buffer, waiting for the hashes where all are in use. It stays the caller's to read until the next
+  /// call.
   func next() -> UnsafeMutableRawBufferPointer { ring.next() }
 
   /// Hands over so many bytes of the buffer that `next` gave.
@@ -62,10 +64,10 @@ final class HashLane {
   }
 }
 
-/// The buffers between the two threads. Not checked by the compiler because the exclusion is one that it does not know: the
-/// counters are read and written under the mutex only, a buffer belongs to the producer until it is submitted and to the
-/// hashing thread until it is hashed, and the hashes belong to the hashing thread while anything is unhashed, else to the
-/// producer.
+/// The buffers between the two threads. Not checked by the compiler because the exclusion is one that it does not
+/// know: the counters are read and written under the mutex only, a buffer belongs to the producer until it is
+/// submitted and to the hashing thread until it is hashed, and the hashes belong to the hashing thread while anything
+/// is unhashed, else to the producer.
 private final class Ring: @unchecked Sendable {
   private static let depth = 4
 

@@ -1,7 +1,7 @@
 import MendKit
 
-/// One file of a store that was written out of an archive. Its attributes were not given to it: it belongs to this user and
-/// has mode 0600, until the caller decides.
+/// One file of a store that was written out of an archive. Its attributes were not given to it: it belongs to this
+/// user and has mode 0600, until the caller decides.
 public struct ExtractedMember: Sendable, Hashable {
   /// The name in the archive.
   public var name: String
@@ -12,9 +12,10 @@ public struct ExtractedMember: Sendable, Hashable {
 }
 
 extension Repository {
-  /// Writes the store's files out of an archive into a folder, which is made if it is not there; nothing that is there is
-  /// replaced. Each is compared with its SHA-256 and synced. Links, devices, paths out of the folder, members that are not
-  /// listed or longer than listed, and more bytes than the volume has room for are refused, and what was written is removed.
+  /// Writes the store's files out of an archive into a folder, which is made if it is not there; nothing that is
+  /// there is replaced. Each is compared with its SHA-256 and synced. Links, devices, paths out of the folder,
+  /// members that are not listed or longer than listed, and more bytes than the volume has room for are refused, and
+  /// what was written is removed.
   public func extract(_ record: Record, into folder: String) throws(Problem) -> [ExtractedMember] {
     try Self.extract(record, into: folder)
   }

@@ -1,7 +1,7 @@
 import MendKit
 
-/// A file of the repository that has no name yet that anyone looks for. As long as it is open it is locked, so that what a dead
-/// run left behind is told from what another run is writing.
+/// A file of the repository that has no name yet that anyone looks for. As long as it is open it is locked, so that
+/// what a dead run left behind is told from what another run is writing.
 struct Partial {
   let file: FileHandle
   var path: String { file.path }
@@ -32,7 +32,8 @@ struct Partial {
     }
   }
 
-  /// Takes the lock that says "being written"; where the file system has no such locks, that nobody holds one is believed.
+  /// Takes the lock that says "being written"; where the file system has no such locks, that nobody holds one is
+  /// believed.
   private static func lock(_ file: FileHandle) -> Bool {
     (try? FileLock.take(.exclusive, file, start: 0, length: 0)) ?? true
   }

@@ -1,9 +1,10 @@
 import MendKit
 
 extension Repository {
-  /// Every archive of the folder, in the order in which they were taken, whatever the clock said then. Opens no archive
-  /// beside which a readable copy of its manifest stands. An archive that cannot be used is among them, with its problem,
-  /// and so is one of which only the manifest's copy is left. A folder that is not there has no archives.
+  /// Every archive of the folder, in the order in which they were taken, whatever the clock said then. Opens no
+  /// archive beside which a readable copy of its manifest stands. An archive that cannot be used is among them, with
+  /// its problem, and so is one of which only the manifest's copy is left. A folder that is not there has no
+  /// archives.
   public func records() throws(Problem) -> [Record] {
     guard FileStatus.exists(path) else { return [] }
     var stems: Set<String> = []

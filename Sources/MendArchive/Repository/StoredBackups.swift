@@ -17,8 +17,8 @@ public final class StoredBackups: Backups {
     self.store = store
   }
 
-  /// The newest archive of a healthy or repaired store that can be read whole. One that cannot is passed over, and noted in
-  /// `skipped`.
+  /// The newest archive of a healthy or repaired store that can be read whole. One that cannot is passed over, and
+  /// noted in `skipped`.
   public func newestGood() throws(Problem) -> Backup? {
     skipped = []
     for record in try repository.records(of: store).reversed() {

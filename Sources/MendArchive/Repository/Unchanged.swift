@@ -1,11 +1,12 @@
 import MendKit
 
 extension Repository {
-  /// Archives a snapshot, unless the newest archive of the store already holds the same content and can still be read; then
-  /// that one is returned, and `isNew` is false. Good archives are compared with good ones only, damaged with damaged.
+  /// Archives a snapshot, unless the newest archive of the store already holds the same content and can still be
+  /// read; then that one is returned, and `isNew` is false. Good archives are compared with good ones only, damaged
+  /// with damaged.
   ///
-  /// Equal stamps settle it without reading the store; else the store is read and its checksums compared, if the sizes of
-  /// all members are the archive's. The snapshot is closed in either case. Throws as `write` does.
+  /// Equal stamps settle it without reading the store; else the store is read and its checksums compared, if the
+  /// sizes of all members are the archive's. The snapshot is closed in either case. Throws as `write` does.
   public func archiveUnlessUnchanged(
     _ snapshot: StoreSnapshot, draft: Draft, threads: Int? = nil, level: Int = 3,
     progress: @escaping (Double) -> Void = { _ in }
@@ -47,8 +48,9 @@ extension Repository {
     }
   }
 
-  /// Whether an equal stamp proves that nothing was written since. Without a counter of changes a file could be written once
-  /// more within the same tick of the clock that its time of change is taken from; two seconds are the coarsest of these.
+  /// Whether an equal stamp proves that nothing was written since. Without a counter of changes a file could be
+  /// written once more within the same tick of the clock that its time of change is taken from; two seconds are the
+  /// coarsest of these.
   private static func isSettled(_ stamp: StoreStamp, at taken: Int64) -> Bool {
     stamp.changeCounter != nil || taken - stamp.modified / 1_000_000_000 > 2
   }

@@ -2,15 +2,15 @@ import MendKit
 import Synchronization
 
 extension Repository {
-  /// Reads an archive whole: every member's size and SHA-256 by the manifest inside, that manifest by the copy beside it, and
-  /// the file by what it was when it was written. Throws a problem of kind `archive` that names the member and what is wrong.
+  /// Reads an archive whole: every member's size and SHA-256 by the manifest inside, that manifest by the copy beside
+  /// it, and the file by what it was when it was written. Throws a problem of kind `archive` that names the member
+  /// and what is wrong.
   public func verify(_ record: Record) throws(Problem) { try Self.verify(record) }
 
   static func verify(_ record: Record, progress: @escaping (Double) -> Void = { _ in }) throws(Problem) {
     let tried = "verify the archive"
     let path = record.path
-    let file = try ArchiveFile.open(path)
-    let size = try file.status().size
+    let size = try ArchiveFile.open(path).status().size
     let manifest: Manifest
     if let known = record.manifest { manifest = known } else { manifest = try Scan.manifest(inside: path) }
     let seal: Seal
@@ -19,38 +19,24 @@ extension Repository {
     } catch {
       throw Self.withSize(error, size: size, seal: record.seal)
     }
-    switch try ZstdFrame.ending(of: file) {
-    case .whole: break
-    case .truncated: throw .archive(tried, path, withSize("its end is missing", size, record.seal))
-    case .trailing(let count):
-      throw .archive(
-        tried, path, withSize("\(count) bytes that do not belong to it stand behind its end", size, record.seal))
-    case .malformed: throw .archive(tried, path, "its zstd frame is malformed")
-    }
     if let known = record.seal, known != seal {
       throw .archive(
-        tried, path,
-        withSize("its members are sound, but its bytes are not those that were written", size, known),
+        tried, path, "its members are sound, but its bytes are not those that were written",
         advice: "It can be restored. Take a new archive, and look at the disk: something altered this file.")
     }
     KnownGood.note(record)
   }
 
   private static func withSize(_ problem: Problem, size: Int, seal: Seal?) -> Problem {
-    guard problem.kind == .archive else { return problem }
+    guard problem.kind == .archive, let seal, seal.size != size else { return problem }
     var problem = problem
-    problem.said = withSize(problem.said, size, seal)
+    problem.said += "; it has \(size) bytes, and had \(seal.size) when it was written"
     return problem
-  }
-
-  private static func withSize(_ said: String, _ size: Int, _ seal: Seal?) -> String {
-    guard let seal, seal.size != size else { return said }
-    return said + "; it has \(size) bytes, and had \(seal.size) when it was written"
   }
 }
 
-/// The archives that this process has read whole, so that one run does not read a large one again and again. A file that
-/// changed since is not among them.
+/// The archives that this process has read whole, so that one run does not read a large one again and again. A file
+/// that changed since is not among them.
 enum KnownGood {
   private struct Mark: Hashable {
     var path: String

@@ -1,12 +1,13 @@
 import MendKit
 
 extension Repository {
-  /// Archives a snapshot: written, synced, read back and compared before it bears its name, so that a run that dies leaves
-  /// either no archive under that name or a verified one. The snapshot is closed as soon as all of it was read.
+  /// Archives a snapshot: written, synced, read back and compared before it bears its name, so that a run that dies
+  /// leaves either no archive under that name or a verified one. The snapshot is closed as soon as all of it was
+  /// read.
   ///
-  /// Compresses with `threads` threads, as many as there are cores when left out, at zstd's `level`. `progress` is called
-  /// with how far the work is, from 0 to 1. Throws a problem of kind `changing` when a member has not the size that the
-  /// snapshot says, or when the snapshot does not confirm what was read; nothing is left behind then.
+  /// Compresses with `threads` threads, as many as there are cores when left out, at zstd's `level`. `progress` is
+  /// called with how far the work is, from 0 to 1. Throws a problem of kind `changing` when a member has not the size
+  /// that the snapshot says, or when the snapshot does not confirm what was read; nothing is left behind then.
   public func write(
     _ snapshot: StoreSnapshot, draft: Draft, threads: Int? = nil, level: Int = 3,
     progress: @escaping (Double) -> Void = { _ in }
@@ -16,7 +17,8 @@ extension Repository {
   }
 
   func write(
-    _ snapshot: StoreSnapshot, draft: Draft, taken: Int64, threads: Int?, level: Int, progress: @escaping (Double) -> Void
+    _ snapshot: StoreSnapshot, draft: Draft, taken: Int64, threads: Int?, level: Int,
+    progress: @escaping (Double) -> Void
   ) throws(Problem) -> Record {
     defer { snapshot.close() }
     var manifest = try Self.manifest(of: snapshot, draft: draft, taken: taken)
@@ -149,8 +151,8 @@ extension Manifest.Member {
 }
 
 extension SnapshotMember {
-  /// Reads the member to its end through the lane's buffers. Throws a problem of kind `changing` when it ends before its
-  /// size or goes on behind it.
+  /// Reads the member to its end through the lane's buffers. Throws a problem of kind `changing` when it ends before
+  /// its size or goes on behind it.
   func readAll(_ lane: HashLane, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Void) throws(Problem) {
     var offset = 0
     while true {

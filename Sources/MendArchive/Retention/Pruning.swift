@@ -18,9 +18,9 @@ public struct PruneOutcome: Sendable {
 }
 
 extension Repository {
-  /// Removes the archives that a policy does not keep, of one store or of all; in a dry run only says which. Archives of
-  /// damaged stores never push good ones out, and one that cannot be read is named and kept: before anything of a store
-  /// goes, its newest good archive is read whole, and the next older one takes its place where that fails.
+  /// Removes the archives that a policy does not keep, of one store or of all; in a dry run only says which. Archives
+  /// of damaged stores never push good ones out, and one that cannot be read is named and kept: before anything of a
+  /// store goes, its newest good archive is read whole, and the next older one takes its place where that fails.
   public func prune(
     _ policy: RetentionPolicy, only: StoreIdentity? = nil, dryRun: Bool
   ) throws(Problem) -> PruneOutcome {
@@ -86,7 +86,8 @@ extension Repository {
     return nil
   }
 
-  /// Copies of manifests whose archives are gone and would have been removed by now: older than all that stays of the store.
+  /// Copies of manifests whose archives are gone and would have been removed by now: older than all that stays of the
+  /// store.
   private func orphans(_ records: [Record], _ removed: Set<Int>, _ only: StoreIdentity?) -> Set<Int> {
     var oldest: [StoreIdentity: Int] = [:]
     for (index, record) in records.enumerated() where record.size != nil && !removed.contains(index) {

@@ -14,8 +14,8 @@ struct Retention {
   let policy: RetentionPolicy
   let now: Int64
 
-  /// The indexes of the archives that a policy keeps, before it looks at their sizes. By sequence, not by time: a clock that
-  /// went back does not make a new archive old.
+  /// The indexes of the archives that a policy keeps, before it looks at their sizes. By sequence, not by time: a
+  /// clock that went back does not make a new archive old.
   func kept(_ candidates: [Candidate]) -> Set<Int> {
     var kept: Set<Int> = []
     for (_, indexes) in Dictionary(grouping: candidates.indices, by: { candidates[$0].store }) {
@@ -49,8 +49,8 @@ struct Retention {
     return Set([first] + newestFirst.prefix(policy.keepDamaged - 1))
   }
 
-  /// Of the kept ones, those that have to go for the rest to fit, with `others` bytes taken by what is not up for removal. The
-  /// oldest go first; the newest good archive of each store stays, or its newest one where none is good.
+  /// Of the kept ones, those that have to go for the rest to fit, with `others` bytes taken by what is not up for
+  /// removal. The oldest go first; the newest good archive of each store stays, or its newest one where none is good.
   func oversize(_ kept: Set<Int>, of candidates: [Candidate], others: Int) -> Set<Int> {
     guard let limit = policy.maxSize else { return [] }
     var total = kept.reduce(others) { $0 + candidates[$1].size }

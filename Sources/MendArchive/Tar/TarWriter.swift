@@ -9,8 +9,8 @@ final class TarWriter {
   private let sink: Sink
   private let path: String
 
-  /// Starts an archive at the beginning of an empty file. `threads` of 0 compresses on the caller's own thread. The names of
-  /// problems are those of `path`.
+  /// Starts an archive at the beginning of an empty file. `threads` of 0 compresses on the caller's own thread. The
+  /// names of problems are those of `path`.
   init(file: FileHandle, level: Int, threads: Int) throws(Problem) {
     library = try LibArchive.functions()
     path = file.path

@@ -1,7 +1,7 @@
 import MendKit
 
-/// The outline of a zstd frame (RFC 8878, section 3.1.1): enough to tell where it ends without decompressing it. The tar
-/// format ends before the compressed stream does, so that only this shows what is missing or added at the end.
+/// The outline of a zstd frame (RFC 8878, section 3.1.1): enough to tell where it ends without decompressing it. The
+/// tar format ends before the compressed stream does, so that only this shows what is missing or added at the end.
 enum ZstdFrame {
   /// How a file that should hold one frame ends.
   enum Ending: Hashable {
