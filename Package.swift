@@ -21,7 +21,7 @@ let package = Package(
 
     // Rooms.
     .target(name: "MendKit", dependencies: ["CSystem"]),
-    .target(name: "MendArchive", dependencies: ["MendKit", "CArchive", "CCrypto", "CXXHash"]),
+    .target(name: "MendArchive", dependencies: ["MendKit", "CArchive", "CCrypto", "CSystem", "CXXHash"]),
     .target(name: "MendEngine", dependencies: ["MendKit", "MendArchive", "CYAML"]),
     .target(name: "MendReport", dependencies: ["MendKit"]),
 

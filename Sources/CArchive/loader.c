@@ -1,9 +1,14 @@
+#define _GNU_SOURCE
 #include "CArchive.h"
 
 #include <dlfcn.h>
+#include <locale.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 
 static carchive_api api;
 static char problem_text[256];
@@ -34,4 +39,22 @@ const carchive_api *carchive_load(const char **problem) {
   if (loaded) return &api;
   *problem = problem_text;
   return NULL;
+}
+
+static locale_t utf8;
+static pthread_once_t utf8_once = PTHREAD_ONCE_INIT;
+
+static void make_utf8(void) {
+  static const char *const names[] = {"C.UTF-8", "C.utf8", "en_US.UTF-8"};
+  for (size_t i = 0; utf8 == (locale_t)0 && i < sizeof names / sizeof *names; i++)
+    utf8 = newlocale(LC_CTYPE_MASK, names[i], (locale_t)0);
+}
+
+void *carchive_enter_utf8(void) {
+  pthread_once(&utf8_once, make_utf8);
+  return utf8 == (locale_t)0 ? NULL : (void *)uselocale(utf8);
+}
+
+void carchive_leave_utf8(void *previous) {
+  if (previous != NULL) uselocale((locale_t)previous);
 }

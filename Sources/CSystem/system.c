@@ -101,6 +101,14 @@ int csystem_clone_file(int from, int to) {
 #endif
 }
 
+void csystem_start_writeback(int fd, int64_t offset, int64_t length) {
+#ifdef __linux__
+  (void)sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
+#else
+  (void)fd; (void)offset; (void)length;
+#endif
+}
+
 #ifdef __linux__
 ssize_t csystem_list_attributes(int fd, char *names, size_t size) { return flistxattr(fd, names, size); }
 ssize_t csystem_get_attribute(int fd, const char *name, void *value, size_t size) {

@@ -25,8 +25,11 @@ public struct Manifest: Sendable, Hashable {
   public var rows: [String: Int]
   /// The live store's stamp.
   public var stamp: StoreStamp?
-  /// The members before the manifest, in their order.
+  /// The members before the manifest, in their order: the store's, the main one first, then the definitions if there
+  /// are any.
   public var members: [Member]
+  /// The name of the member that holds the store's definitions; nil where none does.
+  public var schema: String?
 
   /// One member of the archive.
   public struct Member: Sendable, Hashable {
@@ -38,20 +41,24 @@ public struct Manifest: Sendable, Hashable {
     public var sha256: String
     /// XXH3 with 128 bits of the content, in hexadecimal: quick to compare.
     public var xxh3: String
+    /// Owner, mode and extended attributes of the live file; nil for what dbmend itself added.
+    public var attributes: FileAttributes?
 
     /// A member; see the properties.
-    public init(name: String, size: Int, sha256: String, xxh3: String) {
+    public init(name: String, size: Int, sha256: String, xxh3: String, attributes: FileAttributes? = nil) {
       self.name = name
       self.size = size
       self.sha256 = sha256
       self.xxh3 = xxh3
+      self.attributes = attributes
     }
   }
 
   /// A manifest; see the properties.
   public init(
     store: StoreIdentity, kind: String, engine: String, version: String, taken: Int64, sequence: Int,
-    verdict: Verdict, reason: String, rows: [String: Int], stamp: StoreStamp?, members: [Member]
+    verdict: Verdict, reason: String, rows: [String: Int], stamp: StoreStamp?, members: [Member],
+    schema: String? = nil
   ) {
     self.store = store
     self.kind = kind
@@ -64,5 +71,39 @@ public struct Manifest: Sendable, Hashable {
     self.rows = rows
     self.stamp = stamp
     self.members = members
+    self.schema = schema
+  }
+
+  /// The members that are the store's own.
+  public var storeMembers: [Member] { members.filter { $0.name != schema } }
+
+  /// Size of the store's members together, in bytes.
+  public var bytes: Int { storeMembers.reduce(0) { $0 + $1.size } }
+
+  /// Whether the checks found nothing that was left: what can serve as a backup.
+  public var isGood: Bool { verdict == .healthy || verdict == .repaired }
+
+  /// The manifest's own name in the archive: `manifest.json`, unless the store has a file of that name itself.
+  var fileName: String { Self.fileName(besides: members.map(\.name)) }
+
+  static func fileName(besides names: [String]) -> String {
+    names.contains(fileNames[0]) ? fileNames[1] : fileNames[0]
+  }
+
+  static let fileNames = ["manifest.json", "dbmend-manifest.json"]
+}
+
+/// Size and checksum of an archive's file as they were when it was read back: known only to the copy of the manifest
+/// that stands beside it.
+public struct Seal: Sendable, Hashable {
+  /// Size in bytes.
+  public var size: Int
+  /// XXH3 with 128 bits, in hexadecimal.
+  public var xxh3: String
+
+  /// A size and a checksum.
+  public init(size: Int, xxh3: String) {
+    self.size = size
+    self.xxh3 = xxh3
   }
 }

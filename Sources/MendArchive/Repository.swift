@@ -22,13 +22,16 @@ public struct Repository: Sendable {
     public var manifest: Manifest?
     /// Why the archive or its manifest cannot be used; nil when nothing speaks against it.
     public var problem: Problem?
+    /// What the file was when it was written; nil where no copy of the manifest stands beside it.
+    public var seal: Seal?
 
     /// A record; see the properties.
-    public init(path: String, size: Int?, manifest: Manifest?, problem: Problem? = nil) {
+    public init(path: String, size: Int?, manifest: Manifest?, problem: Problem? = nil, seal: Seal? = nil) {
       self.path = path
       self.size = size
       self.manifest = manifest
       self.problem = problem
+      self.seal = seal
     }
   }
 

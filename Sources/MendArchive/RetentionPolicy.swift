@@ -14,8 +14,8 @@ public struct RetentionPolicy: Sendable, Hashable {
   public var keepWithin: Double = 0
   /// So many archives of damaged stores: the first and the newest ones.
   public var keepDamaged = 3
-  /// The most that all archives of the repository may take, in bytes; the oldest go first, but never the newest good one
-  /// of a store.
+  /// The most that all archives of the repository may take, in bytes; the oldest go first, but never the newest good
+  /// one of a store.
   public var maxSize: Int?
 
   /// The policy that holds when nothing is said.

@@ -36,6 +36,9 @@ ssize_t csystem_copy_range(int from, int64_t from_offset, int to, int64_t to_off
 /* Make `to` share the blocks of `from` (FICLONE); 0, or -1 with errno where the file system cannot. */
 int csystem_clone_file(int from, int to);
 
+/* Have the system start writing a range of a file to the disk, without waiting for it. Only a hint: nothing is promised. */
+void csystem_start_writeback(int fd, int64_t offset, int64_t length);
+
 /* Extended attributes by descriptor: as flistxattr, fgetxattr, fsetxattr and fremovexattr. */
 ssize_t csystem_list_attributes(int fd, char *names, size_t size);
 ssize_t csystem_get_attribute(int fd, const char *name, void *value, size_t size);

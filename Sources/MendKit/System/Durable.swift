@@ -48,8 +48,11 @@ public enum Durable {
     try syncFolder(Paths.folder(of: path))
   }
 
-  /// Gives a synced file a name that must be free; false when it is taken.
-  public static func renameIfFree(_ from: String, to path: String) throws(Problem) -> Bool {
+  /// Gives a synced file a name that must be free; false when it is taken. Without `syncingFolder` the caller syncs the
+  /// folder itself, once for several names.
+  public static func renameIfFree(
+    _ from: String, to path: String, syncingFolder: Bool = true
+  ) throws(Problem) -> Bool {
     if csystem_rename_exclusive(from, path) != 0 {
       let number = errno
       if number == EEXIST { return false }
@@ -61,7 +64,7 @@ public enum Durable {
       }
       try Paths.removeFile(from)
     }
-    try syncFolder(Paths.folder(of: path))
+    if syncingFolder { try syncFolder(Paths.folder(of: path)) }
     return true
   }
 }

@@ -1,0 +1,133 @@
+import MendKit
+
+/// One file of a store that was written out of an archive. Its attributes were not given to it: it belongs to this
+/// user and has mode 0600, until the caller decides.
+public struct ExtractedMember: Sendable, Hashable {
+  /// The name in the archive.
+  public var name: String
+  /// Where it was written to.
+  public var path: String
+  /// What the live file had.
+  public var attributes: FileAttributes
+}
+
+extension Repository {
+  /// Writes the store's files out of an archive into a folder, which is made if it is not there; nothing that is
+  /// there is replaced. Each is compared with its SHA-256 and synced. Links, devices, paths out of the folder,
+  /// members that are not listed or longer than listed, and more bytes than the volume has room for are refused, and
+  /// what was written is removed.
+  public func extract(_ record: Record, into folder: String) throws(Problem) -> [ExtractedMember] {
+    try Self.extract(record, into: folder)
+  }
+
+  static func extract(
+    _ record: Record, into folder: String, progress: @escaping (Double) -> Void = { _ in }
+  ) throws(Problem) -> [ExtractedMember] {
+    let manifest = try manifest(of: record)
+    let available = try Volume.of(folder).available
+    guard manifest.bytes <= available else {
+      throw Problem(
+        .noSpace, tried: "extract the archive", on: record.path,
+        said:
+          "\(ByteSize(bytes: manifest.bytes).short) are needed in \(folder), and \(ByteSize(bytes: available).short) are free",
+        advice: "Free some room on that volume.", code: "disk.full")
+    }
+    let output = ExtractionFolder(folder)
+    do throws(Problem) {
+      try Paths.makeFolder(folder, mode: 0o700)
+      var attributes: [String: FileAttributes] = [:]
+      let scan = Scan(
+        expected: manifest, path: record.path, depth: .sha256, tried: "extract the archive", progress: progress,
+        target: { (member, entry) throws(Problem) in
+          if member.name == manifest.schema { return nil }
+          attributes[member.name] = member.attributes ?? entry.attributes
+          return try output.create(member.name)
+        })
+      _ = try scan.run()
+      try output.sync()
+      return manifest.storeMembers.compactMap { member in
+        attributes[member.name].map {
+          ExtractedMember(name: member.name, path: Paths.join(folder, member.name), attributes: $0)
+        }
+      }
+    } catch {
+      output.discard()
+      throw error
+    }
+  }
+
+  /// The definitions that an archive holds beside the store; nil where it holds none.
+  public func schema(of record: Record) throws(Problem) -> String? {
+    let manifest = try Self.manifest(of: record)
+    guard let name = manifest.schema, let member = manifest.members.first(where: { $0.name == name }) else {
+      return nil
+    }
+    let tried = "read the definitions in"
+    guard member.size <= Manifest.largestText else {
+      throw .archive(tried, record.path, "they have \(ByteSize(bytes: member.size).short)", advice: nil)
+    }
+    let reader = try TarReader(record.path)
+    while let entry = try reader.next() {
+      guard entry.name == name, entry.kind == .file, entry.size == member.size else { continue }
+      let bytes = try Scan.manifestBytes(reader, tried: tried, path: record.path)
+      let digests = try Digests(sha256: true)
+      bytes.withUnsafeBytes { digests.update($0) }
+      guard try digests.finish().sha256 == member.sha256, let text = String(validating: bytes, as: UTF8.self) else {
+        throw .archive(tried, record.path, "the member \(name) was altered: its SHA-256 is not the manifest's")
+      }
+      return text
+    }
+    throw .archive(tried, record.path, "the member \(name) is missing")
+  }
+
+  private static func manifest(of record: Record) throws(Problem) -> Manifest {
+    if let manifest = record.manifest { return manifest }
+    return try Scan.manifest(inside: record.path)
+  }
+}
+
+/// The files that an extraction makes in a folder, so that a failed one leaves nothing behind.
+private final class ExtractionFolder {
+  private let path: String
+  private let isNew: Bool
+  private var files: [String] = []
+  private var folders: [String] = []
+
+  init(_ path: String) {
+    self.path = path
+    isNew = !FileStatus.exists(path)
+  }
+
+  /// Makes a new file below the folder. Folders on the way are made, or must be real ones: a link there leads out.
+  func create(_ name: String) throws(Problem) -> FileHandle {
+    var above = path
+    for part in name.split(separator: "/").dropLast() {
+      above = Paths.join(above, String(part))
+      if mkdir(above, 0o700) == 0 {
+        folders.append(above)
+      } else if errno != EEXIST {
+        throw SystemError.problem("make the folder", above)
+      } else if try FileStatus.of(above, followLinks: false).kind != .folder {
+        throw Problem(
+          .refused, tried: "extract into", on: above, said: "what stands there is no folder",
+          advice: "Extract into an empty folder.")
+      }
+    }
+    let file = try FileHandle.create(Paths.join(path, name), mode: 0o600)
+    files.append(file.path)
+    return file
+  }
+
+  /// Waits until all files and their names are on the disk.
+  func sync() throws(Problem) {
+    for file in files { try FileHandle.read(file).sync() }
+    for folder in folders + [path] { try Durable.syncFolder(folder) }
+  }
+
+  /// Removes what was made.
+  func discard() {
+    for file in files { try? Paths.removeFile(file) }
+    for folder in folders.reversed() { rmdir(folder) }
+    if isNew { rmdir(path) }
+  }
+}

@@ -1,0 +1,50 @@
+import MendKit
+
+extension Repository {
+  /// The archives of one store, as checks and repairs see them.
+  public func backups(of store: StoreIdentity) -> any Backups { StoredBackups(repository: self, store: store) }
+}
+
+/// The archives of one store in a repository. Used from one thread.
+public final class StoredBackups: Backups {
+  private let repository: Repository
+  private let store: StoreIdentity
+  /// Archives that would have been the newest good one, but could not be read, each with the reason.
+  public private(set) var skipped: [Problem] = []
+
+  init(repository: Repository, store: StoreIdentity) {
+    self.repository = repository
+    self.store = store
+  }
+
+  /// The newest archive of a healthy or repaired store that can be read whole. One that cannot is passed over, and
+  /// noted in `skipped`.
+  public func newestGood() throws(Problem) -> Backup? {
+    skipped = []
+    for record in try repository.records(of: store).reversed() {
+      guard let manifest = record.manifest, manifest.isGood else { continue }
+      if let problem = KnownGood.verify(record) {
+        skipped.append(problem)
+        continue
+      }
+      return Backup(
+        path: record.path, taken: manifest.taken, verdict: manifest.verdict, rows: manifest.rows,
+        stamp: manifest.stamp, bytes: manifest.bytes)
+    }
+    return nil
+  }
+
+  /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file.
+  public func extract(_ backup: Backup, into folder: String) throws(Problem) -> String {
+    let members = try Repository.extract(Repository.open(archiveAt: backup.path), into: folder)
+    guard let main = members.first else {
+      throw .archive("extract the archive", backup.path, "it holds no file of the store")
+    }
+    return main.path
+  }
+
+  /// The definitions that the archive holds beside the store; nil where it holds none.
+  public func schema(of backup: Backup) throws(Problem) -> String? {
+    try repository.schema(of: Repository.open(archiveAt: backup.path))
+  }
+}

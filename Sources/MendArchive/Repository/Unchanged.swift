@@ -1,0 +1,63 @@
+import MendKit
+
+extension Repository {
+  /// Archives a snapshot, unless the newest archive of the store already holds the same content and can still be
+  /// read; then that one is returned, and `isNew` is false. Good archives are compared with good ones only, damaged
+  /// with damaged.
+  ///
+  /// Equal stamps settle it without reading the store; else the store is read and its checksums compared, if the
+  /// sizes of all members are the archive's. The snapshot is closed in either case. Throws as `write` does.
+  public func archiveUnlessUnchanged(
+    _ snapshot: StoreSnapshot, draft: Draft, threads: Int? = nil, level: Int = 3,
+    progress: @escaping (Double) -> Void = { _ in }
+  ) throws(Problem) -> (record: Record, isNew: Bool) {
+    defer { snapshot.close() }
+    let taken = clock.now()
+    if let record = try newestEqual(to: snapshot, draft: draft) { return (record, false) }
+    let record = try write(
+      snapshot, draft: draft, taken: taken, threads: threads, level: level, progress: progress)
+    return (record, true)
+  }
+
+  /// The newest archive of the store, if its content is the snapshot's.
+  private func newestEqual(to snapshot: StoreSnapshot, draft: Draft) throws(Problem) -> Record? {
+    let isGood = draft.verdict == .healthy || draft.verdict == .repaired
+    let newest = try records(of: draft.store).last { record in
+      guard let manifest = record.manifest, record.problem == nil else { return false }
+      return isGood ? manifest.isGood : manifest.verdict == draft.verdict
+    }
+    guard let newest, let manifest = newest.manifest, manifest.kind == draft.kind,
+      Self.hasShape(of: manifest, snapshot.members), Self.isReadable(newest)
+    else { return nil }
+    if manifest.stamp == snapshot.stamp, Self.isSettled(snapshot.stamp, at: manifest.taken) { return newest }
+    let lane = try HashLane(sha256: false)
+    for (member, archived) in zip(snapshot.members, manifest.storeMembers) {
+      try member.readAll(lane) { (_) throws(Problem) in }
+      guard try lane.finish().xxh3 == archived.xxh3 else { return nil }
+    }
+    try snapshot.confirm()
+    return newest
+  }
+
+  /// Whether an archive has the same members by name, size, owner, mode and attributes.
+  private static func hasShape(of manifest: Manifest, _ members: [SnapshotMember]) -> Bool {
+    let archived = manifest.storeMembers
+    guard archived.count == members.count else { return false }
+    return zip(members, archived).allSatisfy { member, archived in
+      member.name == archived.name && member.size == archived.size && member.attributes == archived.attributes
+    }
+  }
+
+  /// Whether an equal stamp proves that nothing was written since. Without a counter of changes a file could be
+  /// written once more within the same tick of the clock that its time of change is taken from; two seconds are the
+  /// coarsest of these.
+  private static func isSettled(_ stamp: StoreStamp, at taken: Int64) -> Bool {
+    stamp.changeCounter != nil || taken - stamp.modified / 1_000_000_000 > 2
+  }
+
+  /// Whether an archive may stand for the store's content: a small one is read whole, a large one must have its size.
+  private static func isReadable(_ record: Record) -> Bool {
+    guard let size = record.size, record.seal != nil else { return KnownGood.verify(record) == nil }
+    return size >= 64 << 20 || KnownGood.verify(record) == nil
+  }
+}
