@@ -38,6 +38,9 @@ public struct ForeignKeysCheck: Check {
         finds: ["foreign-key.violated"]),
     ])
 
+  /// Rows that are asked for one by one, so that every pair of tables is among them; the rest is counted.
+  private static let mostViolations = 1000
+
   /// The check.
   public init() {}
 
@@ -46,7 +49,7 @@ public struct ForeignKeysCheck: Check {
     guard let session = try context.sqlSession() else { return [] }
     let violations: [(violation: ForeignKeyViolation, count: Int)]
     do throws(Problem) {
-      violations = try session.foreignKeyViolations(limit: Wording.few)
+      violations = try session.foreignKeyViolations(limit: Self.mostViolations)
     } catch where error.kind == .damaged {
       return [
         Finding(
