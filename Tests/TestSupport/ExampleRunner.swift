@@ -65,10 +65,12 @@ public struct ExampleRunner {
         throw PreparationFailed("\(check.description.id), \(pair.key): \(complaint.said)")
       }
     }
-    do {
+    do throws(Problem) {
       return try check.findings(in: context, options: Options(options, defaults: check.description))
-    } catch let problem as Problem where problem.kind == .damaged || problem.kind == .missing {
-      return [Finding(problem.code ?? "file.malformed", problem.kind == .missing ? .error : .fatal, problem.description)]
+    } catch {
+      guard error.kind == .damaged || error.kind == .missing else { throw error }
+      let severity: Severity = error.kind == .missing ? .error : .fatal
+      return [Finding(error.code ?? "file.malformed", severity, error.description)]
     }
   }
 
