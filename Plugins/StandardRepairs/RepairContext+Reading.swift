@@ -4,7 +4,9 @@ extension RepairContext {
   /// The catalog of the store at the context's path; nil where it is too damaged to tell.
   func readableCatalog() throws(Problem) -> Catalog? {
     do throws(Problem) {
-      return try driver.open(path, patience: patience).catalog()
+      let session = try driver.open(path, patience: patience)
+      defer { session.end() }
+      return try session.catalog()
     } catch where error.kind == .damaged || error.kind == .missing {
       return nil
     }
@@ -13,9 +15,9 @@ extension RepairContext {
   /// The rows of each table of the live store, as far as they can still be counted; nil where it cannot be opened. A table
   /// that is there and cannot be counted has nil.
   func liveRows() -> [String: Int?]? {
-    guard let session = try? driver.open(store.path, patience: patience), let catalog = try? session.catalog() else {
-      return nil
-    }
+    guard let session = try? driver.open(store.path, patience: patience) else { return nil }
+    defer { session.end() }
+    guard let catalog = try? session.catalog() else { return nil }
     var rows: [String: Int?] = [:]
     for table in catalog.tables { rows[table.name] = .some(try? session.rowCount(of: table)) }
     return rows

@@ -19,6 +19,7 @@ struct Traces {
     }
     do throws(Problem) {
       let session = try context.driver.open(context.path, patience: context.patience)
+      defer { session.end() }
       own = SQLStatements(try session.catalog().schema ?? "")
       sequences = Set(try session.sequences().map { $0.table.lowercased() })
       let structure = try session.verifyIntegrity(IntegrityRequest(isFull: false))

@@ -14,6 +14,7 @@ public final class CopiedBackup: Backups {
     let file = try FileHandle.create(copy, mode: 0o600)
     try file.write(bytes, at: 0)
     let session = try driver.open(path, patience: 1)
+    defer { session.end() }
     let catalog = try session.catalog()
     definitions = catalog.schema
     var rows: [String: Int] = [:]

@@ -52,7 +52,9 @@ public struct ExampleRunner {
   /// What a check finds in an example's store.
   public func findings(of check: any Check, in example: Example) throws -> [Finding] {
     let store = try make(example)
-    return try findings(of: check, checkContext(store), example.options)
+    let context = checkContext(store)
+    defer { context.end() }
+    return try findings(of: check, context, example.options)
   }
 
   /// What a check finds, a store that cannot be opened among it.
@@ -78,6 +80,7 @@ public struct ExampleRunner {
   /// what to look for take part only where the example does so.
   public func findings(of store: Store, path: String? = nil, _ example: Example) throws -> [Finding] {
     let context = checkContext(store, path: path)
+    defer { context.end() }
     var findings: [Finding] = []
     for check in registry.checks where path == nil || !check.looksAtPlace {
       var options: [OptionPair] = []
