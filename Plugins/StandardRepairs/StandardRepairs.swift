@@ -1,1 +1,7 @@
 import MendKit
+
+/// The repairs that come with dbmend, the least invasive first.
+public let standardRepairs: [any Repair] = [
+  ReindexRepair(), ResetSequencesRepair(), CreateMissingTablesRepair(), SetAsideNullKeysRepair(), RestoreBackupRepair(),
+  RecreateSchemaRepair(),
+]

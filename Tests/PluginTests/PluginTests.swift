@@ -1,1 +1,51 @@
+import MendKit
+import SQLiteStore
+import StandardChecks
+import StandardRepairs
+import TestSupport
 import Testing
+
+/// Every plugin that comes with dbmend.
+let registry = PluginRegistry(drivers: [SQLiteDriver()], checks: standardChecks, repairs: standardRepairs)
+
+/// One example of one plugin.
+struct PluginExample: CustomTestStringConvertible, Sendable {
+  let plugin: String
+  let example: Example
+  var testDescription: String { "\(plugin): \(example.title)" }
+
+  static func all(_ descriptions: [PluginDescription]) -> [PluginExample] {
+    descriptions.flatMap { about in about.examples.map { PluginExample(plugin: about.id, example: $0) } }
+  }
+}
+
+@Suite("Every plugin's examples hold")
+struct ExampleTests {
+  @Test("a check finds in its examples what they say, and nothing else", arguments: PluginExample.all(registry.checks.map(\.description)))
+  func check(_ one: PluginExample) throws {
+    let check = try #require(registry.check(one.plugin))
+    let findings = try ExampleRunner(registry).findings(of: check, in: one.example)
+    #expect(Set(findings.map(\.code)) == one.example.finds, "\(findings.map(\.message))")
+    let described = Set(check.description.finds.map(\.code))
+    #expect(Set(findings.map(\.code)).isSubset(of: described))
+  }
+
+  @Test("a repair mends its examples at no more cost than it says", arguments: PluginExample.all(registry.repairs.map(\.description)))
+  func repair(_ one: PluginExample) throws {
+    let repair = try #require(registry.repair(one.plugin))
+    let runner = ExampleRunner(registry)
+    let store = try runner.make(one.example)
+    let live = try? FileHandle.read(store.path).readAll(limit: 1 << 20)
+    let mending = try runner.mend(store, with: repair, one.example)
+    #expect(Set(mending.before.map(\.code)) .isSuperset(of: one.example.finds), "\(mending.before.map(\.message))")
+    guard !one.example.finds.isEmpty else {
+      #expect(mending.offer == nil)
+      return
+    }
+    let offer = try #require(mending.offer)
+    #expect(Set(offer.mends.map(\.code)).isSuperset(of: one.example.finds))
+    #expect(offer.loss <= (repair.description.loss ?? .none))
+    #expect(Set(mending.after.map(\.code)).isDisjoint(with: one.example.finds), "\(mending.after.map(\.message))")
+    #expect(try FileHandle.read(store.path).readAll(limit: 1 << 20) == live, "the live store was touched")
+  }
+}

@@ -101,6 +101,8 @@ class SQLiteSession: SQLSession {
 
   func quoted(_ identifier: String) -> String { Connection.quoted(identifier) }
 
+  func isReserved(_ name: String) -> Bool { name.lowercased().hasPrefix("sqlite_") }
+
   func query(_ sql: String, limit: Int) throws(Problem) -> [[SQLValue]] {
     if connection.isReadOnly(sql) == false {
       throw Problem(

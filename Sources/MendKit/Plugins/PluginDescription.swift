@@ -95,24 +95,33 @@ public struct Example: Sendable {
   public var kind: String
   /// What makes it: a script for the engine, run on a new store. For SQLite: SQL for `sqlite3`.
   public var script: String
-  /// What is done to the file when the script has run.
+  /// What is done to the file when the scripts have run.
   public var damage: [Damage]
   /// The plugin's options.
   public var options: [OptionPair]
   /// For a check: the codes that it must find, each at least once, and no others. For a repair: the codes that stand
   /// before it and must be gone afterwards.
   public var finds: Set<FindingCode>
+  /// When it is not nil, the store that `script` made is archived, and then this second script runs on it; it may be empty.
+  public var afterBackup: String?
+  /// The definitions that `schema:` of the configuration names, for repairs that build from them.
+  public var schema: String?
+  /// For a repair: the options of the checks that find the trouble, by the check's id.
+  public var checks: [OptionPair]
 
   /// An example; see the properties.
   public init(
-    _ title: String, kind: String = "sqlite", script: String, damage: [Damage] = [], options: [OptionPair] = [],
-    finds: Set<FindingCode> = []
+    _ title: String, kind: String = "sqlite", script: String, afterBackup: String? = nil, damage: [Damage] = [],
+    options: [OptionPair] = [], schema: String? = nil, checks: [OptionPair] = [], finds: Set<FindingCode> = []
   ) {
     self.title = title
     self.kind = kind
     self.script = script
+    self.afterBackup = afterBackup
     self.damage = damage
     self.options = options
+    self.schema = schema
+    self.checks = checks
     self.finds = finds
   }
 

@@ -157,6 +157,14 @@ public protocol SQLSession: StoreSession {
   /// Whether the index that enforces a table's primary key is known to disagree with the table, so that its promise of no
   /// duplicates does not hold. Only integrity verification finds that out.
   func keyIndexIsSuspect(_ table: Table) -> Bool
+
+  /// Whether the engine keeps a name for its own tables and indexes, so that no statement may make one of that name.
+  func isReserved(_ name: String) -> Bool
+}
+
+extension SQLSession {
+  /// Most engines keep their own tables elsewhere.
+  public func isReserved(_ name: String) -> Bool { false }
 }
 
 /// One value of a row.

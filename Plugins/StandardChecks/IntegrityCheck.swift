@@ -1,0 +1,101 @@
+import MendKit
+
+/// The store's structures and contents, held against each other by its driver.
+public struct IntegrityCheck: Check {
+  /// What the check says of itself.
+  public let description = PluginDescription(
+    id: "integrity",
+    title: "the store's pages, tables and indexes are sound and agree with each other",
+    discussion: """
+      Asks the store's driver to verify all that the engine can be asked about: the file's structure, every table and every \
+      index. `level: full` also holds each index against its table, row by row; `quick` leaves that out and is several times \
+      faster. Both read the whole file.
+
+      For each cause the first five places are reported one by one, and the rest is counted.
+      """,
+    kind: .check,
+    finds: [
+      FindingDescription("index.entry-missing", .error, "a row has no entry in an index: queries by it do not find the row"),
+      FindingDescription("index.entry-extra", .error, "an index has an entry for which there is no row"),
+      FindingDescription("index.entry-count", .error, "an index has more or fewer entries than its table has rows"),
+      FindingDescription("index.not-unique", .error, "a unique index holds a key twice"),
+      FindingDescription("index.not-sorted", .error, "the entries of an index are not in their order"),
+      FindingDescription("index.malformed", .error, "the pages of an index are damaged"),
+      FindingDescription("table.malformed", .error, "the pages of a table are damaged"),
+      FindingDescription("page.unused", .error, "a page belongs to nothing: what it held is cut off"),
+      FindingDescription("page.duplicate-reference", .error, "a page belongs to two owners"),
+      FindingDescription("freelist.malformed", .error, "the list of free pages is damaged"),
+      FindingDescription("file.malformed", .fatal, "the file is damaged where no table or index can be named"),
+      FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
+      FindingDescription("file.encrypted", .fatal, "the file looks encrypted"),
+      FindingDescription("row.refuted", .error, "a row is in its table but in none of the table's several indexes"),
+      FindingDescription("column.null", .error, "a NULL stands in a column that is declared NOT NULL"),
+      FindingDescription("column.type", .error, "a value has another type than its column allows"),
+      FindingDescription("key.null", .error, "a NULL stands in a primary key"),
+      FindingDescription("check.violated", .error, "a row breaks a CHECK constraint"),
+      FindingDescription("virtual-table.malformed", .error, "a module finds its virtual table damaged"),
+      FindingDescription("schema.malformed", .fatal, "the definitions of the tables cannot be read"),
+      FindingDescription(
+        "schema.unsupported", .fatal, "the definitions are for a newer engine; the file itself may be sound"),
+    ],
+    options: [
+      OptionDescription(
+        "level", .choice(["full", "quick"]), default: .string("full"), "whether indexes are held against their tables")
+    ],
+    examples: Self.examples)
+
+  /// The check.
+  public init() {}
+
+  /// What the driver's verification finds.
+  public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
+    let request = IntegrityRequest(
+      isFull: options.string("level") != "quick", findingsPerCause: Wording.few, progress: context.progress)
+    return try context.session().verifyIntegrity(request)
+  }
+}
+
+extension IntegrityCheck {
+  private static let orders = """
+    create table orders(id integer primary key, sku text, quantity integer not null);
+    insert into orders(sku, quantity) values('bolt', 4), ('nut', 9), ('screw', 2), ('washer', 7);
+    """
+
+  private static let examples = [
+    Example("a healthy table with an index", script: orders + "create index orders_sku on orders(sku);"),
+    Example(
+      "an index that lacks the entries of two rows",
+      script: orders + """
+        create index orders_sku on orders(sku) where id < 3;
+        pragma writable_schema = on;
+        update sqlite_schema set sql = 'create index orders_sku on orders(sku)' where name = 'orders_sku';
+        """,
+      finds: ["index.entry-missing"]),
+    Example(
+      "the same under `level: quick`, which does not hold indexes against tables",
+      script: orders + """
+        create index orders_sku on orders(sku) where id < 3;
+        pragma writable_schema = on;
+        update sqlite_schema set sql = 'create index orders_sku on orders(sku)' where name = 'orders_sku';
+        """,
+      options: [OptionPair("level", .string("quick"))]),
+    Example(
+      "a NULL in a column that became NOT NULL",
+      script: """
+        create table orders(id integer primary key, sku text);
+        insert into orders(sku) values('bolt'), (null);
+        pragma writable_schema = on;
+        update sqlite_schema set sql = 'create table orders(id integer primary key, sku text not null)'
+        where name = 'orders';
+        """,
+      finds: ["column.null"]),
+    Example(
+      "a row that breaks a CHECK constraint",
+      script: """
+        create table orders(id integer primary key, quantity integer check(quantity > 0));
+        pragma ignore_check_constraints = on;
+        insert into orders(quantity) values(3), (-1);
+        """,
+      finds: ["check.violated"]),
+  ]
+}
