@@ -134,7 +134,7 @@ private struct Draft {
       text += "  # Sequences are not behind their tables' largest keys.\n  - sequences\n"
     }
     if !commonMinimum.isEmpty {
-      text += "  # Tables that had rows keep some, and none loses a fifth of its rows between two archives.\n"
+      text += "  # Tables that had rows keep some, and none loses more than a fifth of its rows between two archives.\n"
       text += rowCounts(commonMinimum, indent: 2, withDrop: true)
     }
     let isDangling = stores.contains { $0.lenientChecks.contains("foreign-keys") }

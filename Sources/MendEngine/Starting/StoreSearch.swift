@@ -5,7 +5,7 @@ struct StoreSearch {
   /// How many levels of folders are searched below one that was named.
   static let maximalDepth = 4
   /// The most files that are looked at: whoever names `/` by mistake is told so.
-  static let maximalFiles = 100_000
+  var maximalFiles = 100_000
 
   let registry: PluginRegistry
   /// The folder of archives that the new configuration will name.
@@ -79,10 +79,10 @@ struct StoreSearch {
 
   private mutating func look(at path: String, _ status: FileStatus) throws(Problem) {
     files += 1
-    guard files <= Self.maximalFiles else {
+    guard files <= maximalFiles else {
       throw Problem(
         .refused, tried: "find stores in", on: Paths.folder(of: path),
-        said: "there are more than \(Self.maximalFiles) files",
+        said: "there are more than \(maximalFiles) files",
         advice: "Name the database files, or a folder nearer to them: dbmend init PATH…")
     }
     do throws(Problem) {

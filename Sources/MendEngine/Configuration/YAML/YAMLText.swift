@@ -56,6 +56,7 @@ enum YAMLText {
 
   /// Whether a text may stand without quotes: a word that no version of YAML takes for anything but a text.
   private static func isPlain(_ text: String) -> Bool {
+    if text.hasSuffix("%"), Int(text.dropLast()) != nil { return true }
     guard let first = text.unicodeScalars.first, isLetter(first) || first == "_" || first == "/" else { return false }
     // Words of YAML 1.1 that 1.2 takes for texts, quoted for the sake of other readers.
     let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"]
