@@ -142,6 +142,21 @@ struct ConfigurationLoaderTests {
     #expect(configuration.checks[3].severity == .info)
   }
 
+  @Test("a text that looks like a number keeps the form in which it was written")
+  func writtenForm() throws {
+    let configuration = try ConfigurationStubs.load(
+      """
+      version: 1
+      repository: 0640
+      environments: { p: { stores: { d: { path: 3.40, checks: [required-tables: { tables: [007, True, 1e3] }] } } } }
+      """)
+    #expect(configuration.repository == "/srv/app/0640")
+    let store = configuration.environments[0].stores[0]
+    #expect(store.path == "/srv/app/3.40")
+    let tables = try #require(store.checks.first { $0.id == "required-tables" })
+    #expect(Options(tables.options).strings("tables") == ["007", "True", "1e3"])
+  }
+
   @Test("the URI of a server stays as it is")
   func uri() throws {
     let configuration = try ConfigurationStubs.load(

@@ -144,7 +144,7 @@ struct CheckReader {
     if option.name == FileFormat.checkSeverity.name {
       mention.severity = pair.value.value.text.flatMap(Severity.init(rawValue:))
     } else {
-      mention.options.append(OptionPair(pair.key, pair.value.value))
+      mention.options.append(OptionPair(pair.key, pair.value.value(as: option.type)))
     }
   }
 

@@ -129,7 +129,7 @@ private struct ConfigurationReader {
 
   private func repository(_ node: YAMLNode?) -> String? {
     guard let node else { return nil }
-    if let path = node.value.text { return absolute(path) }
+    if let path = node.value(as: .string).text { return absolute(path) }
     return complaints.fields(of: node, as: FileFormat.repository).options.string("path").map(absolute)
   }
 

@@ -61,7 +61,7 @@ public struct ExpectationFile: Sendable {
       var codes: Set<FindingCode> = []
       if complaints.check(pair.value, is: .list(.string)) {
         for node in pair.value.items ?? [pair.value] {
-          guard let code = node.value.text else { continue }
+          guard let code = node.value(as: .string).text else { continue }
           if let said = complaint(about: code, known: known) { complaints.add(at: node.position, said) }
           codes.insert(FindingCode(rawValue: code))
         }

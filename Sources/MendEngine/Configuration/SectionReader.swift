@@ -36,7 +36,8 @@ extension ComplaintList {
       guard isRight(pair.value, for: key) else { continue }
       fields.pairs[pair.key] = pair
       switch key.shape {
-      case .value, .text: options.append(OptionPair(pair.key, pair.value.value))
+      case .value(let type): options.append(OptionPair(pair.key, pair.value.value(as: type)))
+      case .text: options.append(OptionPair(pair.key, pair.value.value(as: .string)))
       default: break
       }
     }

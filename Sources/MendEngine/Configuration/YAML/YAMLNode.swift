@@ -47,6 +47,20 @@ struct YAMLNode: Sendable {
     }
   }
 
+  /// The node as a value that a type is to hold: where that is a text, plain scalars stay as they are written, so that
+  /// `3.40` and `0640` keep their zeros.
+  func value(as type: OptionType) -> OptionValue {
+    switch (type, content) {
+    case (.string, .scalar(let text, _)) where !isNull: .string(text)
+    case (.list(let inner), .list(let items)): .list(items.map { $0.value(as: inner) })
+    case (.list(let inner), .scalar): value(as: inner)
+    case (.map(let inner), .map(let pairs)): .map(pairs.map { OptionPair($0.key, $0.value.value(as: inner)) })
+    case (.either(let types), _):
+      types.first { $0.complaint(about: value) == nil }.map { value(as: $0) } ?? value
+    default: value
+    }
+  }
+
   /// Whether nothing was written where a value might stand, or `null`.
   var isNull: Bool {
     if case .scalar(let text, isPlain: true) = content { return CoreSchema.isNull(text) }
