@@ -154,6 +154,19 @@ struct ConfigurationInitTests {
     #expect(try load().checks.first { $0.id == "foreign-keys" }?.severity == .warning)
   }
 
+  @Test("a table of which no row has a key is the application's way; one of which some rows have none is damaged")
+  func keyless() throws {
+    try store("production.db", ["usage\t5", "log\t2", "keyless\tusage\t5", "keyless\tlog\t2"])
+    try store("staging.db", ["usage\t7", "log\t9", "keyless\tusage\t7"])
+    try store("test.db", ["usage\t7", "keyless\tusage\t6"])
+    let outcome = try initialise()
+    #expect(outcome.leftOut.map(\.reason) == ["key.null: It is keyless."])
+    let rules = try load().rules
+    #expect(rules.allSatisfy { $0.isIgnored && $0.code == "key.null" })
+    #expect(rules.map(\.table) == ["log", "usage"])
+    #expect(rules.map(\.store) == ["production/data", nil])
+  }
+
   @Test("a configuration that is there already is replaced only by force, through a link too")
   func existing() throws {
     try store("app.db", [])

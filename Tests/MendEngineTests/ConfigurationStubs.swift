@@ -23,7 +23,8 @@ enum ConfigurationStubs {
             "tables", .either([.list(.string), .map(.either([.list(.string), .map(.string)]))]), isRequired: true,
             "Which.")
         ], finds: [FindingDescription("table.missing", .error, "A table is not there.")]),
-      StubCheck(id: "primary-keys"), StubCheck(id: "sequences"),
+      StubCheck(id: "primary-keys", finds: [FindingDescription("key.null", .error, "no key")], word: "keyless"),
+      StubCheck(id: "sequences"),
       StubCheck(
         id: "row-counts",
         options: [
@@ -105,7 +106,12 @@ private struct StubCheck: Check {
     if opens { _ = try context.session() }
     guard let word, let code = description.finds.first?.code else { return [] }
     let text = try FileHandle.read(context.path).readAll(limit: 1 << 20)
-    return String(decoding: text, as: UTF8.self).contains("\n\(word)") ? [Finding(code, .error, "It is \(word).")] : []
+    // `WORD`, or `WORD<tab>TABLE<tab>COUNT`.
+    return String(decoding: text, as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix(word) }.map { line in
+      let words = line.split(separator: "\t").map(String.init)
+      let place = Finding.Location(table: words.count > 1 ? words[1] : nil)
+      return Finding(code, .error, at: place, "It is \(word).", count: words.count > 2 ? Int(words[2]) ?? 1 : 1)
+    }
   }
 }
 
@@ -160,7 +166,7 @@ private final class TextStoreSession: StoreSession {
   init(text: String) {
     for line in text.split(separator: "\n").dropFirst() {
       let words = line.split(separator: "\t")
-      guard words.count >= 2, let count = Int(words[1]) else { continue }
+      guard words.count >= 2, let count = Int(words[1]), words[0] != "keyless" else { continue }
       let name = String(words[0])
       rows[name] = count
       tables.append(

@@ -41,16 +41,16 @@ public enum ConfigurationReference {
   }
 
   private static func checkText(_ check: PluginDescription) -> String {
-    var text = "### `\(check.id)`\n\n\(check.title).\n\n"
+    var text = "### `\(check.id)`\n\n\(sentence(check.title))\n\n"
     if !check.discussion.isEmpty { text += check.discussion + "\n\n" }
     if check.isRepeatable { text += "It may be listed several times, each with a `name` of its own.\n\n" }
     text += options(check)
-    let findings = check.finds.map { ["`\($0.code)`", $0.severity.rawValue, $0.meaning] }
+    let findings = check.finds.map { ["`\($0.code)`", $0.severity.rawValue, sentence($0.meaning)] }
     return text + table(["finding", "severity", "meaning"], findings)
   }
 
   private static func repairText(_ repair: PluginDescription) -> String {
-    var text = "### `\(repair.id)`\n\n\(repair.title).\n\n"
+    var text = "### `\(repair.id)`\n\n\(sentence(repair.title))\n\n"
     if !repair.discussion.isEmpty { text += repair.discussion + "\n\n" }
     if !repair.mends.isEmpty { text += "Mends " + repair.mends.map { "`\($0)`" }.joined(separator: ", ") + ".\n\n" }
     if let loss = repair.loss { text += "Costs at worst: `\(loss.rawValue)`.\n\n" }
@@ -60,9 +60,14 @@ public enum ConfigurationReference {
   private static func options(_ plugin: PluginDescription) -> String {
     let rows = plugin.options.map { option in
       let fallback = option.isRequired ? "required" : option.defaultValue.map { "`\(YAMLText.flow($0))`" } ?? ""
-      return ["`\(option.name)`", option.type.title, fallback, option.meaning]
+      return ["`\(option.name)`", option.type.title, fallback, sentence(option.meaning)]
     }
     return table(["option", "holds", "default", "meaning"], rows)
+  }
+
+  /// A phrase of a plugin as a sentence of this page.
+  private static func sentence(_ phrase: String) -> String {
+    phrase.prefix(1).uppercased() + phrase.dropFirst() + (phrase.hasSuffix(".") ? "" : ".")
   }
 
   /// A table of Markdown; nothing where there are no rows.

@@ -113,6 +113,26 @@ private struct Draft {
     return space + "- row-counts:\n" + start + map + "\n" + (withDrop ? space + "    max_drop: 20%\n" : "")
   }
 
+  private var rules: String {
+    let sample = "#  - { when: { code: \"row-count.*\", table: logs }, severity: warning }"
+    let tables = Set(stores.flatMap(\.tablesWithoutKeys)).sorted()
+    guard !tables.isEmpty else { return "# rules:\n" + sample }
+    var text =
+      "rules:\n" + sample + "\n  # No row of these tables has a primary key: the application's way, and no damage."
+    for table in tables {
+      let holders = stores.filter { $0.tables.contains { $0.name == table } }
+      let isCommon = holders.allSatisfy { $0.tablesWithoutKeys.contains(table) }
+      let names = holders.filter { $0.tablesWithoutKeys.contains(table) }.map { "\($0.environment)/\($0.name)" }
+      for store in isCommon ? [nil] : names.sorted().map(Optional.some) {
+        var condition = [OptionPair("code", .string("key.null")), OptionPair("table", .string(table))]
+        if let store { condition.append(OptionPair("store", .string(store))) }
+        text +=
+          "\n  - " + YAMLText.flow(.map([OptionPair("when", .map(condition)), OptionPair("ignore", .boolean(true))]))
+      }
+    }
+    return text
+  }
+
   var checks: String {
     var text = """
       # The checks for every store, in this order. `checks:` of an environment or a store adds to them, changes options key
@@ -149,8 +169,7 @@ private struct Draft {
       #  - sql: { name: orphan orders, query: "select count(*) from orders where user_id is null", expect: 0 }
 
       # What becomes of findings, where it is not what the checks say of themselves:
-      # rules:
-      #   - { when: { code: "row-count.*", table: logs }, severity: warning }
+      \(rules)
 
       # Commands around the changes that dbmend makes:
       # hooks:

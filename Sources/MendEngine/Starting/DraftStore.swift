@@ -16,9 +16,13 @@ public struct DraftStore: Sendable, Hashable {
   /// call the store healthy must say the same.
   public var lenientChecks: Set<String>
 
+  /// The tables of which every row has NULL in its primary key: the application's way, and no damage.
+  public var tablesWithoutKeys: Set<String>
+
   /// A store; see the properties.
   public init(
-    environment: String, name: String, path: String, kind: String, tables: [Table] = [], lenientChecks: Set<String> = []
+    environment: String, name: String, path: String, kind: String, tables: [Table] = [],
+    lenientChecks: Set<String> = [], tablesWithoutKeys: Set<String> = []
   ) {
     self.environment = environment
     self.name = name
@@ -26,6 +30,7 @@ public struct DraftStore: Sendable, Hashable {
     self.kind = kind
     self.tables = tables
     self.lenientChecks = lenientChecks
+    self.tablesWithoutKeys = tablesWithoutKeys
   }
 
   /// One table of the store.

@@ -55,10 +55,11 @@ public struct Initialiser: Sendable {
     for path in paths.isEmpty ? [folder] : paths { try search.search(path) }
     var leftOut = search.leftOut
     var naming = StoreNaming()
+    let examination = StoreExamination(registry: registry, patience: patience)
     var stores: [DraftStore] = []
     for candidate in search.candidates.sorted(by: { $0.path < $1.path }) {
       let name = naming.name(ofStoreAt: candidate.path, folder: folder)
-      switch examine(candidate, environment: name.environment, name: name.name) {
+      switch examination.examine(candidate, environment: name.environment, name: name.name) {
       case .success(let store): stores.append(store)
       case .failure(let reason): leftOut.append(reason.leftOut)
       }
@@ -86,52 +87,5 @@ public struct Initialiser: Sendable {
       on: leftOut.count == 1 ? first.path : paths.joined(separator: ", "),
       said: leftOut.count == 1 ? said : "none of \(leftOut.count) is healthy\n" + said,
       advice: first.advice)
-  }
-
-  private struct Unfit: Error {
-    var leftOut: LeftOut
-  }
-
-  /// The store with its tables, or why it is not taken up. Runs the checks that a path gets without any configuration.
-  private func examine(
-    _ candidate: StoreSearch.Candidate, environment: String, name: String
-  ) -> Result<DraftStore, Unfit> {
-    let resolved = Paths.resolved(candidate.path)
-    let context = CheckContext(
-      store: StoreIdentity(environment: environment, name: name, path: resolved), path: resolved,
-      driver: candidate.driver, patience: patience)
-    var store = DraftStore(
-      environment: environment, name: name, path: candidate.path, kind: candidate.driver.description.id)
-    do throws(Problem) {
-      for configured in Configuration.standardChecks {
-        guard let check = registry.check(configured.id) else { continue }
-        let findings = try check.findings(
-          in: context, options: Options(configured.options, defaults: check.description))
-        context.previous += findings
-        guard let error = findings.first(where: { $0.severity >= .error }) else { continue }
-        if let severity = configured.severity, severity < .error {
-          store.lenientChecks.insert(configured.id)
-        } else {
-          return .failure(unfit(candidate.path, error))
-        }
-      }
-      let session = try context.session()
-      for table in try session.catalog().tables {
-        // The rows of a virtual table are counted with the tables that hold them, if at all.
-        let rows = table.isVirtual ? nil : try session.rowCount(of: table)
-        store.tables.append(DraftStore.Table(name: table.name, rows: rows, hasSequence: table.hasSequence))
-      }
-      return .success(store)
-    } catch {
-      return .failure(
-        Unfit(leftOut: LeftOut(path: candidate.path, reason: error.said, advice: error.advice)))
-    }
-  }
-
-  private func unfit(_ path: String, _ finding: Finding) -> Unfit {
-    Unfit(
-      leftOut: LeftOut(
-        path: path, reason: "\(finding.code): \(finding.message)",
-        advice: "Repair it first: dbmend repair \(path); then run dbmend init again."))
   }
 }
