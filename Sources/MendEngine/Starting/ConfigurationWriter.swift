@@ -114,11 +114,11 @@ private struct Draft {
   }
 
   private var rules: String {
-    let sample = "#  - { when: { code: \"row-count.*\", table: logs }, severity: warning }"
+    let sample = "- { when: { code: \"row-count.*\", table: logs }, severity: warning }"
     let tables = Set(stores.flatMap(\.tablesWithoutKeys)).sorted()
-    guard !tables.isEmpty else { return "# rules:\n" + sample }
+    guard !tables.isEmpty else { return "# rules:\n#   " + sample }
     var text =
-      "rules:\n" + sample + "\n  # No row of these tables has a primary key: the application's way, and no damage."
+      "rules:\n  # " + sample + "\n  # No row of these tables has a primary key: the application's way, and no damage."
     for table in tables {
       let holders = stores.filter { $0.tables.contains { $0.name == table } }
       let isCommon = holders.allSatisfy { $0.tablesWithoutKeys.contains(table) }
