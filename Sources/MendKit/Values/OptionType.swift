@@ -107,7 +107,7 @@ public struct OptionComplaint: Sendable, Hashable {
 
 extension OptionValue {
   /// What the value is, in the words of a message.
-  var words: String {
+  public var words: String {
     switch self {
     case .null: "nothing"
     case .boolean(let value): "\(value)"

@@ -60,10 +60,11 @@ public struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
     self.blockers = blockers
   }
 
-  /// `could not TRIED SUBJECT: SAID. ADVICE`
+  /// `could not TRIED SUBJECT: SAID. ADVICE`; the advice has a line of its own where what was said has several.
   public var description: String {
     let start = "could not \(tried) \(subject): \(said)"
     guard let advice else { return start }
+    if said.contains("\n") { return start + "\n" + advice }
     return start + (start.hasSuffix(".") ? " " : ". ") + advice
   }
 }

@@ -1,0 +1,207 @@
+import MendArchive
+import MendKit
+
+/// One mapping of `dbmend.yaml`: which keys it may have, and what each holds. The loader validates with these, and the
+/// documentation is made from them, so that the two cannot disagree.
+struct FileSection: Sendable {
+  /// What the mapping is, as messages say it: "a store".
+  var title: String
+  /// A paragraph for the documentation.
+  var discussion: String
+  var keys: [FileKey]
+
+  func key(_ name: String) -> FileKey? { keys.first { $0.name == name } }
+}
+
+/// One key of a mapping.
+struct FileKey: Sendable {
+  var name: String
+  var shape: Shape
+  /// What holds when it is left out, as the documentation says it.
+  var defaultText: String?
+  var isRequired: Bool
+  /// What it does, in one line.
+  var meaning: String
+
+  /// What may stand under a key.
+  indirect enum Shape: Sendable {
+    case value(OptionType)
+    /// Text that is not empty: `a path`, `a shell command`.
+    case text(String)
+    /// A path, or a mapping that has it under the key `path`.
+    case pathOrSection(FileSection)
+    case section(FileSection)
+    /// A map from names that the user chooses to mappings.
+    case named(FileSection)
+    case sections(FileSection)
+    case checks
+  }
+
+  init(
+    _ name: String, _ shape: Shape, default defaultText: String? = nil, isRequired: Bool = false, _ meaning: String
+  ) {
+    self.name = name
+    self.shape = shape
+    self.defaultText = defaultText
+    self.isRequired = isRequired
+    self.meaning = meaning
+  }
+
+  /// What may stand under the key, in a few words.
+  var title: String {
+    switch shape {
+    case .value(let type): type.title
+    case .text(let what): what
+    case .pathOrSection(let section): "a path, or \(section.title)"
+    case .section(let section): section.title
+    case .named(let section): "a map from a name to \(section.title)"
+    case .sections(let section): "a list, each item \(section.title)"
+    case .checks: "a list or a map of checks"
+    }
+  }
+}
+
+/// The keys of `dbmend.yaml`.
+enum FileFormat {
+  /// The version of the format that this dbmend reads.
+  static let version = 1
+
+  private static let words = Configuration()
+  private static let losses = OptionType.choice(Loss.allCases.map(\.rawValue))
+  private static let severities = OptionType.choice(Severity.allCases.map(\.rawValue))
+  private static let count = OptionType.integer(0...Int.max)
+
+  /// The key that every check takes beside its own options.
+  static let checkSeverity = OptionDescription(
+    "severity", severities, "The severity that the check's findings get instead of their own.")
+
+  static let document = FileSection(
+    title: "the configuration",
+    discussion: "The file is YAML: one document, without anchors and tags. Relative paths are relative to the file. An "
+      + "unknown key, a wrong type and an impossible value are errors with line and column, and then nothing runs.",
+    keys: [
+      FileKey(
+        "version", .value(.integer(1...Int.max)), isRequired: true,
+        "The version of this format: \(version)."),
+      FileKey(
+        "repository", .pathOrSection(repository), default: "`dbmend-archives` beside each store",
+        "Where archives are kept."),
+      FileKey("retention", .section(retention), "Which archives stay when old ones are removed."),
+      FileKey(
+        "max_loss", .value(losses), default: words.maxLoss.rawValue,
+        "The most that a repair may cost without being asked."),
+      FileKey(
+        "busy_timeout", .value(.duration), default: "\(Int(words.busyTimeout))s",
+        "How long to wait for a lock of a store."),
+      FileKey(
+        "schema", .text("a path"), "A file of definitions, which lost tables and whole schemas are made from again."),
+      FileKey("environments", .named(environment), "The named sets of stores."),
+      FileKey(
+        "checks", .checks, default: words.standardTitles,
+        "The checks for every store."),
+      FileKey(
+        "rules", .sections(rule), "What becomes of findings, where it is not what the plugins say of themselves."),
+      FileKey("hooks", .section(hooks), "Commands that run around the steps of the pipeline."),
+      FileKey(
+        "plugins", .value(.list(.string)), "Files of plugins from outside. This version supports none."),
+    ])
+
+  static let repository = FileSection(
+    title: "a map with the key path",
+    discussion: "`repository: backups` and `repository: { path: backups }` say the same.",
+    keys: [FileKey("path", .text("a path"), isRequired: true, "The folder of the archives; made when it is missing.")])
+
+  static let retention = FileSection(
+    title: "a map of the retention's keys",
+    discussion:
+      "An archive stays when any of these keeps it. Archives of damaged stores count for `keep_damaged` alone "
+      + "and never push out a good one.",
+    keys: [
+      FileKey("keep_last", .value(count), default: "\(words.retention.keepLast)", "The newest so many good archives."),
+      FileKey(
+        "keep_damaged", .value(count), default: "\(words.retention.keepDamaged)",
+        "So many archives of damaged stores: the first and the newest ones."),
+      FileKey(
+        "keep_daily", .value(count), default: "\(words.retention.keepDaily)",
+        "The newest good archive of each of so many days (UTC) that have one."),
+      FileKey(
+        "keep_weekly", .value(count), default: "\(words.retention.keepWeekly)",
+        "Likewise for weeks, Monday to Sunday."),
+      FileKey("keep_monthly", .value(count), default: "\(words.retention.keepMonthly)", "Likewise for months."),
+      FileKey("keep_within", .value(.duration), default: "0s", "Every good archive that is younger than this."),
+      FileKey(
+        "max_size", .value(.size), default: "no limit",
+        "The most that all archives may take; the oldest go first, but never the newest good one of a store."),
+    ])
+
+  static let environment = FileSection(
+    title: "an environment",
+    discussion: "Stores that belong together: `production`, `staging`. On the command line, its name stands for all of "
+      + "its stores. A name has letters, digits, `-`, `_` and `.`, and begins with a letter or a digit.",
+    keys: [
+      FileKey("max_loss", .value(losses), default: "that of the file", "Overrides the file's `max_loss`."),
+      FileKey("checks", .checks, "Checks for the environment's stores, merged into those of the file."),
+      FileKey("stores", .named(store), isRequired: true, "The stores, by names as the environment's own."),
+    ])
+
+  static let store = FileSection(
+    title: "a store",
+    discussion: "On the command line it is `ENVIRONMENT/NAME`.",
+    keys: [
+      FileKey("path", .text("a path"), isRequired: true, "The file or folder, or the URI of a server's database."),
+      FileKey("kind", .value(.string), default: "detected", "The kind of store: the id of its driver."),
+      FileKey(
+        "max_loss", .value(losses), default: "that of the environment", "Overrides the environment's `max_loss`."),
+      FileKey("checks", .checks, "Checks for this store, merged into those of the environment."),
+    ])
+
+  static let rule = FileSection(
+    title: "a rule",
+    discussion: "The first rule whose condition holds for a finding decides what becomes of it.",
+    keys: [
+      FileKey("when", .section(condition), isRequired: true, "Which findings the rule is about."),
+      FileKey("severity", .value(severities), "The severity that the findings get."),
+      FileKey("repair", .value(.string), "The repair that mends them, before any other is thought of."),
+      FileKey("ignore", .value(.boolean), default: "false", "Whether the findings are dropped altogether."),
+    ])
+
+  static let condition = FileSection(
+    title: "a condition",
+    discussion: "All of its keys must hold, and there must be at least one. `*` stands for any run of characters.",
+    keys: [
+      FileKey("code", .text("a code or a pattern of codes"), "The finding's code: `row-count.*`."),
+      FileKey("table", .text("a name or a pattern of names"), "The finding's table."),
+      FileKey("index", .text("a name or a pattern of names"), "The finding's index."),
+      FileKey("store", .text("a store's name or a pattern of names"), "The store: `production/data`, `staging/*`."),
+    ])
+
+  static let hooks = FileSection(
+    title: "a map of the hooks' keys",
+    discussion: "Each is a command for the shell. A hook that fails stops the run before the change.",
+    keys: Hook.Moment.allCases.map { FileKey($0.rawValue, .text("a shell command"), $0.meaning) })
+
+  /// Every section, in the order of the documentation.
+  static let sections: [(path: String, section: FileSection)] = [
+    ("", document), ("repository", repository), ("retention", retention), ("environments.NAME", environment),
+    ("environments.NAME.stores.NAME", store), ("rules[]", rule), ("rules[].when", condition), ("hooks", hooks),
+  ]
+}
+
+extension Configuration {
+  /// The checks that hold without any configuration, in the order in which they run.
+  fileprivate var standardTitles: String { Self.standardChecks.map(\.id).joined(separator: ", ") }
+}
+
+extension Hook.Moment {
+  /// When it runs, in one line.
+  var meaning: String {
+    switch self {
+    case .beforeBackup: "Before an archive is taken."
+    case .beforeRepair: "Before a repaired copy is put in the place of a store: stop the application here."
+    case .afterRepair: "After that: start it again."
+    case .beforeRestore: "Before an archive is put in the place of a store, also when a failed command is undone."
+    case .afterRestore: "After that."
+    case .onFailure: "When the run ends with anything but success."
+    }
+  }
+}
