@@ -13,12 +13,8 @@ public struct ProblemText {
     let margin = String(repeating: " ", count: indent)
     let start = style.paint("error:", .bad)
     var lines: [String] = []
-    // A problem of the configuration shows lines of the file, so its line feeds are meant.
-    let isQuotingLines = problem.kind == .configuration || problem.kind == .usage
-    let said =
-      isQuotingLines
-      ? problem.said.split(separator: "\n", omittingEmptySubsequences: false).map { style.harmless(String($0)) }
-      : [style.harmless(problem.said)]
+    // Lines that were said stay lines, indented, so that none of them can pass for a line of the report.
+    let said = problem.said.split(separator: "\n", omittingEmptySubsequences: false).map { style.harmless(String($0)) }
     if problem.kind == .usage {
       lines.append("\(margin)\(start) \(said.first ?? "")")
       lines += said.dropFirst().map { margin + $0 }

@@ -12,7 +12,7 @@ enum OptionName: String, CaseIterable, Sendable {
   // Of single commands.
   case explain, expect, plan, output, from, schema, with, yes, force
   case dryRun = "dry-run"
-  case completions, man
+  case completions, man, configuration
 
   /// What a run understands whatever it does.
   static let common: [OptionName] = [
@@ -108,6 +108,7 @@ extension OptionName {
     case .completions:
       OptionFacts(
         metavar: "SHELL", values: ["bash", "zsh", "fish"], meaning: "Print the completions for a shell")
+    case .configuration: OptionFacts(meaning: "Print the reference of dbmend.yaml, as Markdown")
     case .man: OptionFacts(meaning: "Print the manual page, as roff")
     }
   }
