@@ -47,7 +47,7 @@ let package = Package(
       dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
-    .testTarget(name: "CommandTests", dependencies: ["TestSupport", "MendKit"]),
+    .testTarget(name: "CommandTests", dependencies: ["dbmend", "TestSupport", "MendKit", "MendReport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -129,6 +129,27 @@ int csystem_set_attribute(int fd, const char *name, const void *value, size_t si
 int csystem_remove_attribute(int fd, const char *name) { return fremovexattr(fd, name, 0); }
 #endif
 
+csystem_option_step csystem_next_option(int argc, char *const argv[], const char *letters, const struct option *table,
+                                        bool starts) {
+  if (starts) {
+#ifdef __linux__
+    optind = 0; /* GNU: read `letters` anew, and start at word 1 */
+#else
+    optind = 1;
+    optreset = 1;
+#endif
+  }
+  opterr = 0;
+  optopt = 0;
+  optarg = NULL;
+  csystem_option_step step;
+  step.result = getopt_long(argc, argv, letters, table, NULL);
+  step.argument = optarg;
+  step.next = optind;
+  step.culprit = optopt;
+  return step;
+}
+
 int csystem_open(const char *path, int flags, mode_t mode) {
   int fd;
   do fd = open(path, flags | O_CLOEXEC, mode);

@@ -1,1 +1,3 @@
 import MendKit
+
+exit(Program(environment: .process).run(Array(CommandLine.arguments.dropFirst())))

@@ -45,6 +45,17 @@ ssize_t csystem_get_attribute(int fd, const char *name, void *value, size_t size
 int csystem_set_attribute(int fd, const char *name, const void *value, size_t size);
 int csystem_remove_attribute(int fd, const char *name);
 
+/* One step of getopt_long(3). `starts` begins a new command line; the getopt of C keeps its place in variables of its own,
+   so that only one command line can be read at a time. */
+typedef struct {
+  int result;           /* what getopt_long returned: a value of the table, 1 for a plain word, '?', ':', or -1 */
+  const char *argument; /* the option's argument, or the plain word; NULL without one */
+  int next;             /* the index of the word to be read next */
+  int culprit;          /* optopt: for '?' and ':' the value or letter of the option, 0 for an unknown long one */
+} csystem_option_step;
+csystem_option_step csystem_next_option(int argc, char *const argv[], const char *letters, const struct option *table,
+                                        bool starts);
+
 /* open(2) with close-on-exec added, without variadic arguments. */
 int csystem_open(const char *path, int flags, mode_t mode);
 

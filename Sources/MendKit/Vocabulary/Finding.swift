@@ -14,6 +14,8 @@ public struct Finding: Sendable, Hashable {
   public var count: Int
   /// Whether a repair of this run mended it, and the checks that followed agree.
   public var mended: Bool
+  /// The check that found it, as reports list it (`CheckOutcome.check`); nil until the rule engine has set it.
+  public var check: String?
 
   /// A finding; see the properties.
   public init(

@@ -1,0 +1,117 @@
+import MendKit
+
+/// A report as the object `dbmend.report/1`. The form is a promise: keys are added, never renamed or removed. Keys that do not
+/// apply are left out.
+struct JSONReport {
+  private let report: Report
+
+  init(_ report: Report) { self.report = report }
+
+  var text: String { value.text(pretty: true) + "\n" }
+
+  var value: JSONValue {
+    .object([
+      "format": .string("dbmend.report/1"),
+      "verdict": .string(report.verdict.rawValue),
+      "seconds": .number(Self.rounded(report.seconds)),
+      "stores": .array(report.stores.map(Self.store)),
+      "command": report.command.map { command in
+        .object(["exit": .integer(command.exit), "words": .array(command.words.map { .string($0) })])
+      },
+      "notes": Self.unlessEmpty(report.notes.map { .string($0) }),
+      "problems": Self.unlessEmpty(report.problems.map(Self.problem)),
+    ])
+  }
+
+  private static func store(_ store: StoreReport) -> JSONValue {
+    .object([
+      "store": .string(store.store.description),
+      "kind": store.kind.map { .string($0) },
+      "path": .string(store.path),
+      "verdict": .string(store.verdict.rawValue),
+      "bytes": store.bytes.map { .integer($0) },
+      "tables": named(store.tables) { .object(["rows": .integer($0)]) },
+      "checks": .array(
+        store.checks.map { check in
+          .object([
+            "check": .string(check.check), "verdict": .string(check.verdict.rawValue),
+            "seconds": .number(rounded(check.seconds)),
+          ])
+        }),
+      "findings": .array(store.findings.map(finding)),
+      "plan": unlessEmpty(store.plan.map(step)),
+      "archive": store.archive.map { .string($0) },
+      "blocked_by": unlessEmpty(
+        store.blockedBy.map { .object(["pid": .integer($0.pid), "program": .string($0.program)]) }),
+      "rows": named(store.rows, tally),
+      "needed_loss": store.neededLoss.map { .string($0.rawValue) },
+      "put_back": store.wasPutBack ? .boolean(true) : store.couldNotBePutBack ? .boolean(false) : nil,
+      "notes": unlessEmpty(store.notes.map { .string($0) }),
+      "problems": unlessEmpty(store.problems.map(problem)),
+    ])
+  }
+
+  private static func finding(_ finding: Finding) -> JSONValue {
+    let place = finding.location
+    return .object([
+      "code": .string(finding.code.rawValue),
+      "severity": .string(finding.severity.rawValue),
+      "check": finding.check.map { .string($0) },
+      "table": place.table.map { .string($0) },
+      "index": place.index.map { .string($0) },
+      "column": place.column.map { .string($0) },
+      "row": place.row.map { .integer(Int($0)) },
+      "key": place.key.map { .string($0) },
+      "page": place.page.map { .integer($0) },
+      "byte": place.byte.map { .integer($0) },
+      "file": place.file.map { .string($0) },
+      "count": .integer(finding.count),
+      "evidence": finding.evidence.map { .string($0) },
+      "message": .string(finding.message),
+      "mended": .boolean(finding.mended),
+    ])
+  }
+
+  private static func step(_ step: PlannedRepair) -> JSONValue {
+    .object([
+      "repair": .string(step.repair),
+      "loss": .string(step.loss.rawValue),
+      "because": .array(step.because.map { .string($0.rawValue) }),
+      "reason": .string(step.reason),
+      "outcome": step.outcome.map { .string($0.rawValue) },
+    ])
+  }
+
+  /// `lost` is null where nobody can count: a missing key would read as none.
+  private static func tally(_ tally: RowTally) -> JSONValue {
+    .object([
+      "kept": .integer(tally.kept),
+      "from_index": .integer(tally.fromIndex),
+      "from_backup": .integer(tally.fromBackup),
+      "lost": tally.lost.map { .integer($0) } ?? .null,
+      "set_aside": .integer(tally.setAside),
+    ])
+  }
+
+  private static func problem(_ problem: Problem) -> JSONValue {
+    .object([
+      "kind": .string(problem.kind.rawValue),
+      "tried": .string(problem.tried),
+      "on": .string(problem.subject),
+      "said": .string(problem.said),
+      "advice": problem.advice.map { .string($0) },
+      "code": problem.code.map { .string($0.rawValue) },
+    ])
+  }
+
+  /// An object with sorted keys, so that equal reports are equal texts; nil when it is empty.
+  private static func named<Value>(_ values: [String: Value], _ each: (Value) -> JSONValue) -> JSONValue? {
+    guard !values.isEmpty else { return nil }
+    return .object(values.sorted { $0.key < $1.key }.map { JSONMember($0.key, each($0.value)) })
+  }
+
+  private static func unlessEmpty(_ items: [JSONValue]) -> JSONValue? { items.isEmpty ? nil : .array(items) }
+
+  /// To the microsecond: more is noise.
+  private static func rounded(_ seconds: Double) -> Double { (seconds * 1e6).rounded() / 1e6 }
+}

@@ -1,0 +1,92 @@
+import MendKit
+
+/// The one thing to do after a run: a sentence or two, and the command line to type.
+struct NextStep {
+  /// What to do before the command, or why; may be empty.
+  var words: String
+  /// The command line, quoted for a shell; nil where only words help.
+  var command: String?
+
+  private init(_ words: String, _ command: String? = nil) {
+    self.words = words
+    self.command = command
+  }
+
+  /// The step that follows a report; nil when all is well. The worst comes first: a store that could not be put back, then
+  /// what could not be checked, then damage, then a failed command.
+  static func after(_ report: Report, _ context: ReportContext) -> NextStep? {
+    let say = Speaker(context: context)
+    if let store = report.stores.first(where: { $0.couldNotBePutBack }) {
+      guard let archive = store.archive else {
+        return NextStep("restore \(store.title) from its newest archive:", say.list)
+      }
+      return NextStep("put \(store.title) back by hand:", say.run("restore", [archive, say.target(store)]))
+    }
+    if let store = report.stores.first(where: { $0.verdict == .unchecked }) { return unchecked(store, say) }
+    if let store = report.stores.first(where: { $0.verdict == .damaged }) { return damaged(store, say) }
+    if let command = report.command, command.exit != 0 {
+      return NextStep("mend what made the command fail, then:", say.run("preflight", [], command: command.words))
+    }
+    return nil
+  }
+
+  private static func unchecked(_ store: StoreReport, _ say: Speaker) -> NextStep? {
+    let again = say.again(store)
+    if let blocker = store.blockedBy.first {
+      return NextStep("stop \(blocker.program) (pid \(blocker.pid)), then:", again)
+    }
+    switch store.problems.first?.kind {
+    case .locked: return NextStep("wait until the other process is done, then:", again)
+    case .changing: return NextStep("try again when fewer writes are under way:", again)
+    case .denied: return NextStep("run it again as a user who may:", "sudo \(again)")
+    case .noSpace: return NextStep("make room, then:", again)
+    case .unsupported, .program, .system: return NextStep("see to what is said above, then:", again)
+    case .usage, .configuration, .missing, .damaged, .refused, .archive, nil: return NextStep("try again:", again)
+    }
+  }
+
+  private static func damaged(_ store: StoreReport, _ say: Speaker) -> NextStep? {
+    let open = store.findings.filter(say.context.isOpen)
+    let target = say.target(store)
+    if open.contains(where: { $0.code == "file.missing" }) {
+      return NextStep("check the path; if the file was lost:", say.run("restore", ["latest", target]))
+    }
+    if let loss = store.neededLoss {
+      return NextStep(
+        "a repair is known that costs more than is allowed; if that is acceptable:",
+        say.run("repair", ["--max-loss", loss.rawValue, target]))
+    }
+    switch say.context.purpose {
+    case .plan where !store.plan.isEmpty: return NextStep("to carry the plan out:", say.run("repair", [target]))
+    case .check, .preflight, .backup, .restore:
+      return NextStep("see what a repair would do:", say.run("repair", ["--plan", target]))
+    case .plan, .repair, .repairToFile:
+      return NextStep("look for an archive of it to restore:", say.list)
+    }
+  }
+
+  /// Puts command lines together with the options that this run had.
+  private struct Speaker {
+    let context: ReportContext
+
+    var list: String { run("list", []) }
+
+    func target(_ store: StoreReport) -> String { store.isAdhoc ? Words.argument(store.path) : store.store.description }
+
+    func run(_ subcommand: String, _ words: [String], command: [String] = []) -> String {
+      Words.commandLine(
+        ["dbmend", subcommand] + context.repeatedOptions + words + (command.isEmpty ? [] : ["--"] + command))
+    }
+
+    func again(_ store: StoreReport) -> String {
+      switch context.purpose {
+      case .check: run("check", [target(store)])
+      case .plan: run("repair", ["--plan", target(store)])
+      case .repair, .repairToFile: run("repair", [target(store)])
+      case .preflight: run("preflight", [], command: context.command)
+      case .backup: run("backup", [target(store)])
+      case .restore: run("restore", ["latest", target(store)])
+      }
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import MendEngine
+import MendKit
+import MendReport
+
+enum CheckCommand: Subcommand {
+  static let description = CommandDescription(
+    name: "check",
+    summary: "Say whether stores are healthy, and change nothing",
+    discussion: [
+      "Runs the checks that dbmend.yaml asks for, or without one those that every store must pass. Nothing is created or "
+        + "changed, not even the time of the last access by SQLite. A folder is searched for stores by their first bytes."
+    ],
+    arguments: [.targets],
+    ownOptions: [.explain, .expect],
+    formats: ["text", "json", "junit", "sarif", "github"],
+    examples: [
+      CommandExample(line: "dbmend check", meaning: "Every store of dbmend.yaml"),
+      CommandExample(line: "dbmend check --fail-on warning app.db", meaning: "Be strict about one file"),
+      CommandExample(
+        line: "dbmend check --format junit --report report.xml fixtures/",
+        meaning: "Fixture databases in CI: JUnit for the server, text for the log"),
+    ])
+
+  static func run(_ invocation: Invocation, _ console: Console) throws(Problem) -> Int32 {
+    let setup = try RunSetup(invocation, console, .check)
+    let expectations = try invocation.value(.expect).map { file throws(Problem) in
+      try ExpectationFile.load(file: file, registry: setup.engine.registry)
+    }
+    var (report, explanations) = setup.engine.checkExplained(invocation.arguments)
+    if invocation.has(.explain) { report.notes += explanations.map(sentence) }
+    guard let expectations else { return setup.finish(report) }
+    return compare(&report, with: expectations, setup)
+  }
+
+  private static func sentence(_ explanation: Explanation) -> String {
+    let origin = explanation.origin.map { " (\($0))" } ?? ""
+    let finding = explanation.finding.map { " found \($0.code)" } ?? ""
+    return "\(explanation.store): \(explanation.check)\(origin)\(finding): \(explanation.decision)"
+  }
+
+  /// Success is what was expected, not health: findings that were expected are no failures any more, and each that is
+  /// missing or too many is one.
+  private static func compare(_ report: inout Report, with expectations: ExpectationFile, _ setup: RunSetup) -> Int32 {
+    let mismatches = expectations.mismatches(with: report.stores)
+    var code = ExitCode(for: Report(problems: report.problems))
+    if code == .healthy, !mismatches.isEmpty { code = .damaged }
+    report = ExpectedReport(report, expectations).report
+    report.notes += mismatches
+    if mismatches.isEmpty { report.notes.append("exactly what \(expectations.file) expects was found") }
+    return setup.finish(report, code)
+  }
+}

@@ -1,0 +1,128 @@
+import MendEngine
+import MendKit
+import MendReport
+
+/// What every command that works on stores begins and ends with: configuration, engine, and where its report goes.
+struct RunSetup {
+  let engine: Engine
+  let console: Console
+  private let format: ReportFormat
+  private let reportFile: String?
+  private let context: ReportContext
+  private let progress: TerminalProgress?
+
+  /// Reads the configuration that the command line names, or the nearest one.
+  init(
+    _ invocation: Invocation, _ console: Console, _ purpose: ReportContext.Purpose = .check
+  ) throws(Problem) {
+    self.console = console
+    format = invocation.value(.format).flatMap(ReportFormat.init(rawValue:)) ?? .text
+    reportFile = invocation.value(.report)
+    let registry = BuiltInPlugins.registry
+    let configuration = try Self.configuration(invocation, registry)
+    let settings = try Self.settings(invocation, isReportOnOutput: format.isForMachines && reportFile == nil)
+    progress =
+      console.showsProgress && !invocation.has(.quiet)
+      ? TerminalProgress(harmless: console.errorStyle.harmless, write: console.complain) : nil
+    engine = Engine(
+      configuration: configuration, registry: registry, settings: settings, observer: progress ?? SilentObserver())
+    context = ReportContext(
+      purpose: purpose, version: ProgramDescription.version, failOn: settings.failOn,
+      detail: invocation.has(.quiet) ? .quiet : invocation.has(.verbose) ? .verbose : .normal,
+      repeatedOptions: Self.repeated(invocation), command: invocation.behind ?? [],
+      descriptions: format.isForMachines ? registry.descriptions : [])
+  }
+
+  /// Whether the command may report in JSON rather than in text.
+  var wantsJSON: Bool { format == .json }
+
+  // MARK: - Beginning
+
+  private static func configuration(_ invocation: Invocation, _ registry: PluginRegistry) throws(Problem) -> Configuration {
+    if let file = invocation.value(.config) { return try ConfigurationLoader.load(file: file, registry: registry) }
+    let folder = Paths.current
+    guard let file = ConfigurationLoader.find(from: folder) else { return .standard }
+    // Messages name a file of this folder as the user would.
+    let isHere = Paths.folder(of: file) == folder
+    return try ConfigurationLoader.load(file: isHere ? Paths.name(of: file) : file, registry: registry)
+  }
+
+  private static func settings(_ invocation: Invocation, isReportOnOutput: Bool) throws(Problem) -> RunSettings {
+    var settings = RunSettings(dbmendVersion: ProgramDescription.version)
+    settings.maxLoss = invocation.value(.maxLoss).flatMap(Loss.init(rawValue:))
+    settings.failOn = invocation.value(.failOn).flatMap(Severity.init(rawValue:)) ?? .error
+    settings.repository = invocation.value(.repository).map(Paths.absolute)
+    settings.environment = invocation.value(.env)
+    settings.askedForRepairs = try repairs(invocation)
+    settings.commandOutput = isReportOnOutput ? .standardError : .inherited
+    settings.replacesOutput = invocation.has(.yes)
+    if let path = invocation.value(.schema) {
+      let file = try FileHandle.read(path)
+      settings.schema = SchemaText(path: path, text: String(decoding: try file.readAll(limit: 16 << 20), as: UTF8.self))
+    }
+    return settings
+  }
+
+  private static func repairs(_ invocation: Invocation) throws(Problem) -> Set<String> {
+    let known = BuiltInPlugins.registry.repairs.map(\.description.id)
+    for name in invocation.values(.with) where !known.contains(name) {
+      let hint = NearestWord.suggestion(for: name, among: known)
+      throw Problem(
+        .usage, tried: "use the repair", on: name, said: "there is no repair '\(name)'\(hint)",
+        advice: "Run 'dbmend plugins' to see what there is.")
+    }
+    return Set(invocation.values(.with))
+  }
+
+  /// The options without which the next command would speak of something else.
+  private static func repeated(_ invocation: Invocation) -> [String] {
+    [OptionName.config, .repository].flatMap { option in
+      invocation.options[option]?.last.map { [option.typed, $0] } ?? []
+    }
+  }
+
+  // MARK: - Ending
+
+  /// Tells a report where it is wanted; the exit code. A report that could not be written makes a success an error.
+  func finish(_ report: Report, _ wanted: ExitCode? = nil) -> Int32 {
+    progress?.finish()
+    let code = wanted ?? ExitCode(for: report)
+    do throws(Problem) {
+      if let reportFile {
+        try Durable.write(Array(format.render(report, context: context).utf8), to: reportFile)
+        try console.write(text(report, console.outputStyle))
+      } else if format.isForMachines {
+        // For people first: what reads the report may go away when it has it.
+        console.complain(text(report, console.errorStyle))
+        try console.write(format.render(report, context: context))
+      } else {
+        try console.write(text(report, console.outputStyle))
+      }
+      return code.rawValue
+    } catch {
+      if error.code != "output.closed" { console.complain(error) }
+      return code == .healthy ? ExitCode.unchecked.rawValue : code.rawValue
+    }
+  }
+
+  /// Tells something that is no report of stores, as text or JSON, where a report would go.
+  func finish(text: String, json: @autoclosure () -> JSONValue, _ code: ExitCode) throws(Problem) -> Int32 {
+    progress?.finish()
+    if let reportFile {
+      let content = wantsJSON ? json().text(pretty: true) + "\n" : text
+      try Durable.write(Array(content.utf8), to: reportFile)
+      try console.write(text)
+    } else {
+      try console.write(wantsJSON ? json().text(pretty: true) + "\n" : text)
+    }
+    return code.rawValue
+  }
+
+  /// The text of a report for a person.
+  func text(_ report: Report, _ style: TextStyle) -> String {
+    ReportFormat.text.render(report, context: context, style: style)
+  }
+
+  /// Takes the line of progress away, so that something else can be written.
+  func pauseProgress() { progress?.finish() }
+}

@@ -1,0 +1,92 @@
+import MendKit
+import MendReport
+
+/// Plugins as `dbmend plugins` tells of them, made from their descriptions.
+struct PluginText {
+  private let style: TextStyle
+
+  init(_ style: TextStyle) { self.style = style }
+
+  /// All plugins, a line each, by kind.
+  func list(_ plugins: [PluginDescription]) -> String {
+    var table = TextTable([.left, .left, .left])
+    for plugin in plugins { table.rows.append([plugin.kind.rawValue, style.paint(plugin.id, .strong), plugin.title]) }
+    return table.lines().joined(separator: "\n") + "\n"
+  }
+
+  /// All about one plugin.
+  func page(_ plugin: PluginDescription) -> String {
+    var text = "\(style.paint(plugin.id, .strong)) (\(plugin.kind.rawValue)): \(plugin.title)\n"
+    for paragraph in plugin.discussion.split(separator: "\n\n") {
+      text += "\n" + HelpText.wrap(String(paragraph), width: HelpText.width).joined(separator: "\n") + "\n"
+    }
+    if !plugin.options.isEmpty {
+      text += section("Options")
+      for option in plugin.options {
+        text += "  \(option.name): \(option.type.title)\(fallback(option))\n      \(option.meaning)\n"
+      }
+    }
+    if !plugin.finds.isEmpty {
+      var table = TextTable([.left, .left, .left])
+      table.rows = plugin.finds.map { [$0.code.rawValue, $0.severity.rawValue, $0.meaning] }
+      text += section("Finds") + lines(table)
+    }
+    if !plugin.mends.isEmpty { text += section("Mends") + "  \(plugin.mends.joined(separator: ", "))\n" }
+    if let loss = plugin.loss { text += section("Loss") + "  at worst \(loss.rawValue)\n" }
+    if !plugin.examples.isEmpty {
+      text += section("Examples")
+      for example in plugin.examples {
+        let codes = example.finds.sorted().map(\.rawValue).joined(separator: ", ")
+        text += "  \(example.title)\(codes.isEmpty ? "" : ": \(codes)")\n"
+      }
+    }
+    return text
+  }
+
+  /// A plugin for a program.
+  func json(_ plugin: PluginDescription) -> JSONValue {
+    .object([
+      "id": .string(plugin.id), "kind": .string(plugin.kind.rawValue), "title": .string(plugin.title),
+      "discussion": .string(plugin.discussion),
+      "options": .array(
+        plugin.options.map { option in
+          .object([
+            "name": .string(option.name), "type": .string(option.type.title),
+            "default": option.defaultValue.map(Self.json), "required": .boolean(option.isRequired),
+            "meaning": .string(option.meaning),
+          ])
+        }),
+      "finds": .array(
+        plugin.finds.map { finding in
+          .object([
+            "code": .string(finding.code.rawValue), "severity": .string(finding.severity.rawValue),
+            "meaning": .string(finding.meaning),
+          ])
+        }),
+      "mends": plugin.mends.isEmpty ? nil : .array(plugin.mends.map { .string($0) }),
+      "loss": plugin.loss.map { .string($0.rawValue) },
+      "examples": .array(plugin.examples.map { .string($0.title) }),
+    ])
+  }
+
+  private func section(_ title: String) -> String { "\n\(style.paint("\(title):", .strong))\n" }
+
+  private func lines(_ table: TextTable) -> String { table.lines().map { "  \($0)\n" }.joined() }
+
+  private func fallback(_ option: OptionDescription) -> String {
+    if option.isRequired { return " (required)" }
+    return option.defaultValue.map { " (default \(Self.json($0).text()))" } ?? ""
+  }
+
+  private static func json(_ value: OptionValue) -> JSONValue {
+    switch value {
+    case .null: .null
+    case .boolean(let value): .boolean(value)
+    case .integer(let value): .integer(value)
+    case .number(let value): .number(value)
+    case .string(let value): .string(value)
+    case .list(let items): .array(items.map(json))
+    case .map(let pairs): .object(pairs.map { JSONMember($0.key, json($0.value)) })
+    }
+  }
+}
