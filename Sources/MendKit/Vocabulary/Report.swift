@@ -73,6 +73,8 @@ public struct StoreReport: Sendable {
   public var notes: [String]
   /// Whether its content was put back after a command failed.
   public var wasPutBack: Bool
+  /// Whether its content should have been put back after a command failed, and could not be; `archive` holds it.
+  public var couldNotBePutBack = false
 
   /// A report of a store; see the properties.
   public init(
