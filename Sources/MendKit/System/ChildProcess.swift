@@ -33,8 +33,10 @@ public enum ChildProcess {
   }
 
   /// Runs a program by its words, found through PATH, and waits for it. `environment` is added to this process's own.
+  /// `started` is called with the process id once the program runs.
   public static func run(
-    _ words: [String], output: Stream = .inherited, folder: String? = nil, environment: [String: String] = [:]
+    _ words: [String], output: Stream = .inherited, folder: String? = nil, environment: [String: String] = [:],
+    started: (Int32) -> Void = { _ in }
   ) -> Ending {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -64,6 +66,7 @@ public enum ChildProcess {
       }
     }
     guard result == 0 else { return .notStarted(result) }
+    started(pid)
     return wait(for: pid)
   }
 

@@ -1,0 +1,74 @@
+import MendKit
+
+/// What the checks of one store came to.
+struct CheckResult {
+  let store: ManagedStore
+  /// Nil when no driver knows the file.
+  var driver: (any Driver)?
+  /// The engine and its version; empty when the store could not be opened.
+  var engine = ""
+  /// Size of the main file in bytes; nil when it is not there.
+  var bytes: Int?
+  var outcomes: [CheckOutcome] = []
+  var ruled: [RuledFinding] = []
+  /// What kept a check from its work, beyond what is a finding itself.
+  var problems: [Problem] = []
+  var notes: [String] = []
+  var explanations: [Explanation] = []
+  /// Rows by table, where they were counted.
+  var rows: [String: Int] = [:]
+  /// The definitions of the store, where they were asked for.
+  var schema: String?
+  /// The severity from which a finding counts as damage.
+  let failOn: Severity
+
+  init(store: ManagedStore, failOn: Severity) {
+    self.store = store
+    self.failOn = failOn
+  }
+
+  var findings: [Finding] { ruled.map(\.finding) }
+  var isMissing: Bool { bytes == nil && findings.contains { $0.code == "file.missing" } }
+
+  /// What keeps the store from being healthy.
+  var damage: [RuledFinding] { ruled.filter { $0.finding.severity >= failOn } }
+
+  /// What a repair should mend: the damage, and what a rule wants mended whatever its severity.
+  var toMend: [RuledFinding] { ruled.filter { $0.finding.severity >= failOn || $0.wanted != nil } }
+
+  var verdict: Verdict {
+    if !problems.isEmpty { return .unchecked }
+    return damage.isEmpty ? .healthy : .damaged
+  }
+}
+
+extension StoreReport {
+  /// A report that says what the checks found, and no more.
+  init(_ result: CheckResult) {
+    self.init(
+      store: result.store.identity, kind: result.driver?.description.id, path: result.store.writtenPath,
+      verdict: result.verdict, bytes: result.bytes, tables: result.rows, checks: result.outcomes,
+      findings: result.findings, blockedBy: result.problems.flatMap(\.blockers), problems: result.problems,
+      notes: result.notes)
+  }
+
+  /// Takes a problem up, and the processes that it names.
+  mutating func add(_ problem: Problem) {
+    problems.append(problem)
+    for blocker in problem.blockers where !blockedBy.contains(blocker) { blockedBy.append(blocker) }
+  }
+}
+
+/// Which rule decided what of a finding: what `check --explain` shows.
+public struct Explanation: Sendable, Hashable {
+  /// The store.
+  public var store: StoreIdentity
+  /// The check, as reports list it.
+  public var check: String
+  /// Where the check is asked for; nil for one of the checks that every path gets.
+  public var origin: String?
+  /// What was found, before any rule spoke; nil for a check that found nothing.
+  public var finding: Finding?
+  /// What was decided and by what, in a few words.
+  public var decision: String
+}

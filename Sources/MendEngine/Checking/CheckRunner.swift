@@ -1,0 +1,211 @@
+import MendKit
+
+extension Engine {
+  /// Which checks run, and on what.
+  enum CheckScope {
+    /// Every check, on the store in its place.
+    case place
+    /// The checks of the content, on a copy.
+    case copy(String, any Driver)
+  }
+
+  /// When the rows of every table are counted.
+  enum RowCounting {
+    case never
+    /// Where the store is so small that nobody notices.
+    case ifCheap
+    /// Always, and the schema read: for an archive's manifest.
+    case always
+
+    static let cheapSize = 64_000_000
+  }
+
+  /// Runs the checks of one store in their order, on one session. Nothing is created or changed.
+  func runChecks(_ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never) -> CheckResult {
+    var run = CheckRun(engine: self, store: store, scope: scope)
+    run.runAll()
+    run.count(counting)
+    return run.result
+  }
+}
+
+private struct CheckRun {
+  let engine: Engine
+  let store: ManagedStore
+  let isCopy: Bool
+  let context: CheckContext
+  let rules: RuleBook
+  var result: CheckResult
+  /// Why the store cannot be looked into at all.
+  private var obstacle: Problem?
+  private var reported: [Problem] = []
+
+  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope) {
+    self.engine = engine
+    self.store = store
+    result = CheckResult(store: store, failOn: engine.settings.failOn)
+    rules = RuleBook(rules: store.isConfigured ? engine.configuration.rules : [])
+    let path: String
+    switch scope {
+    case .place:
+      path = store.path
+      isCopy = false
+      result.bytes = try? FileStatus.of(path).size
+      do throws(Problem) {
+        let head = try StoreFile.head(of: path)
+        result.driver = try engine.driver(of: store, head: head)
+      } catch {
+        obstacle = error
+        result.driver = store.kind.flatMap { engine.registry.driver($0) }
+      }
+    case .copy(let copy, let driver):
+      path = copy
+      isCopy = true
+      result.bytes = try? FileStatus.of(path).size
+      result.driver = driver
+    }
+    let observer = engine.observer
+    context = CheckContext(
+      store: store.identity, path: path, driver: result.driver,
+      backups: engine.repository(of: store).backups(of: store.identity), repository: store.repository,
+      patience: engine.patience, progress: { observer.progressed($0) })
+  }
+
+  mutating func runAll() {
+    for configured in store.checks {
+      guard let check = engine.registry.check(configured.id) else {
+        result.problems.append(
+          Problem(
+            .configuration, tried: "run the check", on: configured.id, said: "no plugin has that id",
+            advice: "See 'dbmend plugins'."))
+        continue
+      }
+      if isCopy && check.looksAtPlace { continue }
+      run(check, configured)
+    }
+  }
+
+  private mutating func run(_ check: any Check, _ configured: Configuration.ConfiguredCheck) {
+    engine.observer.began(.checking(store.identity, check: configured.title))
+    let start = engine.clock.steady()
+    let verdict: Verdict
+    do throws(Problem) {
+      if let obstacle, !check.looksAtPlace { throw obstacle }
+      let options = Options(configured.options, defaults: check.description)
+      let findings = try check.findings(in: context, options: options)
+      verdict = take(findings, from: configured, isOfPlace: check.looksAtPlace)
+    } catch {
+      verdict = take(error, from: configured, isOfPlace: check.looksAtPlace)
+    }
+    let seconds = engine.clock.steady() - start
+    result.outcomes.append(CheckOutcome(check: configured.title, verdict: verdict, seconds: seconds))
+  }
+
+  /// Applies the rules. The same trouble that an earlier check found is not listed again.
+  private mutating func take(
+    _ findings: [Finding], from configured: Configuration.ConfiguredCheck, isOfPlace: Bool
+  ) -> Verdict {
+    var verdict = Verdict.healthy
+    let earlier = result.ruled
+    for finding in findings {
+      let decision = rules.decide(finding, of: store.identity, by: configured)
+      explain(finding, from: configured, decision.because)
+      guard var ruled = decision.ruled else { continue }
+      ruled.isOfPlace = isOfPlace
+      if ruled.finding.severity >= result.failOn { verdict = .damaged }
+      if earlier.contains(where: { $0.finding.isSameTrouble(as: ruled.finding) }) { continue }
+      result.ruled.append(ruled)
+    }
+    if findings.isEmpty { explain(nil, from: configured, "found nothing") }
+    context.previous = result.findings
+    return verdict
+  }
+
+  /// A problem that is damage becomes a finding, once; any other says that the store could not be checked.
+  private mutating func take(
+    _ problem: Problem, from configured: Configuration.ConfiguredCheck, isOfPlace: Bool
+  ) -> Verdict {
+    if reported.contains(problem) { return .unchecked }
+    reported.append(problem)
+    switch problem.kind {
+    case .missing, .damaged:
+      let finding = finding(for: problem)
+      if isConsequence(finding) {
+        result.notes.append("\(configured.title) could not run on the damaged store: \(problem.said)")
+        return .unchecked
+      }
+      return take([finding], from: configured, isOfPlace: isOfPlace)
+    default:
+      result.problems.append(problem)
+      explain(nil, from: configured, "could not run: \(problem.said)")
+      return .unchecked
+    }
+  }
+
+  private func finding(for problem: Problem) -> Finding {
+    let isMissing = problem.kind == .missing
+    let subject = problem.subject == context.path ? store.writtenPath : problem.subject
+    let code = problem.code ?? (isMissing ? "file.missing" : "store.unreadable")
+    return Finding(
+      code, isMissing ? .error : .fatal, "could not \(problem.tried) \(subject): \(problem.said)")
+  }
+
+  /// Once a check found what is broken, another that stumbles over it adds nothing: were it a finding of its own, it would
+  /// ask for a greater repair than the cause does. After the repair the checks run again, so nothing is overlooked.
+  private func isConsequence(_ finding: Finding) -> Bool {
+    let earlier = result.findings.filter { $0.severity >= .error }
+    if earlier.contains(where: { $0.isSameTrouble(as: finding) }) { return false }
+    if context.openSession != nil { return !earlier.isEmpty }
+    // What stands under the name is no store: the check of the file has said so in more fitting words.
+    return earlier.contains { $0.code.matches("file.*") }
+  }
+
+  private mutating func explain(
+    _ finding: Finding?, from configured: Configuration.ConfiguredCheck, _ decision: String
+  ) {
+    result.explanations.append(
+      Explanation(
+        store: store.identity, check: configured.title, origin: configured.origin, finding: finding,
+        decision: decision))
+  }
+
+  mutating func count(_ counting: Engine.RowCounting) {
+    switch counting {
+    case .never: return
+    case .ifCheap:
+      guard let session = context.openSession, session.facts.bytes < Engine.RowCounting.cheapSize else { return note() }
+    case .always:
+      // Without a check that opens the store there is no session yet. One that does not open was reported, or will be
+      // by the archive.
+      if obstacle == nil { _ = try? context.session() }
+    }
+    note()
+    guard let session = context.openSession, let catalog = try? session.catalog() else { return }
+    if case .always = counting { result.schema = catalog.schema }
+    result.rows = RowCounts.of(catalog, in: session)
+  }
+
+  private mutating func note() {
+    if let session = context.openSession { result.engine = session.facts.engine }
+  }
+}
+
+/// Counts rows.
+enum RowCounts {
+  /// The rows of every table that can be counted. One that cannot is left out: the checks say why.
+  static func of(_ catalog: Catalog, in session: any StoreSession) -> [String: Int] {
+    var rows: [String: Int] = [:]
+    for table in catalog.tables where !table.isVirtual {
+      if let count = try? session.rowCount(of: table) { rows[table.name] = count }
+    }
+    return rows
+  }
+
+  /// The rows of every table of the store at a path; nil when it cannot be opened.
+  static func of(_ path: String, _ driver: any Driver, patience: Double) -> [String: Int]? {
+    guard let session = try? driver.open(path, patience: patience), let catalog = try? session.catalog() else {
+      return nil
+    }
+    return of(catalog, in: session)
+  }
+}

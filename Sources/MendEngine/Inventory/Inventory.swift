@@ -1,0 +1,169 @@
+import MendKit
+
+extension Engine {
+  /// The stores that targets name, in the order of the targets, each once. A target is a store (`production/data`, or
+  /// `data` where only one store has that name), an environment, or a path to a file or a folder; a folder is searched
+  /// for stores. No target at all means every store of the configuration, or of the environment that the settings name.
+  /// Throws for a target that names nothing, and for a folder that cannot be searched whole.
+  public func resolve(_ targets: [String]) throws(Problem) -> [ManagedStore] {
+    let selection = try select(targets)
+    if let problem = selection.problems.first { throw problem }
+    return selection.stores
+  }
+
+  func select(_ targets: [String]) throws(Problem) -> Selection {
+    var selection = Selection()
+    let environments = try chosenEnvironments()
+    if targets.isEmpty {
+      for environment in environments {
+        for store in environment.stores { selection.add(managed(store, in: environment)) }
+      }
+      guard selection.stores.isEmpty else { return selection }
+      throw Problem(
+        .usage, tried: "choose", on: "the stores",
+        said: configuration.file == nil
+          ? "no target is given, and no dbmend.yaml was found here or above" : "the configuration names no store",
+        advice: "Name a file, or run 'dbmend init' to write a dbmend.yaml.")
+    }
+    for target in targets { try add(target, environments: environments, to: &selection) }
+    return selection
+  }
+
+  private func chosenEnvironments() throws(Problem) -> [Configuration.Environment] {
+    guard let name = settings.environment else { return configuration.environments }
+    let found = configuration.environments.filter { $0.name == name }
+    guard found.isEmpty else { return found }
+    throw Problem(
+      .usage, tried: "find the environment", on: name,
+      said: "the configuration has none of that name"
+        + NearestWord.suggestion(for: name, among: configuration.environments.map(\.name)),
+      advice: "Give --env one of the environments of dbmend.yaml.")
+  }
+
+  private func add(
+    _ target: String, environments: [Configuration.Environment], to selection: inout Selection
+  ) throws(Problem) {
+    let named = configuredStores(named: target, environments: environments)
+    if named.count > 1 {
+      throw Problem(
+        .usage, tried: "choose the store", on: target,
+        said: "several have that name: \(named.map(\.identity.description).joined(separator: ", "))",
+        advice: "Write the environment before it, or give --env.")
+    }
+    if let store = named.first { return selection.add(store) }
+    if let environment = environments.first(where: { $0.name == target }) {
+      for store in environment.stores { selection.add(managed(store, in: environment)) }
+      return
+    }
+    try add(path: target, environments: environments, to: &selection)
+  }
+
+  /// `environment/name` names one store. A bare name may be that of several.
+  private func configuredStores(
+    named target: String, environments: [Configuration.Environment]
+  ) -> [ManagedStore] {
+    var found: [ManagedStore] = []
+    for environment in configuration.environments {
+      for store in environment.stores where "\(environment.name)/\(store.name)" == target {
+        return [managed(store, in: environment)]
+      }
+    }
+    guard !environments.contains(where: { $0.name == target }) else { return [] }
+    for environment in environments {
+      for store in environment.stores where store.name == target { found.append(managed(store, in: environment)) }
+    }
+    return found
+  }
+
+  private func add(
+    path: String, environments: [Configuration.Environment], to selection: inout Selection
+  ) throws(Problem) {
+    if let colon = path.firstIndex(of: ":"), path[colon...].hasPrefix("://") {
+      let scheme = String(path[..<colon])
+      throw Problem(
+        .unsupported, tried: "open", on: path, said: "no driver here knows '\(scheme)' databases",
+        advice: "See 'dbmend plugins' for the kinds of store that this dbmend knows.")
+    }
+    let resolved = Paths.resolved(path)
+    if let store = configuredStore(at: resolved, environments: environments) { return selection.add(store) }
+    if let status = try? FileStatus.of(resolved), status.kind == .folder {
+      return try add(folder: path, environments: environments, to: &selection)
+    }
+    if !FileStatus.exists(resolved), !path.contains("/"), !path.contains(".") {
+      try refuseUnknownName(path)
+    }
+    selection.add(unconfigured(path, resolved: resolved))
+  }
+
+  /// A bare word that is no file was more likely meant as a name; saying that the file is missing would mislead.
+  private func refuseUnknownName(_ word: String) throws(Problem) {
+    var known: [String] = []
+    for environment in configuration.environments {
+      known.append(environment.name)
+      for store in environment.stores { known += [store.name, "\(environment.name)/\(store.name)"] }
+    }
+    guard let nearest = NearestWord.nearest(to: word, among: known) else { return }
+    throw Problem(
+      .usage, tried: "find the store", on: word,
+      said: "no store, environment or file has that name; did you mean '\(nearest)'?",
+      advice: "Write './\(word)' for a file of that name.")
+  }
+
+  private func configuredStore(at path: String, environments: [Configuration.Environment]) -> ManagedStore? {
+    for environment in environments {
+      for store in environment.stores where Paths.resolved(store.path) == path {
+        return managed(store, in: environment)
+      }
+    }
+    return nil
+  }
+
+  private func add(
+    folder: String, environments: [Configuration.Environment], to selection: inout Selection
+  ) throws(Problem) {
+    let repositories = [settings.repository, configuration.repository].compactMap { $0.map(Paths.resolved) }
+    var search = FolderSearch(registry: registry, archiveFolders: Set(repositories))
+    search.search(folder)
+    selection.problems += search.problems
+    for file in search.found {
+      let resolved = Paths.resolved(file)
+      if var store = configuredStore(at: resolved, environments: environments) {
+        store.writtenPath = file
+        selection.add(store)
+      } else {
+        selection.add(unconfigured(file, resolved: resolved))
+      }
+    }
+    if search.found.isEmpty, search.problems.isEmpty {
+      throw Problem(
+        .missing, tried: "find a store in", on: folder, said: "no file in it begins like one",
+        advice: "Name the file itself, or see 'dbmend plugins' for the kinds that are known.", code: "file.missing")
+    }
+  }
+
+  private func managed(
+    _ store: Configuration.Store, in environment: Configuration.Environment
+  ) -> ManagedStore {
+    let path = Paths.resolved(store.path)
+    return ManagedStore(
+      identity: StoreIdentity(environment: environment.name, name: store.name, path: path),
+      writtenPath: store.writtenPath, kind: store.kind,
+      maxLoss: settings.maxLoss ?? store.maxLoss ?? environment.maxLoss ?? configuration.maxLoss,
+      checks: store.checks,
+      repository: Paths.absolute(settings.repository ?? configuration.repository ?? Engine.repository(beside: path)),
+      isConfigured: true)
+  }
+
+  /// A path of which the configuration does not speak gets what holds without a configuration.
+  func unconfigured(_ path: String, resolved: String) -> ManagedStore {
+    ManagedStore(
+      identity: StoreIdentity(environment: "adhoc", name: Paths.name(of: resolved), path: resolved),
+      writtenPath: path, maxLoss: settings.maxLoss ?? Configuration.standard.maxLoss,
+      checks: Configuration.standardChecks,
+      repository: Paths.absolute(settings.repository ?? Engine.repository(beside: resolved)), isConfigured: false)
+  }
+
+  private static func repository(beside path: String) -> String {
+    Paths.join(Paths.folder(of: path), FolderSearch.archiveFolderName)
+  }
+}

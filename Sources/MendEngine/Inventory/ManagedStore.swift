@@ -1,0 +1,36 @@
+import MendKit
+
+/// One store of a run, with everything that the configuration and the command line say of it.
+public struct ManagedStore: Sendable {
+  /// Environment, name, and the absolute path with links resolved.
+  public var identity: StoreIdentity
+  /// The path as the user wrote it.
+  public var writtenPath: String
+  /// The kind that the configuration gives; nil has it detected.
+  public var kind: String?
+  /// The most that a repair of it may cost.
+  public var maxLoss: Loss
+  /// The checks, in order.
+  public var checks: [Configuration.ConfiguredCheck]
+  /// The folder of its archives.
+  public var repository: String
+  /// Whether the configuration names it. Rules and hooks are for such stores only.
+  public var isConfigured: Bool
+
+  /// The path to read and to mend: absolute, links resolved.
+  public var path: String { identity.path }
+
+  /// How the store is named on the command line.
+  public var commandLineName: String { isConfigured ? identity.description : writtenPath }
+}
+
+/// The stores that targets name, and what was in the way of finding more.
+struct Selection {
+  var stores: [ManagedStore] = []
+  var problems: [Problem] = []
+
+  /// A store that two targets name is handled once.
+  mutating func add(_ store: ManagedStore) {
+    if !stores.contains(where: { $0.identity == store.identity }) { stores.append(store) }
+  }
+}

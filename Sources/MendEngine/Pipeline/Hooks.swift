@@ -1,0 +1,45 @@
+import MendKit
+
+extension Engine {
+  /// Runs the operator's command for a moment, if there is one, in the folder of the configuration file. Throws when it
+  /// does not end with 0: then what it stands before does not happen.
+  func runHook(_ moment: Hook.Moment, for store: ManagedStore, archive: String? = nil) throws(Problem) {
+    guard store.isConfigured, let text = configuration.hooks[moment] else { return }
+    observer.began(.hook(moment))
+    var environment = [
+      "DBMEND_MOMENT": moment.rawValue, "DBMEND_STORE": store.identity.description, "DBMEND_PATH": store.path,
+      "DBMEND_ENVIRONMENT": store.identity.environment,
+    ]
+    if let archive { environment["DBMEND_ARCHIVE"] = archive }
+    let ending = ChildProcess.run(
+      ["/bin/sh", "-c", text], output: .standardError, folder: configuration.file.map { Paths.folder(of: $0) },
+      environment: environment)
+    let said: String
+    switch ending {
+    case .exited(0): return
+    case .exited(let code): said = "it ended with exit code \(code)"
+    case .killed(let signal): said = "it was killed by signal \(signal)"
+    case .notStarted(let number): said = "it could not be started: \(SystemError.text(number))"
+    }
+    throw Problem(
+      .program, tried: "run the hook \(moment.rawValue)", on: text, said: said,
+      advice: "See what it wrote above, and run it by hand in the configuration's folder.")
+  }
+
+  /// Tells the operator that the run failed, for the first store that has trouble. A hook that fails here changes nothing
+  /// any more; that it failed is noted.
+  func runFailureHook(_ report: inout Report, stores: [ManagedStore]) {
+    guard ExitCode(for: report) != .healthy else { return }
+    let troubled = report.stores.first { store in
+      store.verdict == .damaged || store.verdict == .unchecked || store.wasPutBack || store.couldNotBePutBack
+        || !store.problems.isEmpty
+    }
+    let named = stores.first { $0.isConfigured && $0.identity == troubled?.store }
+    guard let store = named ?? stores.first(where: \.isConfigured) else { return }
+    do throws(Problem) {
+      try runHook(.onFailure, for: store, archive: troubled?.archive)
+    } catch {
+      report.notes.append("\(error)")
+    }
+  }
+}

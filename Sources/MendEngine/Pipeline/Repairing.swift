@@ -1,0 +1,169 @@
+import MendArchive
+import MendKit
+
+/// How far `repair` goes.
+public enum RepairMode: Sendable, Hashable {
+  /// Say what would be done and why; change nothing.
+  case plan
+  /// Mend the store in its place.
+  case inPlace
+  /// Write the mended store to a file and leave the original untouched.
+  case output(String)
+}
+
+extension Engine {
+  /// Repairs the store that the target names. `from` is an archive, or a file of the same kind, to take the place of the
+  /// store's own archives.
+  public func repair(_ target: String, mode: RepairMode, from source: String? = nil) -> Report {
+    guard mode == .inPlace else { return readOnlyRepair(target, mode: mode, from: source) }
+    return changing([target], action: "repair") { stores, session, report in
+      guard let store = only(stores, target, &report) else { return }
+      let result = runChecks(store, counting: .always)
+      let repaired = repairInPlace(result, reason: "repair", session: session, from: source)
+      report.stores.append(repaired)
+      if repaired.verdict == .repaired { retain(store, &report) }
+    }
+  }
+
+  private func only(_ stores: [ManagedStore], _ target: String, _ report: inout Report) -> ManagedStore? {
+    if stores.count == 1 { return stores.first }
+    let names = stores.prefix(5).map(\.commandLineName).joined(separator: ", ")
+    report.problems.append(
+      Problem(
+        .usage, tried: "repair", on: target, said: "it names \(stores.count) stores, and one is repaired at a time",
+        advice: "Name one of: \(names)"))
+    return nil
+  }
+
+  /// The archives that repairs may draw on: the store's own, or those that `from` stands for.
+  private func backups(of store: ManagedStore, _ driver: any Driver, from source: String?) throws(Problem) -> any Backups
+  {
+    guard let source else { return repository(of: store).backups(of: store.identity) }
+    return try SourceBackups(source, engine: self, driver: driver)
+  }
+
+  // MARK: Without touching the store
+
+  private func readOnlyRepair(_ target: String, mode: RepairMode, from source: String?) -> Report {
+    let start = clock.steady()
+    var report = Report()
+    do throws(Problem) {
+      let selection = try select([target])
+      report.problems = selection.problems
+      if let store = only(selection.stores, target, &report) {
+        let result = runChecks(store, counting: .ifCheap)
+        if case .output(let file) = mode {
+          report.stores.append(repair(result, into: file, from: source))
+        } else {
+          report.stores.append(explain(result, from: source))
+        }
+      }
+    } catch {
+      report.problems.append(error)
+    }
+    return finish(report, since: start)
+  }
+
+  /// The plan for a store in its place, and why there is none where there is none.
+  private func explain(_ result: CheckResult, from source: String?) -> StoreReport {
+    var report = StoreReport(result)
+    guard let driver = repairable(result, &report) else { return report }
+    do throws(Problem) {
+      let context = RepairContext(
+        store: result.store.identity, driver: driver, path: result.store.path, scratch: nil,
+        backups: try backups(of: result.store, driver, from: source), schema: try schemaText(),
+        askedFor: settings.askedForRepairs, patience: patience)
+      let (plan, remarks) = plan(for: result.toMend, of: result.store, in: context, tried: TriedRepairs())
+      report.plan = plan.steps.map { $0.planned() }
+      report.notes += remarks + plan.uncovered.map(Engine.sentence)
+    } catch {
+      report.add(error)
+    }
+    return report
+  }
+
+  /// The driver, where there is something that a repair could work on; else the report says why not.
+  func repairable(_ result: CheckResult, _ report: inout StoreReport) -> (any Driver)? {
+    guard result.verdict != .unchecked, !result.toMend.isEmpty else { return nil }
+    guard !result.isMissing else {
+      let newest = try? repository(of: result.store).records(of: result.store.identity).last
+      report.notes.append(
+        newest == nil
+          ? "A missing store is not repaired; dbmend creates no store where none is."
+          : "A missing store is not repaired. To bring its newest good archive back run: "
+            + "dbmend restore latest \(result.store.commandLineName)")
+      return nil
+    }
+    if result.driver == nil {
+      report.notes.append("No driver knows this file, so nothing here can repair it; name its kind in the configuration.")
+    }
+    return result.driver
+  }
+
+  static func sentence(_ uncovered: Plan.Uncovered) -> String { "\(uncovered.finding.code): \(uncovered.reason)." }
+
+  private func repair(_ result: CheckResult, into file: String, from source: String?) -> StoreReport {
+    var report = StoreReport(result)
+    guard let driver = repairable(result, &report) else { return report }
+    let work = WorkFolder(beside: Paths.absolute(file))
+    do throws(Problem) {
+      if FileStatus.exists(file), !settings.replacesOutput { throw Engine.taken(file) }
+      let backups = try backups(of: result.store, driver, from: source)
+      let schema = try schemaText()
+      try work.make()
+      defer { try? work.remove() }
+      var mending = try Mending(
+        engine: self, result: result, driver: driver, backups: backups, schema: schema, work: work)
+      try mending.run()
+      take(mending, into: &report)
+      try settle(mending.copy, driver)
+      try write(mending.copy, to: file)
+      report.notes.append("The result was written to \(file); the original is untouched.")
+      let after = mending.check?.findings ?? result.findings
+      let ofPlace = mending.findings.filter(\.isOfPlace).map(\.finding)
+      report.findings = Engine.merged(before: result.findings, after: after + ofPlace)
+      report.verdict = mending.findings.contains { $0.finding.severity >= settings.failOn } ? .damaged : .repaired
+    } catch {
+      report.add(error)
+    }
+    return report
+  }
+
+  static func taken(_ file: String) -> Problem {
+    Problem(
+      .refused, tried: "write", on: file, said: "a file of that name is there already",
+      advice: "Name another file, or give --yes to replace it.")
+  }
+
+  /// Gives a finished copy its name as output.
+  func write(_ copy: String, to file: String) throws(Problem) {
+    let handle = try FileHandle.read(copy)
+    defer { handle.close() }
+    try handle.sync()
+    if settings.replacesOutput { return try Durable.rename(copy, to: file) }
+    guard try Durable.renameIfFree(copy, to: file) else { throw Engine.taken(file) }
+  }
+
+  /// What the work on a copy says, in the report of its store.
+  func take(_ mending: Mending, into report: inout StoreReport) {
+    report.plan = mending.steps
+    report.rows = mending.tallies()
+    for note in mending.notes where !report.notes.contains(note) { report.notes.append(note) }
+    for failure in mending.failures { report.notes.append("A repair could not be carried out: \(failure)") }
+    report.notes += mending.uncovered.map(Engine.sentence)
+    guard !mending.isHealthy else { return }
+    // What kept every repair from its work, and is no matter of the store, decides the exit code: a full disk, a lock.
+    for failure in mending.failures where ExitCode(for: failure) == .unchecked { report.add(failure) }
+  }
+
+  /// What was found before, what of it is gone being marked as mended, and what is new.
+  static func merged(before: [Finding], after: [Finding]) -> [Finding] {
+    var findings: [Finding] = []
+    for finding in before where !after.contains(where: { $0.isSameTrouble(as: finding) }) {
+      var finding = finding
+      finding.mended = true
+      findings.append(finding)
+    }
+    return after + findings
+  }
+}

@@ -1,0 +1,256 @@
+import MendArchive
+import MendKit
+
+extension Engine {
+  /// Puts the content of an archive in the place of a store, after archiving what is there; or, with `output`, writes it to
+  /// a file. The archive is named by its path, by its name in the repository, or as `latest`: the newest good one of the
+  /// target. Without a target the archive's own store is meant.
+  public func restore(archive: String, target: String? = nil, output: String? = nil) -> Report {
+    let start = clock.steady()
+    var report = Report()
+    var stores: [ManagedStore] = []
+    do throws(Problem) {
+      let (record, store) = try source(archive, target: target)
+      stores = [store]
+      if let output {
+        report.stores.append(write(record, of: store, to: output))
+      } else {
+        let session = try openSession([store], action: "restore", makingRepository: true)
+        defer { session.close() }
+        report.notes = session.notes
+        var restore = Restore(engine: self, store: store, record: record)
+        restore.run(session: session)
+        report.stores.append(restore.report)
+      }
+    } catch {
+      report.problems.append(error)
+    }
+    report = finish(report, since: start)
+    if output == nil { runFailureHook(&report, stores: stores) }
+    return report
+  }
+
+  // MARK: Which archive, of which store
+
+  private func source(_ archive: String, target: String?) throws(Problem) -> (Repository.Record, ManagedStore) {
+    var store: ManagedStore?
+    if let target {
+      let selection = try select([target])
+      guard selection.stores.count == 1 else {
+        throw Problem(
+          .usage, tried: "restore to", on: target, said: "it names \(selection.stores.count) stores",
+          advice: "Name the one store that is to be restored.")
+      }
+      store = selection.stores.first
+    }
+    if archive == "latest" {
+      if store == nil {
+        let all = try select([]).stores
+        guard all.count == 1 else {
+          throw Problem(
+            .usage, tried: "restore", on: "latest", said: "there are \(all.count) stores, and no target is given",
+            advice: "Name the store: dbmend restore latest \(all.first?.commandLineName ?? "TARGET")")
+        }
+        store = all.first
+      }
+      guard let store else { throw noArchive(archive) }
+      return (try latest(of: store), store)
+    }
+    let record = try find(archive, store: store)
+    if let problem = record.problem { throw problem }
+    if let store { return (record, store) }
+    guard let identity = record.manifest?.store else { throw noArchive(archive) }
+    let named = try? select(["\(identity)"]).stores.first
+    let atPath = try? select([identity.path]).stores.first
+    return (record, named ?? atPath ?? unconfigured(identity.path, resolved: identity.path))
+  }
+
+  private func noArchive(_ name: String) -> Problem {
+    Problem(
+      .archive, tried: "find the archive", on: name, said: "there is none of that name",
+      advice: "See 'dbmend list' for the archives that there are.")
+  }
+
+  private func latest(of store: ManagedStore) throws(Problem) -> Repository.Record {
+    let repository = repository(of: store)
+    guard let newest = try repository.backups(of: store.identity).newestGood() else {
+      throw Problem(
+        .archive, tried: "find a good archive of", on: store.commandLineName,
+        said: "\(store.repository) holds none", advice: "See 'dbmend list' for the archives that there are.")
+    }
+    for record in try repository.records(of: store.identity) where record.path == newest.path { return record }
+    return try Repository.open(archiveAt: newest.path)
+  }
+
+  private func find(_ archive: String, store: ManagedStore?) throws(Problem) -> Repository.Record {
+    if archive.contains("/") || FileStatus.exists(archive) { return try Repository.open(archiveAt: archive) }
+    let repositories = store.map { [repository(of: $0)] } ?? knownRepositories()
+    for repository in repositories {
+      for record in try repository.records() {
+        let name = Paths.name(of: record.path)
+        if name == archive || name == archive + ".tar.zst" { return record }
+      }
+    }
+    throw noArchive(archive)
+  }
+
+  // MARK: Into a file
+
+  private func write(_ record: Repository.Record, of store: ManagedStore, to file: String) -> StoreReport {
+    var report = StoreReport(store: store.identity, kind: record.manifest?.kind, path: store.writtenPath)
+    let work = WorkFolder(beside: Paths.absolute(file))
+    do throws(Problem) {
+      if FileStatus.exists(file), !settings.replacesOutput { throw Engine.taken(file) }
+      let driver = try driver(for: record)
+      try work.make()
+      defer { try? work.remove() }
+      let content = try unpack(record, of: store, driver, into: try work.subfolder("old"))
+      let check = runChecks(store, .copy(content.path, driver), counting: .ifCheap)
+      report = StoreReport(check)
+      report.archive = record.path
+      // A copy for whoever asked: its owner and mode are kept where this user may set them.
+      if let handle = try? FileHandle.update(content.path) {
+        try? content.attributes.apply(to: handle)
+        handle.close()
+      }
+      try write(content.path, to: file)
+      report.notes.append("The content of \(record.path) was written to \(file).")
+    } catch {
+      report.add(error)
+      report.verdict = ExitCode(for: error) == .unchecked ? .unchecked : .damaged
+    }
+    return report
+  }
+
+  func driver(for record: Repository.Record) throws(Problem) -> any Driver {
+    guard let kind = record.manifest?.kind, let driver = registry.driver(kind) else {
+      throw Problem(
+        .unsupported, tried: "restore", on: record.path,
+        said: "it is of the kind '\(record.manifest?.kind ?? "?")', for which there is no driver here",
+        advice: "Unpack it by hand: tar -xf \(record.path)")
+    }
+    return driver
+  }
+}
+
+private struct Restore {
+  let engine: Engine
+  let store: ManagedStore
+  let record: Repository.Record
+  var report: StoreReport
+
+  init(engine: Engine, store: ManagedStore, record: Repository.Record) {
+    self.engine = engine
+    self.store = store
+    self.record = record
+    report = StoreReport(store: store.identity, path: store.writtenPath)
+  }
+
+  mutating func run(session: RunSession) {
+    var before: CheckResult?
+    do throws(Problem) {
+      let driver = try engine.driver(for: record)
+      let journal = try session.journal(of: store)
+      if FileStatus.exists(store.path) {
+        before = engine.runChecks(store, counting: .always)
+        if let obstacle = driver.installObstacle(store.path) { throw obstacle }
+      }
+      if let before { report = StoreReport(before) }
+      report.problems = []
+      report.kind = driver.description.id
+      try restore(driver, before: before, journal: journal)
+    } catch {
+      report.add(error)
+      report.verdict = ExitCode(for: error) == .unchecked ? .unchecked : .damaged
+    }
+  }
+
+  private mutating func restore(_ driver: any Driver, before: CheckResult?, journal: Journal) throws(Problem) {
+    let work = WorkFolder(beside: store.path)
+    var entry = Journal.Entry(store: store.identity, phase: .working, work: work.path)
+    entry.old = Journal.FileMark(of: store.path)
+    try journal.put(entry)
+    defer { if (try? work.remove()) != nil { try? journal.strike(store.identity) } }
+    try work.make()
+    let content = try engine.unpack(record, of: store, driver, into: try work.subfolder("old"))
+    let check = engine.runChecks(store, .copy(content.path, driver), counting: .ifCheap)
+    guard check.verdict == .healthy else {
+      report.findings = check.findings
+      throw check.problems.first
+        ?? Problem(
+          .refused, tried: "restore", on: record.path, said: "the checks find damage in its content",
+          advice: "Choose another archive from 'dbmend list', or write this one to a file with --output.")
+    }
+    try engine.runHook(.beforeRestore, for: store, archive: record.path)
+    let failure: Problem?
+    do throws(Problem) {
+      try install(content, driver, before: before, entry: &entry, work: work, journal: journal)
+      failure = nil
+    } catch {
+      failure = error
+    }
+    do throws(Problem) {
+      try engine.runHook(.afterRestore, for: store, archive: record.path)
+    } catch {
+      report.add(error)
+    }
+    if let failure { throw failure }
+  }
+
+  private mutating func install(
+    _ content: (path: String, attributes: FileAttributes), _ driver: any Driver, before: CheckResult?,
+    entry: inout Journal.Entry, work: WorkFolder, journal: Journal
+  ) throws(Problem) {
+    var replaced: Archived?
+    if var before {
+      if before.driver == nil { before.driver = driver }
+      let archived = try engine.archive(before, reason: "restore")
+      replaced = archived
+      report.archive = archived.record.path
+      entry.archive = archived.record.path
+    }
+    report.notes += try engine.install(
+      content.path, over: store, driver, expected: replaced?.stamp, attributes: content.attributes, entry: &entry,
+      journal: journal)
+    let after = engine.runChecks(store, counting: .ifCheap)
+    if after.damage.contains(where: { !$0.isOfPlace }) {
+      report.findings = after.findings
+      try undo(replaced, driver, entry: &entry, work: work, journal: journal)
+    }
+    for problem in after.problems { report.add(problem) }
+    report.findings = Engine.merged(before: before?.findings ?? [], after: after.findings)
+    report.checks = after.outcomes
+    report.bytes = after.bytes
+    report.tables = after.rows
+    report.verdict = after.verdict == .healthy && before?.verdict != .healthy ? .repaired : after.verdict
+    let taken = record.manifest.map { " of \(UTCTime(seconds: $0.taken).iso)" } ?? ""
+    report.notes.append("Restored from \(record.path)\(taken).")
+    if let other = record.manifest?.store, other != store.identity {
+      report.notes.append("That archive is of \(other), \(other.path).")
+    }
+    if let before { tally(before.rows, after.rows) }
+  }
+
+  private mutating func tally(_ before: [String: Int], _ after: [String: Int]) {
+    for (table, rows) in before where rows > (after[table] ?? 0) {
+      report.rows[table] = RowTally(kept: after[table] ?? 0, lost: rows - (after[table] ?? 0))
+    }
+  }
+
+  /// Brings back what was there. Throws in any case: the restore did not succeed.
+  private func undo(
+    _ replaced: Archived?, _ driver: any Driver, entry: inout Journal.Entry, work: WorkFolder, journal: Journal
+  ) throws(Problem) {
+    guard let replaced else {
+      throw Problem(
+        .damaged, tried: "verify what was restored to", on: store.writtenPath,
+        said: "the checks find damage in its place that they did not find in the archive")
+    }
+    let old = try engine.unpack(replaced.record, of: store, driver, into: try work.subfolder("undo"))
+    _ = try engine.install(
+      old.path, over: store, driver, expected: nil, attributes: old.attributes, entry: &entry, journal: journal)
+    throw Problem(
+      .damaged, tried: "verify what was restored to", on: store.writtenPath,
+      said: "the checks find damage in its place; what was there before was put back")
+  }
+}

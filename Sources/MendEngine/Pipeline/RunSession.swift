@@ -1,0 +1,56 @@
+import MendKit
+
+/// What a run that changes something holds from its beginning to its end: the locks of its repositories, and their journals.
+final class RunSession {
+  private let locks: [RunLock]
+  private let journals: [String: Journal]
+  /// What earlier runs that died left behind, in sentences.
+  let notes: [String]
+
+  private init(locks: [RunLock], journals: [String: Journal], notes: [String]) {
+    self.locks = locks
+    self.journals = journals
+    self.notes = notes
+  }
+
+  /// Locks the repositories, in the order of their paths so that two runs cannot wait for each other, and cleans up after
+  /// runs that died.
+  static func open(_ repositories: [String], action: String, clock: Clock) throws(Problem) -> RunSession {
+    var locks: [RunLock] = []
+    var journals: [String: Journal] = [:]
+    var notes: [String] = []
+    for repository in Set(repositories).sorted() {
+      locks.append(try RunLock.take(repository))
+      var recovery = JournalRecovery(repository: repository)
+      try recovery.recover()
+      notes += recovery.notes
+      journals[repository] = Journal(repository: repository, action: action, started: clock.now())
+    }
+    return RunSession(locks: locks, journals: journals, notes: notes)
+  }
+
+  /// The journal that a store's changes are written down in.
+  func journal(of store: ManagedStore) throws(Problem) -> Journal {
+    if let journal = journals[store.repository] { return journal }
+    throw Problem(
+      .missing, tried: "work on", on: store.writtenPath, said: "neither the store nor its repository is there",
+      advice: "Check the path; dbmend creates no store where none is.", code: "file.missing")
+  }
+
+  /// Lets the locks go. Safe to call twice.
+  func close() { for lock in locks { lock.release() } }
+}
+
+extension Engine {
+  /// Opens a session on the repositories of stores. Where neither a store nor its repository is there, there is nothing to
+  /// lock, and nothing is made.
+  func openSession(_ stores: [ManagedStore], action: String, makingRepository: Bool = false) throws(Problem) -> RunSession
+  {
+    var repositories: [String] = []
+    for store in stores
+    where makingRepository || FileStatus.exists(store.path) || FileStatus.exists(store.repository) {
+      repositories.append(store.repository)
+    }
+    return try RunSession.open(repositories, action: action, clock: clock)
+  }
+}

@@ -1,0 +1,57 @@
+import MendArchive
+import MendKit
+
+/// What `--from` names, as the one backup that repairs may draw on: an archive of any store of the kind, or a plain file.
+struct SourceBackups: Backups {
+  private let backup: Backup
+  private let record: Repository.Record?
+  private let driver: any Driver
+  private let patience: Double
+
+  init(_ path: String, engine: Engine, driver: any Driver) throws(Problem) {
+    self.driver = driver
+    patience = engine.patience
+    let head = try StoreFile.head(of: path)
+    if driver.recognise(head) == .certain {
+      record = nil
+      let status = try FileStatus.of(path)
+      backup = Backup(
+        path: Paths.absolute(path), taken: status.modified / 1_000_000_000, verdict: .healthy,
+        rows: RowCounts.of(path, driver, patience: engine.patience) ?? [:], stamp: nil, bytes: head.size)
+      return
+    }
+    let record = try Repository.open(archiveAt: path)
+    guard let manifest = record.manifest else {
+      throw record.problem
+        ?? Problem(.archive, tried: "read the manifest of", on: path, said: "it holds none")
+    }
+    self.record = record
+    backup = Backup(
+      path: record.path, taken: manifest.taken, verdict: manifest.verdict, rows: manifest.rows, stamp: manifest.stamp,
+      bytes: manifest.members.first?.size ?? 0)
+  }
+
+  func newestGood() throws(Problem) -> Backup? { backup }
+
+  func extract(_ backup: Backup, into folder: String) throws(Problem) -> String {
+    if let record {
+      let members = try Repository(path: Paths.folder(of: record.path)).extract(record, into: folder)
+      if let main = members.first { return main.path }
+      throw Problem(.archive, tried: "extract", on: record.path, said: "it holds no file")
+    }
+    let snapshot = try driver.snapshot(backup.path, form: .consistent, staging: folder, patience: patience)
+    defer { snapshot.close() }
+    guard let main = snapshot.members.first else {
+      throw Problem(.damaged, tried: "copy", on: backup.path, said: "the snapshot holds no file")
+    }
+    let path = Paths.join(folder, "from-" + Paths.name(of: backup.path))
+    try main.write(to: path)
+    try snapshot.confirm()
+    return path
+  }
+
+  func schema(of backup: Backup) throws(Problem) -> String? {
+    if let record { return try Repository(path: Paths.folder(of: record.path)).schema(of: record) }
+    return try driver.open(backup.path, patience: patience).catalog().schema
+  }
+}

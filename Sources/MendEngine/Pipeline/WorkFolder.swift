@@ -1,0 +1,81 @@
+import MendKit
+
+/// The folder beside a store in which copies of it are mended: on the same volume, so that a rename puts one in place, and
+/// for the owner alone, since it holds the store's data.
+struct WorkFolder {
+  let path: String
+
+  /// A folder beside a file, under a name that nobody has. Not made yet, so that the journal can name it first.
+  init(beside file: String) {
+    path = Paths.join(Paths.folder(of: file), TemporaryName.work.make())
+  }
+
+  func make() throws(Problem) {
+    guard mkdir(path, 0o700) == 0 else { throw SystemError.problem("make a work folder beside the store,", path) }
+  }
+
+  /// A new, empty folder in it.
+  func subfolder(_ prefix: String) throws(Problem) -> String {
+    try Paths.makeTemporaryFolder(Paths.join(path, prefix + "-"))
+  }
+
+  func remove() throws(Problem) { try Paths.removeTree(path) }
+}
+
+extension Engine {
+  /// A copy of a store as it is now, and the stamp of what was copied: the engine's consistent view, or, where that cannot
+  /// be had any more, every file of the store as it is.
+  func copy(_ store: ManagedStore, _ driver: any Driver, into work: WorkFolder) throws(Problem) -> (
+    path: String, stamp: StoreStamp
+  ) {
+    observer.began(.copying(store.identity))
+    do throws(Problem) {
+      return try copy(store, driver, form: .consistent, into: work)
+    } catch {
+      guard error.kind == .damaged || error.kind == .unsupported else { throw error }
+      return try copy(store, driver, form: .raw, into: work)
+    }
+  }
+
+  private func copy(
+    _ store: ManagedStore, _ driver: any Driver, form: SnapshotForm, into work: WorkFolder
+  ) throws(Problem) -> (path: String, stamp: StoreStamp) {
+    let folder = try work.subfolder("copy")
+    return try whileChanging { staged throws(Problem) in
+      for name in try Paths.names(in: folder) { try Paths.removeTree(Paths.join(folder, name)) }
+      let staging = staged ? try work.subfolder("staging") : nil
+      let snapshot = try driver.snapshot(store.path, form: form, staging: staging, patience: patience)
+      defer { snapshot.close() }
+      var main: String?
+      for member in snapshot.members {
+        guard !member.name.contains("/"), member.name != "..", !member.name.isEmpty else { continue }
+        let path = Paths.join(folder, member.name)
+        try member.write(to: path)
+        if main == nil { main = path }
+      }
+      try snapshot.confirm()
+      if let staging { try Paths.removeTree(staging) }
+      guard let main else {
+        throw Problem(.damaged, tried: "copy", on: store.writtenPath, said: "the snapshot holds no file")
+      }
+      return (main, snapshot.stamp)
+    }
+  }
+
+  /// Does the work on the live store; when that turns out to have changed meanwhile, again from what is staged while a lock
+  /// is held.
+  func whileChanging<Result>(_ work: (_ staged: Bool) throws(Problem) -> Result) throws(Problem) -> Result {
+    do throws(Problem) {
+      return try work(false)
+    } catch {
+      guard error.kind == .changing else { throw error }
+    }
+    return try work(true)
+  }
+
+  /// Folds what stands beside a working copy (a log) into its one file.
+  func settle(_ copy: String, _ driver: any Driver) throws(Problem) {
+    guard driver.sidecars(of: copy).contains(where: { FileStatus.exists($0) }) else { return }
+    try driver.openCopy(copy).close()
+  }
+}
