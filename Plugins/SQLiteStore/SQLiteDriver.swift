@@ -43,7 +43,12 @@ public struct SQLiteDriver: Driver {
 
   /// Opens a live database for reading.
   public func open(_ path: String, patience: Double) throws(Problem) -> any StoreSession {
-    try SQLiteSession.open(try StoreView(path, locking: .shared(patience: patience)))
+    try SQLiteSession.open(try StoreView(path, locking: .shared(patience: patience)), patience: patience)
+  }
+
+  /// Opens a live database for reading; its lock is held only while the state is recorded.
+  public func openUnheld(_ path: String, patience: Double) throws(Problem) -> any StoreSession {
+    try SQLiteSession.open(try StoreView(path, locking: .momentary(patience: patience)), patience: patience)
   }
 
   /// Opens a working copy for writing.
@@ -87,7 +92,8 @@ public struct SQLiteDriver: Driver {
       name: Paths.name(of: view.path), size: view.size, attributes: try FileAttributes(of: view.file)
     ) { offset, buffer throws(Problem) in try copy.read(into: buffer, at: offset) }
     // The view is let go of here, and with it the lock: what follows reads the copy.
-    return StoreSnapshot(members: [member], stamp: view.stamp, release: { try? Paths.removeFile(target) })
+    return StoreSnapshot(
+      members: [member], stamp: view.stamp, stagedPath: target, release: { try? Paths.removeFile(target) })
   }
 
   private func rawSnapshot(_ path: String, patience: Double) throws(Problem) -> StoreSnapshot {

@@ -191,4 +191,15 @@ struct ReadingTests {
     try FileHandle.update(path).write(Array(noise[..<4096]), at: 0)
     #expect(problem { try driver.open(path, patience: 1) }?.code == "file.not-a-database")
   }
+
+  @Test("a session that holds no lock lets a writer commit, and says afterwards that the state is gone")
+  func unheld() throws {
+    let path = folder("app.db")
+    try script(path, "CREATE TABLE t(a); INSERT INTO t VALUES (1)")
+    let session = try driver.openUnheld(path, patience: 1)
+    #expect(try session.verifyIntegrity(IntegrityRequest()) == [])
+    try session.confirm()
+    try script(path, "INSERT INTO t VALUES (2)")
+    #expect(problem { try session.confirm() }?.kind == .changing)
+  }
 }

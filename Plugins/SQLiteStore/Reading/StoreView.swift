@@ -39,6 +39,9 @@ final class StoreView {
   /// The number of frames of the log that are overlaid.
   var logFrames: Int { if case .log(let log, _) = overlay { log.frames } else { 0 } }
 
+  /// What kept the library from reading, which it reports in its own words.
+  var problem: Problem?
+
   private let overlay: Overlay?
   private let logIndex: FileHandle?
   private let logStatus: FileStatus?

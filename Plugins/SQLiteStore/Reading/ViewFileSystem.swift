@@ -136,6 +136,7 @@ enum ViewFileSystem {
       target[got...].initializeMemory(as: UInt8.self, repeating: 0)
       return csqlite_ioerr_short_read
     } catch {
+      view.problem = error
       return csqlite_ioerr_read
     }
   }

@@ -7,6 +7,8 @@ final class Connection {
   /// The path for messages.
   let path: String
   private var onClose: () -> Void
+  /// The view that is read, whose own problems say more than the library's "disk I/O error".
+  private weak var view: StoreView?
 
   private init(handle: OpaquePointer, path: String, onClose: @escaping () -> Void) {
     self.handle = handle
@@ -21,10 +23,12 @@ final class Connection {
   static func open(_ view: StoreView) throws(Problem) -> Connection {
     let name = ViewFileSystem.lend(view)
     do throws(Problem) {
-      return try open(
+      let connection = try open(
         "file:\(name)?immutable=1", path: view.path, flags: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
         fileSystem: ViewFileSystem.name
       ) { ViewFileSystem.withdraw(name) }
+      connection.view = view
+      return connection
     } catch {
       ViewFileSystem.withdraw(name)
       throw error
@@ -115,6 +119,7 @@ final class Connection {
   /// The problem that the library reports just now.
   func problem(_ tried: String) -> Problem {
     let said = String(cString: sqlite3_errmsg(handle))
+    if let stopped = view?.problem { return stopped }
     switch sqlite3_errcode(handle) {
     case SQLITE_CORRUPT:
       return Problem(

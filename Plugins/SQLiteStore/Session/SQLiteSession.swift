@@ -6,19 +6,24 @@ class SQLiteSession: SQLSession {
   private(set) var connection: Connection
   let facts: StoreFacts
   private var viewForChecks: () throws(Problem) -> StoreView
+  private var confirmation: () throws(Problem) -> Void
   private var cachedCatalog: Catalog?
   private var suspectIndexes: Set<String> = []
 
   init(
-    connection: Connection, facts: StoreFacts, view: @escaping () throws(Problem) -> StoreView
+    connection: Connection, facts: StoreFacts, view: @escaping () throws(Problem) -> StoreView,
+    confirm: @escaping () throws(Problem) -> Void = {}
   ) {
     self.connection = connection
     self.facts = facts
     viewForChecks = view
+    confirmation = confirm
   }
 
+  func confirm() throws(Problem) { try confirmation() }
+
   /// Opens the view's database and reads its schema. Throws what is wrong with the file as a problem with a code.
-  static func open(_ view: StoreView) throws(Problem) -> SQLiteSession {
+  static func open(_ view: StoreView, patience: Double) throws(Problem) -> SQLiteSession {
     let connection = try Connection.open(view)
     do throws(Problem) {
       try connection.rows("SELECT count(*) FROM sqlite_schema") { row throws(Problem) in false }
@@ -26,7 +31,9 @@ class SQLiteSession: SQLSession {
       if error.code == "file.not-a-database", let encrypted = Encryption.problem(view) { throw encrypted }
       throw SchemaDiagnosis.problem(connection, header: view.header, refused: error)
     }
-    return SQLiteSession(connection: connection, facts: facts(of: view), view: { () throws(Problem) in view })
+    return SQLiteSession(
+      connection: connection, facts: facts(of: view), view: { () throws(Problem) in view },
+      confirm: { () throws(Problem) in try view.confirm(patience: patience) })
   }
 
   private static func facts(of view: StoreView) -> StoreFacts {
@@ -53,6 +60,7 @@ class SQLiteSession: SQLSession {
   func end() {
     try? connection.close()
     let path = connection.path
+    confirmation = {}
     viewForChecks = { () throws(Problem) in
       throw Problem(.system, tried: "read", on: path, said: "the session has ended")
     }

@@ -15,7 +15,8 @@ public enum ContentSigns {
       let at = size <= blockSize ? 0 : (size - blockSize) / max(1, blocks - 1) * block / 512 * 512
       guard isNoise(try file.read(blockSize, at: at)) else { return nil }
     }
-    return "no byte value is more frequent than another in any of \(blocks == 1 ? "its one block" : "\(blocks) blocks"), "
+    return
+      "no byte value is more frequent than another in any of \(blocks == 1 ? "its one block" : "\(blocks) blocks"), "
       + "and no known magic stands at its beginning"
   }
 
@@ -56,7 +57,8 @@ public enum ContentSigns {
 
   private static let encryptedMagics = [
     Magic("age-encryption.org/", "a file that age encrypted"), Magic("Salted__", "a file that openssl encrypted"),
-    Magic("-----BEGIN PGP MESSAGE", "an OpenPGP message"), Magic([0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE], "a LUKS volume"),
+    Magic("-----BEGIN PGP MESSAGE", "an OpenPGP message"),
+    Magic([0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE], "a LUKS volume"),
   ]
 
   private static let magics = [

@@ -11,6 +11,11 @@ public protocol Driver: Sendable {
   /// not even when the path is missing. Waits up to `patience` seconds for a lock.
   func open(_ path: String, patience: Double) throws(Problem) -> any StoreSession
 
+  /// Opens a store for reading without keeping its writers waiting. Where the engine can only give one consistent view by
+  /// holding writers off, the view is given up when one of them writes: a problem of kind `changing` is thrown, at the latest
+  /// by the session's `confirm`.
+  func openUnheld(_ path: String, patience: Double) throws(Problem) -> any StoreSession
+
   /// Opens a working copy for writing. Nobody else has it open.
   func openCopy(_ path: String) throws(Problem) -> any WorkingCopy
 
@@ -38,6 +43,13 @@ public protocol Driver: Sendable {
 
   /// The processes that have the store open, as far as this user may see them.
   func openers(of path: String) -> [Blocker]
+}
+
+extension Driver {
+  /// For engines whose readers never hold up a writer.
+  public func openUnheld(_ path: String, patience: Double) throws(Problem) -> any StoreSession {
+    try open(path, patience: patience)
+  }
 }
 
 /// The beginning of a file, for a driver to recognise it by.
@@ -92,8 +104,16 @@ public protocol StoreSession: AnyObject {
   /// The state of every sequence that a table draws its keys from.
   func sequences() throws(Problem) -> [SequenceState]
 
+  /// Throws a problem of kind `changing` when what was read so far is not one state of the store.
+  func confirm() throws(Problem)
+
   /// Lets locks and files go; nothing can be asked afterwards. Safe to call twice; also done when the session is dropped.
   func end()
+}
+
+extension StoreSession {
+  /// For sessions that hold one state for as long as they live.
+  public func confirm() throws(Problem) {}
 }
 
 /// What a store says of itself.

@@ -27,6 +27,9 @@ public final class StoreSnapshot {
   public let members: [SnapshotMember]
   /// The state of the live store that the members show.
   public let stamp: StoreStamp
+  /// Where the main file's content stands as a file of its own until the snapshot is closed; nil when it is read from the
+  /// live store.
+  public let stagedPath: String?
   private let confirmation: () throws(Problem) -> Void
   private let release: () -> Void
   private var isReleased = false
@@ -34,11 +37,13 @@ public final class StoreSnapshot {
   /// A snapshot. `confirm` throws a problem of kind `changing` when the members, once read, turn out not to be of one
   /// state; `release` lets locks and files go.
   public init(
-    members: [SnapshotMember], stamp: StoreStamp, confirm: @escaping () throws(Problem) -> Void = {},
+    members: [SnapshotMember], stamp: StoreStamp, stagedPath: String? = nil,
+    confirm: @escaping () throws(Problem) -> Void = {},
     release: @escaping () -> Void = {}
   ) {
     self.members = members
     self.stamp = stamp
+    self.stagedPath = stagedPath
     confirmation = confirm
     self.release = release
   }
