@@ -178,4 +178,5 @@ private final class TextStoreSession: StoreSession {
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] { [] }
   func rowCount(of table: Table) throws(Problem) -> Int { rows[table.name] ?? 0 }
   func sequences() throws(Problem) -> [SequenceState] { [] }
+  func end() {}
 }

@@ -18,6 +18,7 @@ struct StoreExamination {
     let context = CheckContext(
       store: StoreIdentity(environment: environment, name: name, path: resolved), path: resolved,
       driver: candidate.driver, patience: patience)
+    defer { context.openSession?.end() }
     var store = DraftStore(
       environment: environment, name: name, path: candidate.path, kind: candidate.driver.description.id)
     do throws(Problem) {
