@@ -13,5 +13,8 @@ enum BuiltInPlugins {
       FileExistsCheck(), ConnectsCheck(), IntegrityCheck(), RequiredTablesCheck(), PrimaryKeysCheck(),
       SequencesCheck(), RowCountsCheck(), ForeignKeysCheck(), SQLCheck(), FreeSpaceCheck(),
     ],
-    repairs: [])
+    repairs: [
+      ReindexRepair(), ResetSequencesRepair(), CreateMissingTablesRepair(), SetAsideNullKeysRepair(),
+      RestoreBackupRepair(), RecreateSchemaRepair(),
+    ])
 }
