@@ -80,8 +80,10 @@ extension Manifest {
     var total = 0
     for member in members {
       if let said = MemberName.flaw(member.name) { return said }
-      guard names.insert(member.name).inserted else { return "it lists the member \(member.name) twice" }
-      guard member.size >= 0 else { return "the member \(member.name) has a size below zero" }
+      guard names.insert(member.name).inserted else {
+        return "it lists the member \(MemberName.shown(member.name)) twice"
+      }
+      guard member.size >= 0 else { return "the member \(MemberName.shown(member.name)) has a size below zero" }
       let (sum, isTooMuch) = total.addingReportingOverflow(member.size)
       guard !isTooMuch else { return "its members are larger than can be counted" }
       total = sum
@@ -94,9 +96,17 @@ extension Manifest {
 
 /// Names of members, as they come from archives and drivers.
 enum MemberName {
+  /// The name for a message: one that is very long is cut, and nothing in it can steer a terminal.
+  static func shown(_ name: String) -> String {
+    let plain = name.unicodeScalars.prefix(200).map { scalar in
+      scalar.properties.generalCategory == .control ? "?" : Character(scalar)
+    }
+    return String(plain) + (name.unicodeScalars.count > 200 ? "…" : "")
+  }
+
   /// What is wrong with a name, as a sentence's part; nil for a relative path that stays below its folder.
   static func flaw(_ name: String) -> String? {
-    let shown = name.count > 200 ? String(name.prefix(200)) + "…" : name
+    let shown = shown(name)
     if name.isEmpty { return "a member has no name" }
     if name.utf8.count > 4096 { return "the member \(shown) has a name of \(name.utf8.count) bytes" }
     if name.hasPrefix("/") { return "the member \(shown) has an absolute path" }
@@ -131,12 +141,12 @@ extension Manifest.Member {
     guard fields.value["mode"] != nil else { return }
     guard let mode = Int(try fields.text("mode"), radix: 8), (0...0o7777).contains(mode),
       let user = UInt32(exactly: try fields.count("user")), let group = UInt32(exactly: try fields.count("group"))
-    else { throw ManifestError(said: "the member \(name) has an owner or a mode that cannot be") }
+    else { throw ManifestError(said: "the member \(MemberName.shown(name)) has an owner or a mode that cannot be") }
     var extended: [String: [UInt8]] = [:]
     if let listed = try fields.optional("xattrs") {
       for member in listed.value.members ?? [] {
         guard let value = member.value.string.flatMap(Hexadecimal.bytes) else {
-          throw ManifestError(said: "the member \(name) has an attribute that is not hexadecimal")
+          throw ManifestError(said: "the member \(MemberName.shown(name)) has an attribute that is not hexadecimal")
         }
         extended[member.key] = value
       }

@@ -64,20 +64,22 @@ struct Scan {
       if entry.kind == .folder { continue }
       last = entry.name
       try refuse(entry)
-      guard seen.insert(entry.name).inserted else { throw problem("it holds the member \(entry.name) twice") }
+      guard seen.insert(entry.name).inserted else {
+        throw problem("it holds the member \(MemberName.shown(entry.name)) twice")
+      }
       if entry.name == manifestName {
         try compareManifest(reader)
         sawManifest = true
         continue
       }
       guard let member = wanted.removeValue(forKey: entry.name) else {
-        throw problem("it holds the member \(entry.name), which its manifest does not list")
+        throw problem("it holds the member \(MemberName.shown(entry.name)), which its manifest does not list")
       }
       try take(member, entry, reader, lane, done: done)
       done += member.size
     }
     if let missing = expected.members.first(where: { wanted[$0.name] != nil }) {
-      throw problem("the member \(missing.name) is missing")
+      throw problem("the member \(MemberName.shown(missing.name)) is missing")
     }
     guard sawManifest else { throw problem("its manifest (\(manifestName)) is missing") }
     return try reader.finish()
@@ -88,7 +90,7 @@ struct Scan {
       return try reader.next()
     } catch {
       guard error.kind == .archive else { throw error }
-      let place = last.map { "behind the member \($0)" } ?? "before its first member"
+      let place = last.map { "behind the member \(MemberName.shown($0))" } ?? "before its first member"
       throw problem("it breaks off \(place): \(error.said)")
     }
   }
@@ -97,8 +99,8 @@ struct Scan {
     if let said = MemberName.flaw(entry.name) { throw problem(said) }
     switch entry.kind {
     case .file, .folder: break
-    case .hardLink, .symbolicLink: throw problem("the member \(entry.name) is a link")
-    case .other: throw problem("the member \(entry.name) is neither a file nor a folder")
+    case .hardLink, .symbolicLink: throw problem("the member \(MemberName.shown(entry.name)) is a link")
+    case .other: throw problem("the member \(MemberName.shown(entry.name)) is neither a file nor a folder")
     }
   }
 
@@ -116,13 +118,15 @@ struct Scan {
   private func take(
     _ member: Manifest.Member, _ entry: TarEntry, _ reader: TarReader, _ lane: HashLane, done: Int
   ) throws(Problem) {
+    let shown = MemberName.shown(member.name)
     if let size = entry.size, size != member.size {
-      throw problem("the member \(member.name) has \(size) bytes, and \(member.size) by the manifest")
+      throw problem("the member \(shown) has \(size) bytes, and \(member.size) by the manifest")
     }
     let file = try target(member, entry)
     defer { file?.close() }
     let total = Double(max(1, expected.bytes))
     var offset = 0
+    var writeback = Writeback()
     while true {
       let buffer = lane.next()
       let count: Int
@@ -130,26 +134,27 @@ struct Scan {
         count = try reader.read(into: buffer)
       } catch {
         guard error.kind == .archive else { throw error }
-        throw problem("the member \(member.name) breaks off after \(offset) of \(member.size) bytes: \(error.said)")
+        throw problem("the member \(shown) breaks off after \(offset) of \(member.size) bytes: \(error.said)")
       }
       if count == 0 { break }
       guard offset + count <= member.size else {
-        throw problem("the member \(member.name) goes on behind its \(member.size) bytes")
+        throw problem("the member \(shown) goes on behind its \(member.size) bytes")
       }
       lane.submit(count)
       try file?.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset)
       offset += count
+      if let file { writeback.wrote(file, upTo: offset) }
       progress(min(1, Double(done + offset) / total))
     }
     let digest = try lane.finish()
     guard offset == member.size else {
-      throw problem("the member \(member.name) ends after \(offset) of \(member.size) bytes")
+      throw problem("the member \(shown) ends after \(offset) of \(member.size) bytes")
     }
     if digest.xxh3 != member.xxh3 {
-      throw problem("the member \(member.name) was altered: its checksum (XXH3) is not the manifest's")
+      throw problem("the member \(shown) was altered: its checksum (XXH3) is not the manifest's")
     }
     if depth == .sha256, digest.sha256 != member.sha256 {
-      throw problem("the member \(member.name) was altered: its SHA-256 is not the manifest's")
+      throw problem("the member \(shown) was altered: its SHA-256 is not the manifest's")
     }
   }
 

@@ -73,6 +73,13 @@ import Testing
     #expect(problem.said == "it holds the member more, which its manifest does not list")
   }
 
+  @Test("a name cannot steer the terminal that shows it")
+  func controlCharacters() throws {
+    let name = "a\u{1B}[2Jb\n"
+    let problem = try refusal([file, Crafted.Member(name: name, content: [1])], Crafted.manifest(good))
+    #expect(problem.said == "it holds the member a?[2Jb?, which its manifest does not list")
+  }
+
   @Test("a member that comes twice is refused")
   func duplicate() throws {
     #expect(try refusal([file, file], Crafted.manifest(good)).said == "it holds the member data.db twice")

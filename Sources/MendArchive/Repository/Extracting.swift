@@ -17,19 +17,19 @@ extension Repository {
   /// members that are not listed or longer than listed, and more bytes than the volume has room for are refused, and
   /// what was written is removed.
   public func extract(_ record: Record, into folder: String) throws(Problem) -> [ExtractedMember] {
-    try Self.extract(record, into: folder)
+    try Self.extract(record, into: folder, isDurable: true)
   }
 
   static func extract(
-    _ record: Record, into folder: String, progress: @escaping (Double) -> Void = { _ in }
+    _ record: Record, into folder: String, isDurable: Bool
   ) throws(Problem) -> [ExtractedMember] {
     let manifest = try manifest(of: record)
     let available = try Volume.of(folder).available
     guard manifest.bytes <= available else {
       throw Problem(
         .noSpace, tried: "extract the archive", on: record.path,
-        said:
-          "\(ByteSize(bytes: manifest.bytes).short) are needed in \(folder), and \(ByteSize(bytes: available).short) are free",
+        said: "\(ByteSize(bytes: manifest.bytes).short) are needed in \(folder), "
+          + "and \(ByteSize(bytes: available).short) are free",
         advice: "Free some room on that volume.", code: "disk.full")
     }
     let output = ExtractionFolder(folder)
@@ -37,14 +37,14 @@ extension Repository {
       try Paths.makeFolder(folder, mode: 0o700)
       var attributes: [String: FileAttributes] = [:]
       let scan = Scan(
-        expected: manifest, path: record.path, depth: .sha256, tried: "extract the archive", progress: progress,
+        expected: manifest, path: record.path, depth: .sha256, tried: "extract the archive",
         target: { (member, entry) throws(Problem) in
           if member.name == manifest.schema { return nil }
           attributes[member.name] = member.attributes ?? entry.attributes
           return try output.create(member.name)
         })
       _ = try scan.run()
-      try output.sync()
+      if isDurable { try output.sync() }
       return manifest.storeMembers.compactMap { member in
         attributes[member.name].map {
           ExtractedMember(name: member.name, path: Paths.join(folder, member.name), attributes: $0)

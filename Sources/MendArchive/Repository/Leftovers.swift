@@ -23,7 +23,8 @@ struct Partial {
         }
         throw error
       }
-      if Self.lock(file) {
+      // Between its making and its lock another run may have taken it for a dead one's.
+      if Self.lock(file), try file.status().links > 0 {
         self.file = file
         return
       }

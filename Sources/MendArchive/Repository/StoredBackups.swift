@@ -34,9 +34,10 @@ public final class StoredBackups: Backups {
     return nil
   }
 
-  /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file.
+  /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file. Not
+  /// synced: it is there to be read by this run.
   public func extract(_ backup: Backup, into folder: String) throws(Problem) -> String {
-    let members = try Repository.extract(Repository.open(archiveAt: backup.path), into: folder)
+    let members = try Repository.extract(Repository.open(archiveAt: backup.path), into: folder, isDurable: false)
     guard let main = members.first else {
       throw .archive("extract the archive", backup.path, "it holds no file of the store")
     }

@@ -7,7 +7,7 @@ extension Repository {
   /// and what is wrong.
   public func verify(_ record: Record) throws(Problem) { try Self.verify(record) }
 
-  static func verify(_ record: Record, progress: @escaping (Double) -> Void = { _ in }) throws(Problem) {
+  static func verify(_ record: Record) throws(Problem) {
     let tried = "verify the archive"
     let path = record.path
     let size = try ArchiveFile.open(path).status().size
@@ -15,7 +15,7 @@ extension Repository {
     if let known = record.manifest { manifest = known } else { manifest = try Scan.manifest(inside: path) }
     let seal: Seal
     do throws(Problem) {
-      seal = try Scan(expected: manifest, path: path, depth: .sha256, tried: tried, progress: progress).run()
+      seal = try Scan(expected: manifest, path: path, depth: .sha256, tried: tried).run()
     } catch {
       throw Self.withSize(error, size: size, seal: record.seal)
     }

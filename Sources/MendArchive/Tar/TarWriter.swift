@@ -1,5 +1,4 @@
 import CArchive
-import CSystem
 import MendKit
 
 /// Writes a tar archive, compressed with zstd, into an open file, front to back.
@@ -108,11 +107,9 @@ final class TarWriter {
 
 /// Where libarchive's compressed bytes go.
 private final class Sink {
-  private static let writebackStep = 16 << 20
-
   private let file: FileHandle
   private var offset = 0
-  private var started = 0
+  private var writeback = Writeback()
   private(set) var problem: Problem?
 
   init(file: FileHandle) { self.file = file }
@@ -127,11 +124,7 @@ private final class Sink {
       return LibArchive.fatal
     }
     offset += bytes.count
-    // The disk works while the rest is compressed; else all of it waits for the sync at the end.
-    if offset - started >= Self.writebackStep {
-      csystem_start_writeback(file.descriptor, Int64(started), Int64(offset - started))
-      started = offset
-    }
+    writeback.wrote(file, upTo: offset)
     return bytes.count
   }
 }
