@@ -72,6 +72,7 @@ enum ViewFileSystem {
       UnsafeMutablePointer<Int32>?
     ) -> Int32 = { vfs, name, file, flags, outFlags in
       guard let file else { return SQLITE_CANTOPEN }
+      guard flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL) == 0 else { return SQLITE_CANTOPEN }
       guard flags & SQLITE_OPEN_MAIN_DB != 0 else {
         guard let data = vfs?.pointee.pAppData else { return SQLITE_CANTOPEN }
         let system = data.assumingMemoryBound(to: sqlite3_vfs.self)
@@ -85,7 +86,7 @@ enum ViewFileSystem {
         file.pointee.view = Unmanaged.passUnretained(view.view)
         file.pointee.base.pMethods = UnsafePointer(methods)
       }
-      outFlags?.pointee = SQLITE_OPEN_READONLY
+      outFlags?.pointee = flags
       return SQLITE_OK
     }
 
@@ -119,7 +120,7 @@ enum ViewFileSystem {
     }
     table.xFileControl = { _, _, _ in SQLITE_NOTFOUND }
     table.xSectorSize = { _ in 4096 }
-    table.xDeviceCharacteristics = { _ in SQLITE_IOCAP_IMMUTABLE }
+    table.xDeviceCharacteristics = { _ in 0 }
     methods.initialize(to: table)
     return methods
   }()

@@ -23,11 +23,14 @@ final class Connection {
   static func open(_ view: StoreView) throws(Problem) -> Connection {
     let name = ViewFileSystem.lend(view)
     do throws(Problem) {
+      // On a database that it takes for read-only the library drops CHECK constraints as it reads the schema, and its
+      // integrity check then does not know them. So it is told that it may write; the file system refuses each write.
       let connection = try open(
-        "file:\(name)?immutable=1", path: view.path, flags: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+        "file:\(name)?nolock=1", path: view.path, flags: SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI,
         fileSystem: ViewFileSystem.name
       ) { ViewFileSystem.withdraw(name) }
       connection.view = view
+      try connection.execute("PRAGMA query_only = ON")
       return connection
     } catch {
       ViewFileSystem.withdraw(name)
