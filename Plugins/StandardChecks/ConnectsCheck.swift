@@ -18,7 +18,8 @@ public struct ConnectsCheck: Check {
       FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
       FindingDescription("file.malformed", .fatal, "the engine finds the file too damaged to open"),
       FindingDescription("schema.malformed", .fatal, "the definitions of the tables cannot be read"),
-      FindingDescription("journal.hot", .warning, "a transaction was interrupted, and the next writer will roll it back"),
+      FindingDescription(
+        "journal.hot", .warning, "a transaction was interrupted, and the next writer will roll it back"),
       FindingDescription("journal.malformed", .error, "the rollback journal beside the file is damaged"),
       FindingDescription("wal.unapplied", .info, "the write-ahead log holds commits that are not in the file yet"),
       FindingDescription("wal.malformed", .error, "the write-ahead log beside the file is damaged"),
@@ -46,7 +47,8 @@ public struct ConnectsCheck: Check {
       let version = facts.engine.drop { !$0.isNumber }
       if isOlder(String(version), than: wanted) {
         findings.append(
-          Finding("engine.too-old", .error, "the engine is \(facts.engine), older than \(wanted)", evidence: facts.engine))
+          Finding(
+            "engine.too-old", .error, "the engine is \(facts.engine), older than \(wanted)", evidence: facts.engine))
       }
     }
     if let pattern = options.string("format"), !Glob.matches(pattern.lowercased(), facts.format.lowercased()) {
@@ -63,7 +65,8 @@ public struct ConnectsCheck: Check {
     if case .number = value { isVersion = false }
     guard isVersion else {
       throw Problem(
-        .configuration, tried: "compare the engine's version with", on: "minimum_engine", said: "'\(text)' is no version",
+        .configuration, tried: "compare the engine's version with", on: "minimum_engine",
+        said: "'\(text)' is no version",
         advice: "Write the version in quotes, with numbers and full stops only: \"3.40\".")
     }
     return text
@@ -84,7 +87,8 @@ public struct ConnectsCheck: Check {
 }
 
 extension ConnectsCheck {
-  private static let script = "create table users(id integer primary key, name text); insert into users(name) values('Ada');"
+  private static let script =
+    "create table users(id integer primary key, name text); insert into users(name) values('Ada');"
 
   private static let examples = [
     Example("a healthy database", script: script, options: [OptionPair("minimum_engine", .string("3.7"))]),
@@ -94,5 +98,12 @@ extension ConnectsCheck {
     Example(
       "a database of another format", script: script, options: [OptionPair("format", .string("no such format"))],
       finds: ["format.unexpected"]),
+    Example(
+      "a database whose header is gone", script: script,
+      damage: [.overwrite(offset: 0, bytes: [UInt8](repeating: 0, count: 16))], finds: ["file.not-a-database"]),
+    Example(
+      "a definition that is no statement",
+      script: script + "pragma writable_schema = on; update sqlite_schema set sql = 'garble' where name = 'users';",
+      finds: ["schema.malformed"]),
   ]
 }

@@ -47,7 +47,7 @@ public struct FileExistsCheck: Check {
     let status: FileStatus
     do throws(Problem) {
       status = try FileStatus.of(context.path)
-    } catch where error.kind == .missing {
+    } catch  where error.kind == .missing {
       return [missing(context.path)]
     }
     guard status.kind == .file else {
@@ -72,7 +72,12 @@ public struct FileExistsCheck: Check {
       let why = FileStatus.exists(folder) ? "" : "; its folder is not there either"
       return Finding("file.missing", .error, "there is no file" + why)
     }
-    return Finding("file.missing", .error, "the link leads to \(Paths.resolved(path)), where there is no file")
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let length = readlink(path, &target, target.count)
+    let place = String(decoding: target.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return Finding(
+      "file.missing", .error,
+      "the link leads to \(Paths.join(Paths.folder(of: path), place)), where there is no file")
   }
 
   private func kind(
@@ -82,10 +87,12 @@ public struct FileExistsCheck: Check {
     let recognition = context.driver?.recognise(head) ?? .no
     if recognition != .certain, let why = try ContentSigns.encryption(of: file) {
       return Finding(
-        "file.encrypted", .fatal, "the file looks encrypted; dbmend cannot check it and recreates it only when asked by name",
+        "file.encrypted", .fatal,
+        "the file looks encrypted; dbmend cannot check it and recreates it only when asked by name",
         evidence: why)
     }
-    let evidence = ContentSigns.knownKind(head.bytes).map { "it begins as \($0) does" } ?? "its first bytes are "
+    let evidence =
+      ContentSigns.knownKind(head.bytes).map { "it begins as \($0) does" } ?? "its first bytes are "
       + head.bytes.prefix(16).map { hexadecimal($0) }.joined(separator: " ")
     guard let kind = context.driver?.description.id else {
       return Finding("file.unknown-kind", .fatal, "no driver knows a file of this kind", evidence: evidence)
@@ -101,7 +108,8 @@ public struct FileExistsCheck: Check {
 }
 
 extension FileExistsCheck {
-  private static let script = "create table users(id integer primary key, name text); insert into users(name) values('Ada');"
+  private static let script =
+    "create table users(id integer primary key, name text); insert into users(name) values('Ada');"
 
   private static let examples = [
     Example("a database in its place", script: script, options: [OptionPair("kind", .string("sqlite"))]),

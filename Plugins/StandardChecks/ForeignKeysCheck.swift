@@ -15,7 +15,8 @@ public struct ForeignKeysCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("foreign-key.violated", .error, "rows of one table refer to rows of another that are not there"),
+      FindingDescription(
+        "foreign-key.violated", .error, "rows of one table refer to rows of another that are not there"),
       .unreadableTable,
     ],
     examples: [
@@ -36,6 +37,15 @@ public struct ForeignKeysCheck: Check {
           insert into orders(user) values(1), (7), (8);
           """,
         finds: ["foreign-key.violated"]),
+      Example(
+        "a parent table whose root page is noise",
+        script: """
+          create table users(id integer primary key, name text);
+          create table orders(id integer primary key, user integer references users(id));
+          insert into users(name) values('Ada');
+          insert into orders(user) values(1);
+          """,
+        damage: [.overwrite(offset: 4096, bytes: [7, 7, 7, 7, 7, 7, 7, 7])], finds: ["table.unreadable"]),
     ])
 
   /// Rows that are asked for one by one, so that every pair of tables is among them; the rest is counted.
@@ -50,7 +60,7 @@ public struct ForeignKeysCheck: Check {
     let violations: [(violation: ForeignKeyViolation, count: Int)]
     do throws(Problem) {
       violations = try session.foreignKeyViolations(limit: Self.mostViolations)
-    } catch where error.kind == .damaged {
+    } catch  where error.kind == .damaged {
       return [
         Finding(
           "table.unreadable", .error, "the tables cannot be read so far that their foreign keys could be followed",

@@ -19,7 +19,8 @@ public struct FreeSpaceCheck: Check {
       FindingDescription("disk.filling", .warning, "the volume is fuller than `warn_at`"),
     ],
     options: [
-      OptionDescription("warn_at", .share, default: .string("80%"), "the used share of a volume that is worth a warning"),
+      OptionDescription(
+        "warn_at", .share, default: .string("80%"), "the used share of a volume that is worth a warning"),
       OptionDescription("reserve", .size, default: .integer(0), "what must stay free besides archive and working copy"),
     ],
     examples: [
@@ -70,7 +71,7 @@ public struct FreeSpaceCheck: Check {
     let status: FileStatus
     do throws(Problem) {
       status = try FileStatus.of(context.path)
-    } catch where error.kind == .missing {
+    } catch  where error.kind == .missing {
       return nil
     }
     let beside = context.driver?.sidecars(of: context.path) ?? []

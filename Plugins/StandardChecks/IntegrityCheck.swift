@@ -15,7 +15,8 @@ public struct IntegrityCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("index.entry-missing", .error, "a row has no entry in an index: queries by it do not find the row"),
+      FindingDescription(
+        "index.entry-missing", .error, "a row has no entry in an index: queries by it do not find the row"),
       FindingDescription("index.entry-extra", .error, "an index has an entry for which there is no row"),
       FindingDescription("index.entry-count", .error, "an index has more or fewer entries than its table has rows"),
       FindingDescription("index.not-unique", .error, "a unique index holds a key twice"),
@@ -97,5 +98,63 @@ extension IntegrityCheck {
         insert into orders(quantity) values(3), (-1);
         """,
       finds: ["check.violated"]),
+    Example(
+      "a value of another type in a strict table",
+      script: """
+        create table orders(id integer primary key, quantity text);
+        insert into orders(quantity) values('many');
+        pragma writable_schema = on;
+        update sqlite_schema set sql = 'create table orders(id integer primary key, quantity integer) strict'
+        where name = 'orders';
+        """,
+      finds: ["column.type"]),
+    Example(
+      "a unique index with a key twice",
+      script: orders + """
+        insert into orders(sku, quantity) values('bolt', 1);
+        create index orders_sku on orders(sku);
+        pragma writable_schema = on;
+        update sqlite_schema set sql = 'create unique index orders_sku on orders(sku)' where name = 'orders_sku';
+        """,
+      finds: ["index.not-unique"]),
+    Example(
+      "an index whose definition is lost",
+      script: orders + """
+        create index orders_sku on orders(sku);
+        pragma writable_schema = on;
+        delete from sqlite_schema where name = 'orders_sku';
+        """,
+      finds: ["page.unused"]),
+    Example(
+      "a table whose root page is noise", script: orders,
+      damage: [.overwrite(offset: 4096, bytes: [7, 7, 7, 7, 7, 7, 7, 7])],
+      finds: ["table.malformed", "file.malformed"]),
+    Example(
+      "an index whose root page is noise", script: orders + "create index orders_sku on orders(sku);",
+      damage: [.overwrite(offset: 8192, bytes: [7, 7, 7, 7, 7, 7, 7, 7])], finds: ["index.malformed", "file.malformed"]),
+    Example(
+      "an index with an entry for a row that is gone",
+      script: orders + """
+        create index orders_sku on orders(sku);
+        create table other(id integer primary key, sku text, quantity integer not null);
+        insert into other select * from orders where id < 4;
+        pragma writable_schema = on;
+        update sqlite_schema set rootpage = (
+          select max(rootpage) + min(rootpage) from sqlite_schema where name in ('orders', 'other')
+        ) - rootpage where name in ('orders', 'other');
+        """,
+      finds: ["index.entry-extra"]),
+    Example(
+      "a row that is in none of two indexes",
+      script: orders + """
+        create index orders_sku on orders(sku) where id < 4;
+        create index orders_quantity on orders(quantity) where id < 4;
+        pragma writable_schema = on;
+        update sqlite_schema set sql = replace(sql, ' where id < 4', '') where type = 'index';
+        """,
+      finds: ["index.entry-missing", "row.refuted"]),
+    Example(
+      "a header that counts free pages which are not there", script: orders,
+      damage: [.overwrite(offset: 36, bytes: [0, 0, 0, 5])], finds: ["freelist.malformed"]),
   ]
 }

@@ -24,7 +24,8 @@ public struct PrimaryKeysCheck: Check {
     options: [
       OptionDescription("required", .boolean, default: .boolean(false), "report tables that have no primary key"),
       OptionDescription(
-        "trust_indexes", .boolean, default: .boolean(true), "do not look for duplicates where a unique index excludes them"),
+        "trust_indexes", .boolean, default: .boolean(true),
+        "do not look for duplicates where a unique index excludes them"),
     ],
     examples: Self.examples)
 
@@ -45,7 +46,8 @@ public struct PrimaryKeysCheck: Check {
       if table.keyIsStructural { continue }
       do throws(Problem) {
         if let finding = try nullKeys(of: table, session) { findings.append(finding) }
-        let isExcluded = options.flag("trust_indexes") && Self.hasUniqueIndex(table) && !session.keyIndexIsSuspect(table)
+        let isExcluded =
+          options.flag("trust_indexes") && Self.hasUniqueIndex(table) && !session.keyIndexIsSuspect(table)
         if !isExcluded, let finding = try duplicates(of: table, session) { findings.append(finding) }
       } catch {
         findings.append(try .unreadable(table.name, error))
@@ -118,5 +120,9 @@ extension PrimaryKeysCheck {
         """,
       damage: [.replace("key-two", with: "key-one")], options: [OptionPair("trust_indexes", .boolean(false))],
       finds: ["key.duplicate"]),
+    Example(
+      "a table whose root page is noise",
+      script: "create table countries(code text primary key); insert into countries values('DE');",
+      damage: [.overwrite(offset: 4096, bytes: [7, 7, 7, 7, 7, 7, 7, 7])], finds: ["table.unreadable"]),
   ]
 }

@@ -73,7 +73,9 @@ struct RowCountRules {
           "row-count.dropped", .error, at: location,
           "the table \(table) lost \(before - rows) of \(Wording.count(before, "row")) (\(percent(before - rows, before))) "
             + "since the newest good archive; \(percent(maxDrop)) are allowed",
-          evidence: "\(before) rows before, \(rows) now; \(Paths.name(of: backup.path)) of \(UTCTime(seconds: backup.taken).iso)"))
+          evidence:
+            "\(before) rows before, \(rows) now; \(Paths.name(of: backup.path)) of \(UTCTime(seconds: backup.taken).iso)"
+        ))
     }
     return findings
   }

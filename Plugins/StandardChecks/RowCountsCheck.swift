@@ -91,5 +91,9 @@ extension RowCountsCheck {
     Example(
       "a table dropped since the archive", script: script, afterBackup: "drop table users;",
       options: [OptionPair("max_drop", .string("25%"))], finds: ["row-count.table-missing"]),
+    Example(
+      "a table whose root page is noise", script: script,
+      damage: [.overwrite(offset: 4096, bytes: [7, 7, 7, 7, 7, 7, 7, 7])],
+      options: [option("minimum", "users", 1)], finds: ["table.unreadable"]),
   ]
 }

@@ -44,7 +44,7 @@ public struct SQLCheck: Check {
       rows = try session.query(options.string("query") ?? "", limit: max(expected.count, Wording.few) + 1)
     } catch {
       switch error.kind {
-      case .locked, .denied, .noSpace, .changing: throw error
+      case .locked, .noSpace, .changing: throw error
       default: return [Finding("sql.failed", .error, "\(name): the query could not be run", evidence: error.said)]
       }
     }

@@ -87,7 +87,8 @@ extension CreateMissingTablesRepair {
   private static let examples = [
     Example("all tables there", script: schema, schema: schema, checks: required),
     Example(
-      "a table that the update brings", script: "create table users(id integer primary key, name text);", schema: schema,
+      "a table that the update brings", script: "create table users(id integer primary key, name text);",
+      schema: schema,
       checks: required, finds: ["table.missing"]),
     Example(
       "a table that the archive still has", script: schema + "insert into audit(what) values('login');",

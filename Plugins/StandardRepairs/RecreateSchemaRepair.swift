@@ -25,8 +25,10 @@ public struct RecreateSchemaRepair: Repair {
         finds: ["file.not-a-database"]),
     ])
 
-  private static let script = "create table users(id integer primary key, name text); insert into users(name) values('Ada');"
-  private static let schema = "create table users(id integer primary key, name text); create index users_name on users(name);"
+  private static let script =
+    "create table users(id integer primary key, name text); insert into users(name) values('Ada');"
+  private static let schema =
+    "create table users(id integer primary key, name text); create index users_name on users(name);"
 
   /// The repair.
   public init() {}
@@ -61,9 +63,12 @@ public struct RecreateSchemaRepair: Repair {
     let store = try context.driver.createStore(context.path)
     var outcome = RepairOutcome(notes: ["made a new, empty store from \(schema.path)"])
     do throws(Problem) {
-      let statements = SQLStatements(schema.text).building.filter { !($0.defines.map { store.isReserved($0.name) } ?? false) }
+      let statements = SQLStatements(schema.text).building.filter {
+        !($0.defines.map { store.isReserved($0.name) } ?? false)
+      }
       try store.execute(statements.map { $0.text + ";\n" }.joined())
-      for table in Set(try store.catalog().tables.map(\.name)).union(archived.keys).union(live?.keys.map(\.self) ?? []) {
+      for table in Set(try store.catalog().tables.map(\.name)).union(archived.keys).union(live?.keys.map(\.self) ?? [])
+      {
         outcome.rows[table] = RowTally(lost: lost(table, live: live, archived: archived))
       }
       try store.close()

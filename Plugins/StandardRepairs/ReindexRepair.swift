@@ -108,9 +108,11 @@ extension ReindexRepair {
         create index orders_sku on orders(sku) where id < 4;
         create index orders_town on orders(town) where id < 4;
         pragma writable_schema = on;
-        update sqlite_schema set sql = 'create index orders_sku on orders(sku)' where name = 'orders_sku';
-        update sqlite_schema set sql = 'create index orders_town on orders(town)' where name = 'orders_town';
+        update sqlite_schema set sql = replace(sql, ' where id < 4', '') where type = 'index';
         """,
       finds: ["index.entry-missing", "row.refuted"]),
+    Example(
+      "an index whose root page is noise", script: orders + "create index orders_sku on orders(sku);",
+      damage: [.overwrite(offset: 8192, bytes: [7, 7, 7, 7, 7, 7, 7, 7])], finds: ["index.malformed"]),
   ]
 }

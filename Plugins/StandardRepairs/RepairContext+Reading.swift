@@ -7,7 +7,7 @@ extension RepairContext {
       let session = try driver.open(path, patience: patience)
       defer { session.end() }
       return try session.catalog()
-    } catch where error.kind == .damaged || error.kind == .missing {
+    } catch  where error.kind == .damaged || error.kind == .missing {
       return nil
     }
   }

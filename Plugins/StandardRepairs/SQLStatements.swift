@@ -91,14 +91,17 @@ struct SQLStatement: Hashable {
   fileprivate var isBuilding: Bool { ["create", "insert", "alter", "replace", "comment"].contains(verb) }
 
   private static let qualifiers: Set<String> = [
-    "temp", "temporary", "unique", "virtual", "or", "replace", "unlogged", "global", "local", "materialized", "recursive",
+    "temp", "temporary", "unique", "virtual", "or", "replace", "unlogged", "global", "local", "materialized",
+    "recursive",
     "cached", "memory", "constraint",
   ]
 
   private static func object(_ tokens: [SQLToken]) -> Object? {
     guard let first = tokens.first, first.isKeyword("create") else { return nil }
     var rest = tokens.dropFirst()
-    while let token = rest.first, token.kind == .word, qualifiers.contains(token.text.lowercased()) { rest.removeFirst() }
+    while let token = rest.first, token.kind == .word, qualifiers.contains(token.text.lowercased()) {
+      rest.removeFirst()
+    }
     guard let word = rest.popFirst(), word.kind == .word else { return nil }
     let kind: Object.Kind
     switch word.text.lowercased() {

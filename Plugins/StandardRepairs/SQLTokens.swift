@@ -46,18 +46,24 @@ struct SQLTokens {
     guard at < bytes.count else { return nil }
     let start = at
     switch bytes[at] {
-    case UInt8(ascii: "'"): return token(.string, start, quoted(until: UInt8(ascii: "'")))
-    case UInt8(ascii: "\""), UInt8(ascii: "`"): return token(.name, start, quoted(until: bytes[at]))
+    case UInt8(ascii: "'"):
+      let text = quoted(until: UInt8(ascii: "'"))
+      return token(.string, start, text)
+    case UInt8(ascii: "\""), UInt8(ascii: "`"):
+      let text = quoted(until: bytes[at])
+      return token(.name, start, text)
     case UInt8(ascii: "["):
       // A pair of brackets with nothing in it is the sign of an array, not a name.
       guard byte(1) != UInt8(ascii: "]") else { break }
-      return token(.name, start, quoted(until: UInt8(ascii: "]")))
+      let text = quoted(until: UInt8(ascii: "]"))
+      return token(.name, start, text)
     case UInt8(ascii: "$"):
       if let text = dollarQuoted() { return token(.string, start, text) }
     case let first where Self.isWordByte(first):
       if first == UInt8(ascii: "E") || first == UInt8(ascii: "e"), byte(1) == UInt8(ascii: "'") {
         at += 1
-        return token(.string, start, quoted(until: UInt8(ascii: "'"), escape: UInt8(ascii: "\\")))
+        let text = quoted(until: UInt8(ascii: "'"), escape: UInt8(ascii: "\\"))
+        return token(.string, start, text)
       }
       while at < bytes.count, Self.isWordByte(bytes[at]) { at += 1 }
       let isNumber = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
@@ -68,6 +74,7 @@ struct SQLTokens {
     return token(.sign, start, [bytes[start]])
   }
 
+  /// The token whose text was just read, so that `at` is behind it.
   private func token(_ kind: SQLToken.Kind, _ start: Int, _ text: [UInt8]) -> SQLToken {
     SQLToken(kind: kind, text: String(decoding: text, as: UTF8.self), end: at, start: start)
   }

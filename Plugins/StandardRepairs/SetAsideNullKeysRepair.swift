@@ -16,7 +16,8 @@ public struct SetAsideNullKeysRepair: Repair {
     loss: .rows,
     examples: [
       Example(
-        "keys that are there", script: "create table countries(code text primary key); insert into countries values('DE');"),
+        "keys that are there",
+        script: "create table countries(code text primary key); insert into countries values('DE');"),
       Example(
         "a row whose key is NULL",
         script: """
@@ -67,7 +68,9 @@ public struct SetAsideNullKeysRepair: Repair {
     let name = "dbmend_set_aside_" + table
     var candidate = name
     var number = 2
-    while catalog.table(candidate) != nil || catalog.views.contains(where: { $0.lowercased() == candidate.lowercased() }) {
+    while catalog.table(candidate) != nil
+      || catalog.views.contains(where: { $0.lowercased() == candidate.lowercased() })
+    {
       candidate = "\(name)_\(number)"
       number += 1
     }

@@ -26,7 +26,7 @@ struct Traces {
       hasLoosePages = structure.contains { finding in
         finding.code.matches("page.*") || finding.code.matches("*.malformed")
       }
-    } catch where error.kind == .damaged {
+    } catch  where error.kind == .damaged {
       return nil
     }
   }
@@ -35,7 +35,9 @@ struct Traces {
   func of(_ table: String) -> String? {
     if let backup {
       let name = Paths.name(of: backup.path)
-      if let rows = archivedRows(of: table) { return "the archive \(name) has \(rows) rows of \(table)" }
+      if let rows = archivedRows(of: table) {
+        return "the archive \(name) has \(rows == 1 ? "1 row" : "\(rows) rows") of \(table)"
+      }
       if archived?.tables.contains(where: { $0.lowercased() == table.lowercased() }) == true {
         return "the archive \(name) defines \(table)"
       }

@@ -21,7 +21,9 @@ struct PluginExample: CustomTestStringConvertible, Sendable {
 
 @Suite("Every plugin's examples hold")
 struct ExampleTests {
-  @Test("a check finds in its examples what they say, and nothing else", arguments: PluginExample.all(registry.checks.map(\.description)))
+  @Test(
+    "a check finds in its examples what they say, and nothing else",
+    arguments: PluginExample.all(registry.checks.map(\.description)))
   func check(_ one: PluginExample) throws {
     let check = try #require(registry.check(one.plugin))
     let findings = try ExampleRunner(registry).findings(of: check, in: one.example)
@@ -30,14 +32,16 @@ struct ExampleTests {
     #expect(Set(findings.map(\.code)).isSubset(of: described))
   }
 
-  @Test("a repair mends its examples at no more cost than it says", arguments: PluginExample.all(registry.repairs.map(\.description)))
+  @Test(
+    "a repair mends its examples at no more cost than it says",
+    arguments: PluginExample.all(registry.repairs.map(\.description)))
   func repair(_ one: PluginExample) throws {
     let repair = try #require(registry.repair(one.plugin))
     let runner = ExampleRunner(registry)
     let store = try runner.make(one.example)
     let live = try? FileHandle.read(store.path).readAll(limit: 1 << 20)
     let mending = try runner.mend(store, with: repair, one.example)
-    #expect(Set(mending.before.map(\.code)) .isSuperset(of: one.example.finds), "\(mending.before.map(\.message))")
+    #expect(Set(mending.before.map(\.code)).isSuperset(of: one.example.finds), "\(mending.before.map(\.message))")
     guard !one.example.finds.isEmpty else {
       #expect(mending.offer == nil)
       return

@@ -84,7 +84,9 @@ public struct ExampleRunner {
     var findings: [Finding] = []
     for check in registry.checks where path == nil || !check.looksAtPlace {
       var options: [OptionPair] = []
-      if case .map(let pairs) = example.checks.first(where: { $0.key == check.description.id })?.value { options = pairs }
+      if case .map(let pairs) = example.checks.first(where: { $0.key == check.description.id })?.value {
+        options = pairs
+      }
       let isLacking = check.description.options.contains { option in
         option.isRequired && !options.contains { $0.key == option.name }
       }
@@ -108,10 +110,14 @@ public struct ExampleRunner {
     public let after: [Finding]
     /// The mended copy.
     public let copy: String
+    /// The store, whose folder holds the copy.
+    public let store: Store
   }
 
   /// Runs a repair on a copy of an example's store, with the checks before and after it.
-  public func mend(_ store: Store, with repair: any Repair, _ example: Example, askedFor: Set<String> = []) throws -> Mending {
+  public func mend(_ store: Store, with repair: any Repair, _ example: Example, askedFor: Set<String> = []) throws
+    -> Mending
+  {
     guard let driver = registry.driver(example.kind) else { throw PreparationFailed("no driver \(example.kind)") }
     let schema = example.schema.map { SchemaText(path: "/etc/example/schema.sql", text: $0) }
     let before = try findings(of: store, example)
@@ -122,7 +128,7 @@ public struct ExampleRunner {
     let work = store.folder.file("work")
     let copy = Paths.join(work, "example.data")
     guard !matching.isEmpty, let offer = try repair.offer(for: matching, in: planning) else {
-      return Mending(before: before, offer: nil, outcome: nil, after: before, copy: copy)
+      return Mending(before: before, offer: nil, outcome: nil, after: before, copy: copy, store: store)
     }
     try Paths.makeFolder(work)
     if !offer.replacesStore {
@@ -133,6 +139,6 @@ public struct ExampleRunner {
       askedFor: askedFor)
     let outcome = try repair.mend(offer.mends, in: mending)
     let after = try findings(of: store, path: copy, example)
-    return Mending(before: before, offer: offer, outcome: outcome, after: after, copy: copy)
+    return Mending(before: before, offer: offer, outcome: outcome, after: after, copy: copy, store: store)
   }
 }
