@@ -8,7 +8,8 @@ public struct PrimaryKeysCheck: Check {
     title: "no primary key is NULL or occurs twice",
     discussion: """
       A table whose structure itself rules NULL and duplicates out (its rows are stored by the key) is not read. In every other \
-      table the stored values are looked at, whatever its declaration promises: a damaged record does not keep promises.
+      table the stored values are looked at, whatever its declaration promises: a damaged record does not keep promises. A \
+      table of several rows that all lack the key is only remarked on: SQLite allows that, and some applications do it.
 
       Duplicates are looked for only where nothing excludes them: where no unique index covers the key, or where `integrity`, \
       if it ran before, found that index to disagree with its table. With `trust_indexes: false` they are looked for in every \
@@ -17,6 +18,7 @@ public struct PrimaryKeysCheck: Check {
     kind: .check,
     finds: [
       FindingDescription("key.null", .error, "a primary key is NULL or has a NULL in it"),
+      FindingDescription("key.unused", .info, "no row of a table has a key: the application does not use it"),
       FindingDescription("key.duplicate", .error, "rows share a primary key"),
       FindingDescription("key.absent", .info, "a table has no primary key, and `required` is set"),
       .unreadableTable,
@@ -63,6 +65,12 @@ public struct PrimaryKeysCheck: Check {
   private func nullKeys(of table: Table, _ session: any SQLSession) throws(Problem) -> Finding? {
     let (rows, count) = try session.nullKeys(of: table, limit: Wording.few)
     guard count > 0 else { return nil }
+    // Damage hits rows; a key that several rows lack without exception is one that the application never filled.
+    if count > 1, try session.rowCount(of: table) == count {
+      return Finding(
+        "key.unused", .info, at: Finding.Location(table: table.name, column: table.primaryKey.joined(separator: ", ")),
+        "none of the \(Wording.count(count, "row")) of \(table.name) has a primary key: the application does not use it")
+    }
     return Finding(
       "key.null", .error,
       at: Finding.Location(table: table.name, column: table.primaryKey.joined(separator: ", "), row: rows.first),
@@ -112,6 +120,10 @@ extension PrimaryKeysCheck {
         insert into countries values('DE', 'Germany'), (null, 'Atlantis');
         """,
       finds: ["key.null"]),
+    Example(
+      "a key that no row has",
+      script: "create table notes(code text primary key, body text); insert into notes values(null, 'a'), (null, 'b');",
+      finds: ["key.unused"]),
     Example(
       "two rows of one key, in the table and in its index",
       script: """

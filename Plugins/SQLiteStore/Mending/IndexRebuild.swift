@@ -9,12 +9,11 @@ struct IndexRebuild {
 
   /// Sets aside what table and indexes disagree on, then rebuilds.
   func run(_ indexes: [Index], outcome: inout RepairOutcome) throws(Problem) {
-    let comparison = IndexComparison(connection: copy.connection, table: table, hasRowid: true)
     var tally = RowTally()
-    for index in indexes {
-      tally.setAside += try setAsideEntries(of: index, comparison)
+    if let comparison = IndexComparison(copy.connection, table) {
+      for index in indexes { tally.setAside += try setAsideEntries(of: index, comparison) }
+      tally.setAside += try setAsideRefutedRows(indexes, comparison)
     }
-    tally.setAside += try setAsideRefutedRows(indexes, comparison)
     for index in indexes { try rebuild(index) }
     tally.kept = try copy.rowCount(of: table)
     outcome.rows[table.name] = tally
@@ -33,7 +32,7 @@ struct IndexRebuild {
       try copy.execute("CREATE TABLE \(target) AS \(query)")
       return try copy.connection.integer("SELECT count(*) FROM \(target)") ?? 0
     } catch {
-      // An index whose b-tree cannot be read, or a table without rowids, has no entries that could be told apart.
+      // An index whose b-tree cannot be read has no entries that could be told apart.
       guard error.kind == .damaged || error.kind == .system else { throw error }
       return 0
     }
@@ -43,7 +42,7 @@ struct IndexRebuild {
   private func setAsideRefutedRows(_ indexes: [Index], _ comparison: IndexComparison) throws(Problem) -> Int {
     let whole = table.indexes.filter { !$0.isPartial && !$0.columns.contains(nil) }
     guard whole.count > 1, Set(whole.map(\.name)).isSubset(of: indexes.map(\.name)) else { return 0 }
-    var refuted: Set<Int64>?
+    var refuted: Set<[SQLValue]>?
     for index in whole {
       do throws(Problem) {
         guard let rows = try comparison.rowsMissing(from: index, limit: .max) else { return 0 }
@@ -53,10 +52,9 @@ struct IndexRebuild {
         return 0
       }
     }
-    let rows = (refuted ?? []).sorted()
-    guard !rows.isEmpty else { return 0 }
-    try copy.setAside(rows, of: table, into: "dbmend_set_aside_" + table.name)
-    return rows.count
+    guard let refuted, !refuted.isEmpty else { return 0 }
+    try copy.setAside(Array(refuted), key: comparison.key, of: table, into: "dbmend_set_aside_" + table.name)
+    return refuted.count
   }
 
   private func rebuild(_ index: Index) throws(Problem) {

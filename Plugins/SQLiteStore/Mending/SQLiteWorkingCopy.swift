@@ -64,6 +64,8 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
     return outcome
   }
 
+  func rewrite() throws(Problem) { try connection.execute("VACUUM") }
+
   func resetSequences(_ tables: [String]) throws(Problem) {
     if try connection.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'") == 0 {
       // The engine makes the table of sequences together with the first table that needs it.
@@ -83,36 +85,46 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
   func setAsideNullKeys(of table: Table, into name: String) throws(Problem) -> Int {
     let found = try nullKeys(of: table, limit: Int.max)
     guard found.count > 0 else { return 0 }
-    try setAside(found.rows, of: table, into: name)
+    try setAside(found.rows.map { [.integer($0)] }, key: ["rowid"], of: table, into: name)
     // An index may still hold the keys that these rows once had.
     try connection.execute("REINDEX \(quoted(table.name))")
     return found.rows.count
   }
 
-  /// Moves rows to a table of their own, with their rowids, whatever constraints they break and indexes they are missing from.
-  func setAside(_ rows: [Int64], of table: Table, into name: String) throws(Problem) {
-    let columns = table.columns.map { quoted($0.name) }
-    let chunks = stride(from: 0, to: rows.count, by: 500).map { rows[$0..<min($0 + 500, rows.count)] }
+  /// Moves rows to a table of their own, whatever constraints they break and indexes they are missing from. `key` names the
+  /// columns that `rows` gives the values of; a rowid is kept beside the row as `dbmend_rowid`.
+  func setAside(_ rows: [[SQLValue]], key: [String], of table: Table, into name: String) throws(Problem) {
+    let columns = table.columns.map { quoted($0.name) }.joined(separator: ", ")
+    let isRowid = table.column(key[0]) == nil && key.count == 1 && !key[0].hasPrefix("\"")
     let target = quoted(name)
     let source = quoted(table.name)
+    let kept = isRowid ? "\(key[0]) AS dbmend_rowid, \(columns)" : columns
+    let named = key.enumerated().map { "\($1) AS k\($0)" }.joined(separator: ", ")
+    var script = """
+      CREATE TEMP TABLE dbmend_keys AS SELECT \(named) FROM \(source) LIMIT 0;
+
+      """
+    for start in stride(from: 0, to: rows.count, by: 500) {
+      let values = rows[start..<min(start + 500, rows.count)].map { "(" + $0.map(\.literal).joined(separator: ", ") + ")" }
+      script += "INSERT INTO temp.dbmend_keys VALUES \(values.joined(separator: ", "));\n"
+    }
+    let isListed = "EXISTS (SELECT 1 FROM temp.dbmend_keys AS k WHERE "
+      + key.enumerated().map { "k.k\($0) IS \(source).\($1)" }.joined(separator: " AND ") + ")"
+    script += """
+      CREATE TABLE IF NOT EXISTS \(target) AS SELECT \(kept) FROM \(source) NOT INDEXED LIMIT 0;
+      INSERT INTO \(target) SELECT \(kept) FROM \(source) NOT INDEXED WHERE \(isListed);
+      DELETE FROM \(source) WHERE \(isListed);
+      DROP TABLE temp.dbmend_keys;
+
+      """
+    // Triggers of the application are not meant for this.
+    let triggers = try connection.query(
+      "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(\(Connection.literal(table.name)))")
+    let dropped = triggers.compactMap { $0[0].text }.map { "DROP TRIGGER \(quoted($0));\n" }.joined()
+    let restored = triggers.compactMap { $0[1].text }.map { $0 + ";\n" }.joined()
     // Deleting a row that an index lacks is an error, but not while the schema may be written.
     csqlite_allow_schema_writes(connection.handle, 1)
     defer { csqlite_allow_schema_writes(connection.handle, 0) }
-    var script = "CREATE TABLE IF NOT EXISTS \(target)(dbmend_rowid INTEGER, \(columns.joined(separator: ", ")));\n"
-    for chunk in chunks {
-      let list = chunk.map(String.init).joined(separator: ",")
-      script += """
-        INSERT INTO \(target) SELECT rowid, \(columns.joined(separator: ", ")) FROM \(source) NOT INDEXED WHERE rowid IN (\(list));
-        DELETE FROM \(source) WHERE rowid IN (\(list));
-
-        """
-    }
-    // Triggers of the application are not meant for this.
-    let triggers = try connection.query(
-      "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(\(Connection.literal(table.name)))"
-    )
-    let dropped = triggers.compactMap { $0[0].text }.map { "DROP TRIGGER \(quoted($0));\n" }.joined()
-    let restored = triggers.compactMap { $0[1].text }.map { $0 + ";\n" }.joined()
     try execute(dropped + script + restored)
   }
 

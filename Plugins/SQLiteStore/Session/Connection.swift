@@ -200,3 +200,20 @@ final class Connection {
     func integer(_ column: Int) -> Int { Int(sqlite3_column_int64(statement, Int32(column))) }
   }
 }
+
+extension SQLValue {
+  /// The value as a literal in SQL, exact.
+  var literal: String {
+    switch self {
+    case .null: return "NULL"
+    case .integer(let value): return value == Int64.min ? "(-9223372036854775807 - 1)" : String(value)
+    case .real(let value): return value.isFinite ? String(value) : value < 0 ? "-9e999" : "9e999"
+    // A literal ends at a NUL, a blob does not.
+    case .text(let text) where text.utf8.contains(0): return "CAST(\(SQLValue.blob(Array(text.utf8)).literal) AS TEXT)"
+    case .text(let text): return Connection.literal(text)
+    case .blob(let bytes):
+      let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+      return "x'\(digits)'"
+    }
+  }
+}

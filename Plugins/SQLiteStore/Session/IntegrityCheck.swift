@@ -146,23 +146,23 @@ struct EngineIntegrityCheck {
         Finding("index.entry-count", .error, at: .init(index: name), "index \(name) does not match its table")
       }
     }
-    let comparison = IndexComparison(connection: connection, table: table, hasRowid: hasRowid(table))
+    let comparison = IndexComparison(connection, table)
     var findings: [Finding] = []
-    var missing: [String: Set<Int64>] = [:]
+    var missing: [String: Set<[SQLValue]>] = [:]
     for (name, messages) in indexes where !messages.allSatisfy({ $0 == .indexNotUnique(index: name) }) {
       guard let index = table.indexes.first(where: { $0.name == name }) else { continue }
-      let lacking = try attempt { () throws(Problem) in try comparison.rowsMissing(from: index, limit: Self.mostRows) }
-      let extra = try attempt { () throws(Problem) in try comparison.entriesWithoutRow(in: index, limit: Self.mostRows)
+      let lacking = try attempt { () throws(Problem) in try comparison?.rowsMissing(from: index, limit: Self.mostRows) }
+      let extra = try attempt { () throws(Problem) in try comparison?.entriesWithoutRow(in: index, limit: Self.mostRows)
       }
       missing[name] = Set(lacking ?? [])
       if let lacking, !lacking.isEmpty {
         findings += entries("index.entry-missing", lacking, table, name) {
-          "row \($0) of \(table.name) is missing from index \(name)"
+          "row \($0.words) of \(table.name) is missing from index \(name)"
         }
       }
       if let extra, !extra.isEmpty {
         findings += entries("index.entry-extra", extra, table, name) {
-          "index \(name) has an entry for row \($0), which \(table.name) does not have"
+          "index \(name) has an entry for row \($0.words), which \(table.name) does not have"
         }
       }
       if (lacking ?? []).isEmpty, (extra ?? []).isEmpty {
@@ -178,38 +178,36 @@ struct EngineIntegrityCheck {
 
   /// Rows that the table holds but none of its several indexes: more likely a page that came back from before the row was
   /// deleted than damage that hit every index alike.
-  private func refuted(_ table: Table, _ missing: [String: Set<Int64>]) -> [Finding] {
+  private func refuted(_ table: Table, _ missing: [String: Set<[SQLValue]>]) -> [Finding] {
     let whole = table.indexes.filter { !$0.isPartial && !$0.columns.contains(nil) }
     guard whole.count > 1, var rows = missing[whole[0].name] else { return [] }
     for index in whole.dropFirst() { rows.formIntersection(missing[index.name] ?? []) }
-    guard let first = rows.min() else { return [] }
+    guard let first = rows.min(by: { ($0.rowid ?? 0, $0.words) < ($1.rowid ?? 0, $1.words) }) else { return [] }
     return [
       Finding(
-        "row.refuted", .error, at: .init(table: table.name, row: first),
-        "\(rows.count == 1 ? "row \(first)" : "\(rows.count) rows") of \(table.name) stand in none of its "
+        "row.refuted", .error, at: place(table, nil, first),
+        "\(rows.count == 1 ? "row \(first.words)" : "\(rows.count) rows") of \(table.name) stand in none of its "
           + "\(whole.count) indexes: a page from before they were deleted has probably come back", count: rows.count)
     ]
   }
 
   private func entries(
-    _ code: FindingCode, _ rows: [Int64], _ table: Table, _ index: String, _ words: (Int64) -> String
+    _ code: FindingCode, _ rows: [[SQLValue]], _ table: Table, _ index: String, _ words: ([SQLValue]) -> String
   ) -> [Finding] {
     let kept = rows.prefix(request.findingsPerCause)
     return kept.enumerated().map { position, row in
       let isLast = position == kept.count - 1
       return Finding(
-        code, .error, at: .init(table: table.name, index: index, row: row), words(row),
-        count: isLast ? rows.count - kept.count + 1 : 1)
+        code, .error, at: place(table, index, row), words(row), count: isLast ? rows.count - kept.count + 1 : 1)
     }
   }
 
-  private func hasRowid(_ table: Table) -> Bool {
-    ((try? connection.query("SELECT rowid FROM \(Connection.quoted(table.name)) LIMIT 0")) != nil) && !table.isVirtual
-      && table.column("rowid") == nil
+  private func place(_ table: Table, _ index: String?, _ row: [SQLValue]) -> Finding.Location {
+    Finding.Location(table: table.name, index: index, row: row.rowid, key: row.rowid == nil ? row.words : nil)
   }
 
   /// A comparison that fails on a malformed page says nothing; the page is a finding of its own.
-  private func attempt(_ body: () throws(Problem) -> [Int64]?) throws(Problem) -> [Int64]? {
+  private func attempt(_ body: () throws(Problem) -> [[SQLValue]]?) throws(Problem) -> [[SQLValue]]? {
     do throws(Problem) { return try body() } catch {
       guard error.kind == .damaged || error.kind == .system else { throw error }
       return nil

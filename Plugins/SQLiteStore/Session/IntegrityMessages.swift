@@ -38,7 +38,7 @@ enum IntegrityMessage: Hashable {
       self = .freelist
     } else if line.hasPrefix("malformed inverted index") || line.hasPrefix("unable to validate the inverted index") {
       self = .virtualTable(name: line.split(separator: ".").last.map(String.init) ?? line)
-    } else if let page = Self.number(in: line, after: ["On tree page ", "On page "]) {
+    } else if let page = Self.number(in: line, after: ["On tree page ", "On page ", " on page "]) {
       self = .tree(page: page)
     } else if line.hasPrefix("Tree "), let page = Self.number(in: line, after: [" page "]) {
       self = .tree(page: page)

@@ -227,6 +227,10 @@ public protocol WorkingCopy: SQLSession {
   /// Rebuilds indexes from their tables. Entries of an index that point to no row are counted in the outcome.
   func rebuildIndexes(_ names: [String]) throws(Problem) -> RepairOutcome
 
+  /// Writes all content into a new file in the engine's own way, leaving out pages that belong to nothing. Throws where a
+  /// table cannot be read to its end.
+  func rewrite() throws(Problem)
+
   /// Sets the sequence of each table to its largest key, and makes those that are missing.
   func resetSequences(_ tables: [String]) throws(Problem)
 

@@ -1,0 +1,81 @@
+import MendKit
+
+/// Writes all content into a new file.
+public struct RewriteRepair: Repair {
+  /// What the repair says of itself.
+  public let description = PluginDescription(
+    id: "rewrite",
+    title: "writes all content into a new file, without pages that belong to nothing",
+    discussion: """
+      Reads every table to its end and writes it anew, with a fresh list of free pages. Where only pages that belong to nothing \
+      or the list of free pages are at fault, no row is touched and the loss is `none`. Where pages of a table are damaged \
+      but every table can still be read, the loss is `rows`: a damaged page may have held rows that are not seen any more. Where \
+      a table cannot be read to its end, the repair fails and the next one is tried.
+      """,
+    kind: .repair,
+    mends: ["page.unused", "freelist.malformed", "table.malformed", "file.malformed"],
+    loss: .rows,
+    examples: Self.examples)
+
+  /// The repair.
+  public init() {}
+
+  /// Offers to write the store anew, where its definitions can be read.
+  public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
+    let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
+    guard !mends.isEmpty, try context.readableCatalog() != nil else { return nil }
+    let touchesRows = mends.contains { $0.code == "table.malformed" || $0.code == "file.malformed" }
+    return RepairOffer(
+      loss: touchesRows ? .rows : .none, mends: mends,
+      reason: touchesRows
+        ? "writes every table that can be read to its end into a new file; rows that damaged pages no longer show are lost"
+        : "writes all tables into a new file; no row is touched",
+      order: 30)
+  }
+
+  /// Writes the working copy anew.
+  public func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome {
+    let copy = try context.driver.openCopy(context.path)
+    do throws(Problem) {
+      var outcome = RepairOutcome(notes: ["wrote all content into a new file"])
+      let tables = Set(findings.compactMap { $0.code == "table.malformed" ? $0.location.table : nil })
+      try copy.rewrite()
+      let catalog = try copy.catalog()
+      for name in tables {
+        guard let table = catalog.table(name) else { continue }
+        // What a damaged page no longer shows, nobody can count.
+        outcome.rows[name] = RowTally(kept: try copy.rowCount(of: table), lost: nil)
+      }
+      try copy.close()
+      return outcome
+    } catch {
+      try? copy.close()
+      throw error
+    }
+  }
+}
+
+extension RewriteRepair {
+  private static let orders = """
+    create table orders(id integer primary key, sku text);
+    insert into orders(sku) values('bolt'), ('nut'), ('screw'), ('washer');
+    """
+
+  private static let examples = [
+    Example("a sound store", script: orders),
+    Example(
+      "pages of an index whose definition is lost",
+      script: orders + """
+        create index orders_sku on orders(sku);
+        pragma writable_schema = on;
+        delete from sqlite_schema where name = 'orders_sku';
+        """,
+      finds: ["page.unused"]),
+    Example(
+      "a header that counts free pages which are not there", script: orders,
+      damage: [.overwrite(offset: 36, bytes: [0, 0, 0, 5])], finds: ["freelist.malformed"]),
+    Example(
+      "a page of a table that counts its free bytes wrong", script: orders,
+      damage: [.overwrite(offset: 4096 + 7, bytes: [9])], finds: ["table.malformed"]),
+  ]
+}
