@@ -61,7 +61,7 @@ struct NextStep {
     case .check, .preflight, .backup, .restore:
       return NextStep("see what a repair would do:", say.run("repair", ["--plan", target]))
     case .plan, .repair, .repairToFile:
-      return NextStep("look for an archive of it to restore:", say.list)
+      return NextStep("to go back to its newest good archive:", say.run("restore", ["latest", target]))
     }
   }
 
