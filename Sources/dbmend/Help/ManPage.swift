@@ -33,7 +33,8 @@ struct ManPage {
   private func section(_ command: CommandDescription) -> String {
     let arguments = Self.escaped(command.argumentSynopsis)
     var text = ".SS \"dbmend \(command.name) [OPTION...]\(arguments.isEmpty ? "" : " \(arguments)")\"\n"
-    text += "\(sentence(command.summary))\n" + (command.discussion.isEmpty ? "" : ".PP\n" + paragraphs(command.discussion))
+    text +=
+      "\(sentence(command.summary))\n" + (command.discussion.isEmpty ? "" : ".PP\n" + paragraphs(command.discussion))
     for argument in command.arguments {
       text += ".TP\n.I \(Self.escaped(argument.metavar))\n\(sentence(argument.meaning))\n"
     }
