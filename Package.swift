@@ -47,7 +47,7 @@ let package = Package(
       dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
-    .testTarget(name: "CommandTests", dependencies: ["dbmend", "TestSupport", "MendKit", "MendReport"]),
+    .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

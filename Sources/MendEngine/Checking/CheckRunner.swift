@@ -112,6 +112,7 @@ private struct CheckRun {
       explain(finding, from: configured, decision.because)
       guard var ruled = decision.ruled else { continue }
       ruled.isOfPlace = isOfPlace
+      ruled.finding.check = configured.title
       if ruled.finding.severity >= result.failOn { verdict = .damaged }
       if earlier.contains(where: { $0.finding.isSameTrouble(as: ruled.finding) }) { continue }
       result.ruled.append(ruled)

@@ -76,6 +76,7 @@ extension Engine {
       let (plan, remarks) = plan(for: result.toMend, of: result.store, in: context, tried: TriedRepairs())
       report.plan = plan.steps.map { $0.planned() }
       report.notes += remarks + plan.uncovered.map(Engine.sentence)
+      report.neededLoss = Plan.neededLoss(plan.uncovered)
     } catch {
       report.add(error)
     }
@@ -150,8 +151,9 @@ extension Engine {
     report.rows = mending.tallies()
     for note in mending.notes where !report.notes.contains(note) { report.notes.append(note) }
     for failure in mending.failures { report.notes.append("A repair could not be carried out: \(failure)") }
-    report.notes += mending.uncovered.map(Engine.sentence)
     guard !mending.isHealthy else { return }
+    report.notes += mending.uncovered.map(Engine.sentence)
+    report.neededLoss = Plan.neededLoss(mending.uncovered)
     // What kept every repair from its work, and is no matter of the store, decides the exit code: a full disk, a lock.
     for failure in mending.failures where ExitCode(for: failure) == .unchecked { report.add(failure) }
   }

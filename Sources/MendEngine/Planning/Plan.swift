@@ -36,5 +36,14 @@ struct Plan: Sendable, Hashable {
     var finding: Finding
     /// Why nothing mends it, and what the operator can do.
     var reason: String
+    /// The loss that would have to be allowed for it to be mended; nil when nothing mends it at any loss.
+    var neededLoss: Loss?
+  }
+
+  /// The least loss that would have to be allowed for all of these to be mended; nil when there is none, or that would not
+  /// help all of them.
+  static func neededLoss(_ uncovered: [Uncovered]) -> Loss? {
+    let losses = uncovered.compactMap(\.neededLoss)
+    return losses.count == uncovered.count ? losses.max() : nil
   }
 }

@@ -137,7 +137,7 @@ struct Planner {
           reasons[candidate.repair] = "\(candidate.offer.reason); \(whyNot(wanted, for: ruled.finding))"
         }
       } else {
-        plan.uncovered.append(Plan.Uncovered(finding: ruled.finding, reason: whyUncovered(ruled)))
+        plan.uncovered.append(uncovered(ruled))
       }
     }
     for candidate in ordered {
@@ -156,12 +156,16 @@ struct Planner {
     return "'\(wanted)', which is asked for, may cost \(candidate.offer.loss.rawValue); allowed: \(maxLoss.rawValue)"
   }
 
-  private func whyUncovered(_ ruled: RuledFinding) -> String {
+  private func uncovered(_ ruled: RuledFinding) -> Plan.Uncovered {
     let dearer = candidates.filter { $0.offer.loss > maxLoss && covers($0, ruled.finding) }
     let cheapest = dearer.min { ($0.offer.loss.rank, $0.rank) < ($1.offer.loss.rank, $1.rank) }
-    guard let cheapest else { return "no repair here mends \(ruled.finding.code)" }
-    let loss = cheapest.offer.loss.rawValue
-    return "\(cheapest.repair) would mend it but may cost \(loss); allowed: \(maxLoss.rawValue). "
-      + "Run again with --max-loss \(loss) to accept that"
+    guard let cheapest else {
+      return Plan.Uncovered(finding: ruled.finding, reason: "no repair here mends \(ruled.finding.code)")
+    }
+    let loss = cheapest.offer.loss
+    let reason =
+      "\(cheapest.repair) would mend it but may cost \(loss.rawValue); allowed: \(maxLoss.rawValue). "
+      + "Run again with --max-loss \(loss.rawValue) to accept that"
+    return Plan.Uncovered(finding: ruled.finding, reason: reason, neededLoss: loss)
   }
 }

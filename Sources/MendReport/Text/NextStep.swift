@@ -51,17 +51,19 @@ struct NextStep {
     if open.contains(where: { $0.code == "file.missing" }) {
       return NextStep("check the path; if the file was lost:", say.run("restore", ["latest", target]))
     }
+    if say.context.purpose == .plan, !store.plan.isEmpty {
+      return NextStep("to carry the plan out:", say.run("repair", [target]))
+    }
     if let loss = store.neededLoss {
       return NextStep(
         "a repair is known that costs more than is allowed; if that is acceptable:",
         say.run("repair", ["--max-loss", loss.rawValue, target]))
     }
     switch say.context.purpose {
-    case .plan where !store.plan.isEmpty: return NextStep("to carry the plan out:", say.run("repair", [target]))
     case .check, .preflight, .backup, .restore:
       return NextStep("see what a repair would do:", say.run("repair", ["--plan", target]))
     case .plan, .repair, .repairToFile:
-      return NextStep("look for an archive of it to restore:", say.list)
+      return NextStep("to go back to its newest good archive:", say.run("restore", ["latest", target]))
     }
   }
 

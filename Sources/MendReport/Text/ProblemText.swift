@@ -3,6 +3,9 @@ import MendKit
 /// A problem for a person: what was tried, on what, what was said, and on lines of their own who stands in the way and
 /// what to do.
 public struct ProblemText {
+  /// The subject of problems that say all in what was said, as those of the command line do.
+  public static let commandLine = "the command line"
+
   private let style: TextStyle
 
   /// Writes in this style.
@@ -15,7 +18,7 @@ public struct ProblemText {
     var lines: [String] = []
     // Lines that were said stay lines, indented, so that none of them can pass for a line of the report.
     let said = problem.said.split(separator: "\n", omittingEmptySubsequences: false).map { style.harmless(String($0)) }
-    if problem.kind == .usage {
+    if problem.kind == .usage, problem.subject == Self.commandLine {
       lines.append("\(margin)\(start) \(said.first ?? "")")
       lines += said.dropFirst().map { margin + $0 }
     } else if said.count > 1 {

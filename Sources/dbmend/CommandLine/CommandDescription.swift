@@ -14,15 +14,15 @@ struct CommandDescription: Sendable {
   var takesCommand = false
   /// Its own options, before the common ones.
   var ownOptions: [OptionName] = []
-  /// Whether it understands the common options.
-  var takesCommonOptions = true
+  /// The common options that it understands.
+  var commonOptions = OptionName.common
   /// The forms in which it can report.
   var formats: [String] = ["text", "json"]
   /// Command lines to learn from.
   var examples: [CommandExample] = []
 
   /// Every option that it takes.
-  var options: [OptionName] { ownOptions + (takesCommonOptions ? OptionName.common : [.noColor, .help]) }
+  var options: [OptionName] { ownOptions + commonOptions }
 
   /// `dbmend restore [OPTION…] ARCHIVE [TARGET]`, without the program's name and the word for options.
   var argumentSynopsis: String {

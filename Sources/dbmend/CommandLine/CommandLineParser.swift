@@ -1,4 +1,5 @@
 import MendKit
+import MendReport
 
 /// Understands a command line by the commands' descriptions, or says what is wrong with it in the user's own words.
 struct CommandLineParser {
@@ -27,7 +28,7 @@ struct CommandLineParser {
       invocation.arguments += scanned.rest
     }
     if invocation.has(.help) || invocation.has(.version) { return invocation }
-    for option in invocation.options.keys where !command.options.contains(option) {
+    for option in OptionName.allCases where invocation.has(option) && !command.options.contains(option) {
       throw wrong("'dbmend \(command.name)' has no option '\(option.typed)'", of: command)
     }
     try validate(invocation, of: command)
@@ -85,7 +86,8 @@ struct CommandLineParser {
       if !option.facts.values.isEmpty { try check(value, of: variable, option.facts.values, command) }
     }
     if let format = invocation.value(.format), !command.formats.contains(format) {
-      throw wrong("'dbmend \(command.name)' cannot write '\(format)', only \(Self.either(command.formats))", of: command)
+      throw wrong(
+        "'dbmend \(command.name)' cannot write '\(format)', only \(Self.either(command.formats))", of: command)
     }
     if invocation.has(.quiet), invocation.has(.verbose) {
       throw wrong("'--quiet' and '--verbose' contradict each other", of: command)
@@ -136,7 +138,7 @@ struct CommandLineParser {
 
   private func wrong(_ said: String, of command: CommandDescription?) -> Problem {
     Problem(
-      .usage, tried: "understand", on: "the command line", said: said,
+      .usage, tried: "understand", on: ProblemText.commandLine, said: said,
       advice: command.map { "Run 'dbmend help \($0.name)' to see how it is used." }
         ?? "Run 'dbmend help' to see what there is.")
   }

@@ -84,10 +84,13 @@ extension OptionName {
     case .expect:
       OptionFacts(
         metavar: "FILE", completion: .files,
-        meaning: "Succeed when exactly the findings appear that FILE lists: a YAML map from paths to lists of codes")
+        meaning:
+          "Succeed when exactly the findings appear that FILE lists: a YAML map from paths to lists of codes. What is "
+          + "expected is reported as information")
     case .plan: OptionFacts(meaning: "Say what would be done and why, and change nothing")
     case .output:
-      OptionFacts(metavar: "FILE", completion: .files, meaning: "Write the result to FILE and leave the store untouched")
+      OptionFacts(
+        metavar: "FILE", completion: .files, meaning: "Write the result to FILE and leave the store untouched")
     case .from:
       OptionFacts(
         metavar: "ARCHIVE", completion: .files,

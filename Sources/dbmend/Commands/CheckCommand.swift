@@ -41,12 +41,11 @@ enum CheckCommand: Subcommand {
   /// Success is what was expected, not health: findings that were expected are no failures any more, and each that is
   /// missing or too many is one.
   private static func compare(_ report: inout Report, with expectations: ExpectationFile, _ setup: RunSetup) -> Int32 {
-    let mismatches = expectations.mismatches(with: report.stores)
+    let isMet = expectations.mismatches(with: report.stores).isEmpty
     var code = ExitCode(for: Report(problems: report.problems))
-    if code == .healthy, !mismatches.isEmpty { code = .damaged }
+    if code == .healthy, !isMet { code = .damaged }
     report = ExpectedReport(report, expectations).report
-    report.notes += mismatches
-    if mismatches.isEmpty { report.notes.append("exactly what \(expectations.file) expects was found") }
+    if isMet { report.notes.append("exactly what \(expectations.file) expects was found") }
     return setup.finish(report, code)
   }
 }

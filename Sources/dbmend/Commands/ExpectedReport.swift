@@ -7,10 +7,14 @@ struct ExpectedReport {
 
   init(_ report: Report, _ expectations: ExpectationFile) {
     var report = report
+    for entry in expectations.entries where !report.stores.contains(where: { $0.store.path == entry.path }) {
+      report.problems.append(
+        Problem(
+          .missing, tried: "find among the checked stores", on: entry.writtenPath, said: "\(entry.origin) expects it",
+          advice: "Check the path, which is relative to the file, or name the store as a target too."))
+    }
     report.stores = report.stores.map { store in
-      let path = store.store.path
-      let entry = expectations.entries.first { $0.path == path } ?? expectations.entries.first { $0.writtenPath == path }
-      return Self.told(store, entry)
+      Self.told(store, expectations.entries.first { $0.path == store.store.path })
     }
     report.verdict = Verdict.combined(report.stores.map(\.verdict))
     self.report = report

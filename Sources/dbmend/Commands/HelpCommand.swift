@@ -1,5 +1,6 @@
 import MendEngine
 import MendKit
+import MendReport
 
 enum HelpCommand: Subcommand {
   static let description = CommandDescription(
@@ -7,14 +8,16 @@ enum HelpCommand: Subcommand {
     summary: "Explain a command, or print completions, the manual page or the reference of dbmend.yaml",
     discussion: [],
     arguments: [
-      ArgumentDescription(metavar: "COMMAND", meaning: "The command to explain; without it, all in a line each", completion: .commands)
+      ArgumentDescription(
+        metavar: "COMMAND", meaning: "The command to explain; without it, all in a line each", completion: .commands)
     ],
     ownOptions: [.completions, .man, .configuration],
-    takesCommonOptions: false,
+    commonOptions: [.noColor, .help],
     formats: ["text"],
     examples: [
       CommandExample(line: "dbmend help repair", meaning: "Explain 'dbmend repair'"),
-      CommandExample(line: "source <(dbmend help --completions bash)", meaning: "Complete commands and options in bash"),
+      CommandExample(
+        line: "source <(dbmend help --completions bash)", meaning: "Complete commands and options in bash"),
       CommandExample(line: "dbmend help --man | man -l -", meaning: "Read the manual"),
     ])
 
@@ -38,7 +41,7 @@ enum HelpCommand: Subcommand {
     guard let command = program.command(name) else {
       let hint = NearestWord.suggestion(for: name, among: program.commands.map(\.name))
       throw Problem(
-        .usage, tried: "explain", on: name, said: "unknown command '\(name)'\(hint)",
+        .usage, tried: "understand", on: ProblemText.commandLine, said: "unknown command '\(name)'\(hint)",
         advice: "Run 'dbmend help' to see what there is.")
     }
     return help.text(of: command)

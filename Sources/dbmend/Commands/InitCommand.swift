@@ -15,15 +15,10 @@ enum InitCommand: Subcommand {
         metavar: "PATH", meaning: "A file, or a folder to search; without any, this folder", isRepeated: true)
     ],
     ownOptions: [.force],
+    commonOptions: [.format, .quiet, .noColor, .help],
     examples: [CommandExample(line: "dbmend init data/", meaning: "Begin with the databases in data/")])
 
   static func run(_ invocation: Invocation, _ console: Console) throws(Problem) -> Int32 {
-    for option in [OptionName.config, .env, .report, .maxLoss, .repository] where invocation.options[option] != nil {
-      throw Problem(
-        .usage, tried: "understand", on: "the command line",
-        said: "'dbmend init' has no use for '\(option.typed)': it writes dbmend.yaml into this folder",
-        advice: "Change what it wrote by hand; docs/configuration.md describes every key.")
-    }
     let outcome = try Initialiser(registry: BuiltInPlugins.registry).initialise(
       paths: invocation.arguments, folder: Paths.current, force: invocation.has(.force))
     if invocation.value(.format) == "json" {

@@ -11,6 +11,7 @@ enum PluginsCommand: Subcommand {
       ArgumentDescription(
         metavar: "ID", meaning: "The plugin to describe; without it, all in a line each", completion: .plugins)
     ],
+    commonOptions: [.format, .quiet, .noColor, .help],
     examples: [CommandExample(line: "dbmend plugins row-counts", meaning: "Its options, and what it finds")])
 
   static func run(_ invocation: Invocation, _ console: Console) throws(Problem) -> Int32 {
@@ -22,7 +23,7 @@ enum PluginsCommand: Subcommand {
       guard let plugin = all.first(where: { $0.id == id }) else {
         let hint = NearestWord.suggestion(for: id, among: all.map(\.id))
         throw Problem(
-          .usage, tried: "describe", on: id, said: "there is no plugin '\(id)'\(hint)",
+          .usage, tried: "understand", on: ProblemText.commandLine, said: "there is no plugin '\(id)'\(hint)",
           advice: "Run 'dbmend plugins' to see what there is.")
       }
       text = isJSON ? PluginText(style).json(plugin).text(pretty: true) + "\n" : PluginText(style).page(plugin)

@@ -32,7 +32,7 @@ enum RepairCommand: Subcommand {
     guard let target = invocation.arguments.first else { return ExitCode.usage.rawValue }
     if invocation.has(.plan), invocation.has(.output) {
       throw Problem(
-        .usage, tried: "understand", on: "the command line",
+        .usage, tried: "understand", on: ProblemText.commandLine,
         said: "'--plan' changes nothing and '--output' writes a file; give one of them",
         advice: "Run 'dbmend help repair' to see how it is used.")
     }

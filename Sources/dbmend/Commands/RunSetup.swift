@@ -38,7 +38,9 @@ struct RunSetup {
 
   // MARK: - Beginning
 
-  private static func configuration(_ invocation: Invocation, _ registry: PluginRegistry) throws(Problem) -> Configuration {
+  private static func configuration(_ invocation: Invocation, _ registry: PluginRegistry) throws(Problem)
+    -> Configuration
+  {
     if let file = invocation.value(.config) { return try ConfigurationLoader.load(file: file, registry: registry) }
     let folder = Paths.current
     guard let file = ConfigurationLoader.find(from: folder) else { return .standard }
@@ -68,7 +70,7 @@ struct RunSetup {
     for name in invocation.values(.with) where !known.contains(name) {
       let hint = NearestWord.suggestion(for: name, among: known)
       throw Problem(
-        .usage, tried: "use the repair", on: name, said: "there is no repair '\(name)'\(hint)",
+        .usage, tried: "understand", on: ProblemText.commandLine, said: "there is no repair '\(name)'\(hint)",
         advice: "Run 'dbmend plugins' to see what there is.")
     }
     return Set(invocation.values(.with))

@@ -39,7 +39,8 @@ enum VerifyCommand: Subcommand {
       lines.append(
         verified.isEmpty
           ? "no archives"
-          : "\(Words.count(verified.count, "archive")): \(verified.count - bad) good" + (bad == 0 ? "" : ", \(bad) unusable"))
+          : "\(Words.count(verified.count, "archive")): \(verified.count - bad) good"
+            + (bad == 0 ? "" : ", \(bad) unusable"))
     }
     return lines.isEmpty ? "" : lines.joined(separator: "\n") + "\n"
   }

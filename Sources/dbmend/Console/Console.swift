@@ -63,6 +63,7 @@ struct Console: Sendable {
     }
     guard let failure else { return }
     var problem = SystemError.problem("write to", name, failure)
+    problem.advice = nil
     // Whoever reads the output has seen enough; the run itself is not at fault.
     if failure == EPIPE { problem.code = "output.closed" }
     throw problem

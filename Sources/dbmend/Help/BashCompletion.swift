@@ -3,6 +3,7 @@ struct BashCompletion {
   let program: ProgramDescription
 
   var text: String {
+    let options = OptionName.allCases.filter { $0.facts.metavar != nil }.map(\.typed).joined(separator: "|")
     var script = """
       # Completions of dbmend for bash. Load them with: source <(dbmend help --completions bash)
       _dbmend() {
@@ -10,6 +11,7 @@ struct BashCompletion {
         for ((i = 1; i < COMP_CWORD; i++)); do
           case "${COMP_WORDS[i]}" in
             --) [[ "$command" == preflight ]] && { _dbmend_files "$word"; return; } ;;
+            \(options)) [[ "${COMP_WORDS[i+1]}" == "=" ]] && i=$((i + 1)); i=$((i + 1)) ;;
             -*) ;;
             *) [[ -z "$command" ]] && command="${COMP_WORDS[i]}" ;;
           esac
@@ -45,7 +47,8 @@ struct BashCompletion {
   }
 
   private func offer(_ facts: OptionFacts) -> String {
-    facts.values.isEmpty ? offer(facts.completion) : "_dbmend_words \"\(facts.values.joined(separator: " "))\" \"$word\""
+    facts.values.isEmpty
+      ? offer(facts.completion) : "_dbmend_words \"\(facts.values.joined(separator: " "))\" \"$word\""
   }
 
   private func offer(_ command: CommandDescription) -> String {

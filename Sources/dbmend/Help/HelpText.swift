@@ -22,7 +22,8 @@ struct HelpText {
   /// `dbmend help COMMAND`.
   func text(of command: CommandDescription) -> String {
     let arguments = ascii(command.argumentSynopsis)
-    var text = "\(heading("Usage"))  dbmend \(command.name) [OPTION\(more)]" + (arguments.isEmpty ? "" : " \(arguments)")
+    var text =
+      "\(heading("Usage"))  dbmend \(command.name) [OPTION\(more)]" + (arguments.isEmpty ? "" : " \(arguments)")
     text += "\n\n" + wrapped(command.summary + ".", indent: 0) + "\n"
     for paragraph in command.discussion { text += wrapped(paragraph, indent: 0) + "\n" }
     if !command.arguments.isEmpty || command.takesCommand {
@@ -31,8 +32,8 @@ struct HelpText {
       text += heading("Arguments") + table(rows) + "\n"
     }
     if !command.ownOptions.isEmpty { text += heading("Options") + options(command.ownOptions, of: command) + "\n" }
-    let common = command.options.filter { !command.ownOptions.contains($0) }
-    text += heading(command.ownOptions.isEmpty ? "Options" : "Common options") + options(common, of: command) + "\n"
+    let title = command.ownOptions.isEmpty ? "Options" : "Common options"
+    text += heading(title) + options(command.commonOptions, of: command) + "\n"
     if !command.examples.isEmpty { text += heading("Examples") + examples(command.examples) }
     return text
   }

@@ -13,19 +13,19 @@ struct ManPage {
     page += ".SH COMMANDS\n"
     for command in program.commands { page += section(command) }
     page += ".SH COMMON OPTIONS\n"
-    for option in OptionName.common { page += item(option, formats: option.facts.values) }
+    for option in OptionName.common + [.version] { page += item(option, formats: option.facts.values) }
     page += ".SH EXIT STATUS\n"
-    for (code, meaning) in program.exitCodes { page += ".TP\n.B \(code)\n\(line(meaning)).\n" }
+    for (code, meaning) in program.exitCodes { page += ".TP\n.B \(code)\n\(sentence(meaning))\n" }
     page += "Where several hold, the first of 2, 5, 4, 3, 1, 0 is the code.\n"
     page += ".SH ENVIRONMENT\n"
     for option in OptionName.allCases {
       guard let variable = option.facts.variable else { continue }
       page += ".TP\n.B \(variable)\nStands in for \\fB\(Self.escaped(option.typed))\\fR where that is not given.\n"
     }
-    for (name, meaning) in program.variables { page += ".TP\n.B \(name)\n\(line(meaning)).\n" }
+    for (name, meaning) in program.variables { page += ".TP\n.B \(name)\n\(sentence(meaning))\n" }
     page += ".SH EXAMPLES\n"
     for example in program.examples + program.commands.flatMap(\.examples) {
-      page += ".TP\n.B \(Self.escaped(example.line))\n\(line(example.meaning)).\n"
+      page += ".TP\n.B \(Self.escaped(example.line))\n\(sentence(example.meaning))\n"
     }
     return page
   }
@@ -33,9 +33,10 @@ struct ManPage {
   private func section(_ command: CommandDescription) -> String {
     let arguments = Self.escaped(command.argumentSynopsis)
     var text = ".SS \"dbmend \(command.name) [OPTION...]\(arguments.isEmpty ? "" : " \(arguments)")\"\n"
-    text += "\(line(command.summary)).\n" + (command.discussion.isEmpty ? "" : ".PP\n" + paragraphs(command.discussion))
+    text +=
+      "\(sentence(command.summary))\n" + (command.discussion.isEmpty ? "" : ".PP\n" + paragraphs(command.discussion))
     for argument in command.arguments {
-      text += ".TP\n.I \(Self.escaped(argument.metavar))\n\(line(argument.meaning)).\n"
+      text += ".TP\n.I \(Self.escaped(argument.metavar))\n\(sentence(argument.meaning))\n"
     }
     for option in command.ownOptions { text += item(option, formats: option.facts.values) }
     return text
@@ -47,7 +48,7 @@ struct ManPage {
     if let letter = facts.letter { text += "\\fB\\-\(letter)\\fR, " }
     text += "\\fB\(Self.escaped(option.typed))\\fR"
     if let metavar = facts.metavar { text += " \\fI\(metavar)\\fR" }
-    text += "\n\(line(facts.meaning))."
+    text += "\n\(sentence(facts.meaning))"
     if !values.isEmpty { text += " One of \(Self.escaped(CommandLineParser.either(values)))." }
     return text + "\n"
   }
@@ -55,6 +56,8 @@ struct ManPage {
   private func paragraphs(_ paragraphs: [String]) -> String { paragraphs.map(line).joined(separator: "\n.PP\n") + "\n" }
 
   private func line(_ text: String) -> String { Self.escaped(text) }
+
+  private func sentence(_ text: String) -> String { line(text) + (text.hasSuffix("?") ? "" : ".") }
 
   /// Text in which roff finds nothing to act on: hyphens stay what is typed, a dot or quote at the start is no request.
   static func escaped(_ text: String) -> String {
