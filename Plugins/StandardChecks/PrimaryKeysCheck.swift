@@ -7,12 +7,13 @@ public struct PrimaryKeysCheck: Check {
     id: "primary-keys",
     title: "no primary key is NULL or occurs twice",
     discussion: """
-      A table whose structure itself rules NULL and duplicates out (its rows are stored by the key) is not read. In every other \
-      table the stored values are looked at, whatever its declaration promises: a damaged record does not keep promises.
+      A table whose structure itself rules NULL and duplicates out (its rows are stored by the key) is not read. In \
+      every other table the stored values are looked at, whatever its declaration promises: a damaged record does \
+      not keep promises.
 
-      Duplicates are looked for only where nothing excludes them: where no unique index covers the key, or where `integrity`, \
-      if it ran before, found that index to disagree with its table. With `trust_indexes: false` they are looked for in every \
-      table, which sorts each table's keys.
+      Duplicates are looked for only where nothing excludes them: where no unique index covers the key, or where \
+      `integrity`, if it ran before, found that index to disagree with its table. With `trust_indexes: false` they \
+      are looked for in every table, which sorts each table's keys.
       """,
     kind: .check,
     finds: [
@@ -78,7 +79,8 @@ public struct PrimaryKeysCheck: Check {
       "key.duplicate", .error,
       at: Finding.Location(
         table: table.name, column: table.primaryKey.joined(separator: ", "), key: texts.first),
-      "\(Wording.count(count, "primary key")) of \(table.name) \(count == 1 ? "belongs" : "belong") to more than one row",
+      Wording.count(count, "primary key")
+        + " of \(table.name) \(count == 1 ? "belongs" : "belong") to more than one row",
       evidence: "keys " + Wording.list(texts.map { "(\($0))" }, of: count), count: count)
   }
 
