@@ -7,8 +7,9 @@ public struct ConnectsCheck: Check {
     id: "connects",
     title: "the store opens for reading, with an engine and a format as asked",
     discussion: """
-      Opens the store as the other checks do: read-only, creating nothing, waiting for a lock no longer than `busy_timeout`. \
-      What is noticed on opening, such as a transaction that a crash interrupted, is reported as it is; nothing is rolled back.
+      Opens the store as the other checks do: read-only, creating nothing, waiting for a lock no longer than \
+      `busy_timeout`. What is noticed on opening, such as a transaction that a crash interrupted, is reported as it \
+      is; nothing is rolled back.
 
       With `minimum_engine` the check also holds the version of the engine that dbmend uses against the one that the \
       application needs, and with `format` what the file's header tells of its format.

@@ -7,11 +7,13 @@ public struct FileExistsCheck: Check {
     id: "file-exists",
     title: "the file is there, readable, not empty, and of the expected kind, owner and mode",
     discussion: """
-      Looks at the path and at the first bytes of the file, and opens no database. A link is followed to what it leads to. \
-      Where no engine's magic bytes stand at the beginning, the file is looked at more closely: one whose bytes are spread as \
-      evenly as noise is reported as encrypted, because then nothing is wrong with it that a repair could mend.
+      Looks at the path and at the first bytes of the file, and opens no database. A link is followed to what it \
+      leads to. Where no engine's magic bytes stand at the beginning, the file is looked at more closely: one whose \
+      bytes are spread as evenly as noise is reported as encrypted, because then nothing is wrong with it that a \
+      repair could mend.
 
-      Owner, group and mode are compared only where the options ask for them. The mode is the exact set of permission bits.
+      Owner, group and mode are compared only where the options ask for them. The mode is the exact set of \
+      permission bits.
       """,
     kind: .check,
     finds: [

@@ -7,9 +7,9 @@ public struct ForeignKeysCheck: Check {
     id: "foreign-keys",
     title: "every foreign key points to a row that is there",
     discussion: """
-      Looks up the parent of every row of every table with foreign keys; a key with a NULL in it points nowhere by right. \
-      Engines that enforce foreign keys only when asked, as SQLite does, let such rows come about without damage: without a \
-      configuration the finding is a warning.
+      Looks up the parent of every row of every table with foreign keys; a key with a NULL in it points nowhere by \
+      right. Engines that enforce foreign keys only when asked, as SQLite does, let such rows come about without \
+      damage: without a configuration the finding is a warning.
 
       There is one finding for each pair of tables, with the number of rows.
       """,
@@ -54,7 +54,8 @@ public struct ForeignKeysCheck: Check {
   /// The check.
   public init() {}
 
-  /// One finding for each table that refers to rows of another that are not there. A store that answers no SQL has none.
+  /// One finding for each table that refers to rows of another that are not there. A store that answers no SQL has
+  /// none.
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
     guard let session = try context.sqlSession() else { return [] }
     let violations: [(violation: ForeignKeyViolation, count: Int)]

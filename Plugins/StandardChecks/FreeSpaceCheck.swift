@@ -7,9 +7,9 @@ public struct FreeSpaceCheck: Check {
     id: "free-space",
     title: "there is room for an archive and for a working copy",
     discussion: """
-      A repair needs room for an archive on the volume of the repository and for a working copy beside the store: each the \
-      size of the store and a tenth more, added up where both are on one volume. An archive is compressed and mostly \
-      smaller; the check does not count on that. `reserve` is what must be left over besides.
+      A repair needs room for an archive on the volume of the repository and for a working copy beside the store: \
+      each the size of the store and a tenth more, added up where both are on one volume. An archive is compressed \
+      and mostly smaller; the check does not count on that. `reserve` is what must be left over besides.
 
       A volume that is fuller than `warn_at` gets a warning even when there is room for both.
       """,

@@ -6,8 +6,8 @@ struct OwnershipRule {
   private let group: (text: String, number: UInt32)?
   private let mode: Int?
 
-  /// The rule that a check's options ask for. Throws for a user or group that this system does not know, and for a mode that
-  /// is not octal.
+  /// The rule that a check's options ask for. Throws for a user or group that this system does not know, and for a mode
+  /// that is not octal.
   init(options: Options, path: String) throws(Problem) {
     owner = try options.string("owner").map { text throws(Problem) in
       (text, try Self.number(of: text, "user", Accounts.user))

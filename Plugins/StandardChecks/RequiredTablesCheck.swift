@@ -7,9 +7,9 @@ public struct RequiredTablesCheck: Check {
     id: "required-tables",
     title: "the tables that the application needs are there, with their columns",
     discussion: """
-      `tables` is a list of names, or a map from a table to the list of its columns, or from a table to a map from a column to \
-      its declared type. Names are compared as the engine compares them, without regard to case. A type without a length, such \
-      as `varchar`, is met by one with a length, such as `VARCHAR(40)`.
+      `tables` is a list of names, or a map from a table to the list of its columns, or from a table to a map from a \
+      column to its declared type. Names are compared as the engine compares them, without regard to case. A type \
+      without a length, such as `varchar`, is met by one with a length, such as `VARCHAR(40)`.
 
       A view is not a table here: what the application writes to must be able to hold rows.
       """,
@@ -137,9 +137,11 @@ extension RequiredTablesCheck {
       options: tables(.string("people")), finds: ["table.missing"]),
     Example(
       "a column that is not there", script: script,
-      options: tables(.map([OptionPair("users", .list([.string("id"), .string("email")]))])), finds: ["column.missing"]),
+      options: tables(.map([OptionPair("users", .list([.string("id"), .string("email")]))])),
+      finds: ["column.missing"]),
     Example(
       "a column of another type", script: script,
-      options: tables(.map([OptionPair("users", .map([OptionPair("born", .string("date"))]))])), finds: ["column.type"]),
+      options: tables(.map([OptionPair("users", .map([OptionPair("born", .string("date"))]))])),
+      finds: ["column.type"]),
   ]
 }

@@ -1,6 +1,7 @@
 import MendKit
 
-/// How many rows tables may have, from the options of the check and the newest good archive. Tables are compared in lower case.
+/// How many rows tables may have, from the options of the check and the newest good archive. Tables are compared in
+/// lower case.
 struct RowCountRules {
   private struct Bounds {
     var minimum: Int?
@@ -37,7 +38,8 @@ struct RowCountRules {
     }
   }
 
-  /// The names of the tables that the rules speak of, in alphabetical order, as the store writes them where it has them.
+  /// The names of the tables that the rules speak of, in alphabetical order, as the store writes them where it has
+  /// them.
   func tables(in catalog: Catalog) -> [String] {
     names.values.map { catalog.table($0)?.name ?? $0 }.sorted()
   }
@@ -71,10 +73,11 @@ struct RowCountRules {
       findings.append(
         Finding(
           "row-count.dropped", .error, at: location,
-          "the table \(table) lost \(before - rows) of \(Wording.count(before, "row")) (\(percent(before - rows, before))) "
-            + "since the newest good archive; \(percent(maxDrop)) are allowed",
+          "the table \(table) lost \(before - rows) of \(Wording.count(before, "row")) "
+            + "(\(percent(before - rows, before))) since the newest good archive; \(percent(maxDrop)) are allowed",
           evidence:
-            "\(before) rows before, \(rows) now; \(Paths.name(of: backup.path)) of \(UTCTime(seconds: backup.taken).iso)"
+            "\(before) rows before, \(rows) now; \(Paths.name(of: backup.path)) of "
+            + UTCTime(seconds: backup.taken).iso
         ))
     }
     return findings

@@ -7,9 +7,10 @@ public struct RowCountsCheck: Check {
     id: "row-counts",
     title: "tables have as many rows as they should, and not suddenly fewer",
     discussion: """
-      `minimum`, `maximum` and `exact` are maps from a table to a number of rows. `max_drop` is the largest share of its rows \
-      that a table may have lost since the newest good archive, for all tables or as a map from a table to a share; without an \
-      archive nothing is compared. A table that the archive has and the store has not is reported too, unless it was empty.
+      `minimum`, `maximum` and `exact` are maps from a table to a number of rows. `max_drop` is the largest share of \
+      its rows that a table may have lost since the newest good archive, for all tables or as a map from a table to \
+      a share; without an archive nothing is compared. A table that the archive has and the store has not is \
+      reported too, unless it was empty.
 
       Each table that is asked about is counted once, which reads it or its smallest index.
       """,

@@ -7,10 +7,10 @@ public struct SQLCheck: Check {
     id: "sql",
     title: "a query returns what it should",
     discussion: """
-      Runs one query that only reads and holds its result against `expect`: a single value; a list, for the values of one \
-      column or of one row; or a list of lists, for rows. `expect: []` is for no rows at all. Numbers are compared by their \
-      value, so 3 and 3.0 are equal; `true` and `false` stand for 1 and 0; a text is compared exactly. A statement that would \
-      change something is refused.
+      Runs one query that only reads and holds its result against `expect`: a single value; a list, for the values \
+      of one column or of one row; or a list of lists, for rows. `expect: []` is for no rows at all. Numbers are \
+      compared by their value, so 3 and 3.0 are equal; `true` and `false` stand for 1 and 0; a text is compared \
+      exactly. A statement that would change something is refused.
 
       The check may stand in the configuration several times, each with a `name` of its own.
       """,

@@ -7,15 +7,15 @@ public struct SequencesCheck: Check {
     id: "sequences",
     title: "every sequence is there and not behind the keys drawn from it",
     discussion: """
-      A table that draws its keys from a sequence and has rows must have that sequence: without it, keys of deleted rows are \
-      given out again. A sequence behind the largest key is a warning where the engine steps over the keys in use, as SQLite \
-      does, and an error elsewhere, because there the next insertions fail.
+      A table that draws its keys from a sequence and has rows must have that sequence: without it, keys of deleted \
+      rows are given out again. A sequence behind the largest key is a warning where the engine steps over the keys \
+      in use, as SQLite does, and an error elsewhere, because there the next insertions fail.
       """,
     kind: .check,
     finds: [
       FindingDescription("sequence.missing", .error, "a table has rows, but its sequence is gone"),
       FindingDescription(
-        "sequence.behind", .warning, "a sequence is behind the largest key; an error where the engine does not recover"),
+        "sequence.behind", .warning, "a sequence is behind the largest key; an error where that stops insertions"),
     ],
     examples: [
       Example(

@@ -24,8 +24,8 @@ extension FindingDescription {
 }
 
 extension Finding {
-  /// The finding for a table that a check could not read because it is damaged. Throws the problem itself where it is of
-  /// another sort, such as a lock.
+  /// The finding for a table that a check could not read because it is damaged. Throws the problem itself where it is
+  /// of another sort, such as a lock.
   static func unreadable(_ table: String, _ problem: Problem) throws(Problem) -> Finding {
     guard problem.kind == .damaged else { throw problem }
     return Finding(

@@ -7,9 +7,10 @@ public struct CreateMissingTablesRepair: Repair {
     id: "create-missing-tables",
     title: "makes missing tables, with their indexes and triggers, from `schema:`",
     discussion: """
-      A table that was never there, because an update brings it, is made at no cost. A table that got lost is not mended by an \
-      empty one: where the newest good archive has the table, the store's own definitions or sequences still refer to it, or \
-      pages of the store belong to nothing that is known, the repair costs everything that the table held.
+      A table that was never there, because an update brings it, is made at no cost. A table that got lost is not \
+      mended by an empty one: where the newest good archive has the table, the store's own definitions or sequences \
+      still refer to it, or pages of the store belong to nothing that is known, the repair costs everything that the \
+      table held.
       """,
     kind: .repair,
     mends: ["table.missing"],

@@ -7,12 +7,12 @@ public struct RecreateSchemaRepair: Repair {
     id: "recreate-schema",
     title: "makes a new, empty store with every table of `schema:`",
     discussion: """
-      The last resort, for a store whose content does not matter or is kept elsewhere: a staging database, a cache. The new \
-      store has every table, index, view and trigger of the file that `schema:` names, and the rows that are inserted there; \
-      without such a file the definitions of the newest good archive are used. All content is lost.
+      The last resort, for a store whose content does not matter or is kept elsewhere: a staging database, a cache. \
+      The new store has every table, index, view and trigger of the file that `schema:` names, and the rows that are \
+      inserted there; without such a file the definitions of the newest good archive are used. All content is lost.
 
-      It is offered only where a part of the store cannot be read any more. A file that looks encrypted is never recreated \
-      unless this repair is asked for by name.
+      It is offered only where a part of the store cannot be read any more. A file that looks encrypted is never \
+      recreated unless this repair is asked for by name.
       """,
     kind: .repair,
     mends: ["*"],
@@ -85,7 +85,8 @@ public struct RecreateSchemaRepair: Repair {
       || ["file.*", "schema.malformed", "table.malformed", "table.unreadable"].contains { finding.code.matches($0) }
   }
 
-  /// What the live store still has of a table; where that cannot be counted, nobody can say, except of a table that is nowhere.
+  /// What the live store still has of a table; where that cannot be counted, nobody can say, except of a table that is
+  /// nowhere.
   private func lost(_ table: String, live: [String: Int?]?, archived: [String: Int]) -> Int? {
     guard let live else { return nil }
     if let count = live[table] { return count }

@@ -7,10 +7,10 @@ public struct ReindexRepair: Repair {
     id: "reindex",
     title: "builds indexes anew from their tables",
     discussion: """
-      An index holds nothing that its table does not hold, so a damaged one is built anew and nothing is lost. Where table and \
-      index contradict each other, nobody can say for sure which one is right: entries that no row stands behind are kept in a \
-      table `dbmend_set_aside_INDEX`, and rows that none of a table's several indexes has, and which were therefore most \
-      probably deleted, are moved to `dbmend_set_aside_TABLE` rather than brought back.
+      An index holds nothing that its table does not hold, so a damaged one is built anew and nothing is lost. Where \
+      table and index contradict each other, nobody can say for sure which one is right: entries that no row stands \
+      behind are kept in a table `dbmend_set_aside_INDEX`, and rows that none of a table's several indexes has, and \
+      which were therefore most probably deleted, are moved to `dbmend_set_aside_TABLE` rather than brought back.
       """,
     kind: .repair,
     mends: ["index.*", "row.refuted"],

@@ -12,8 +12,8 @@ extension RepairContext {
     }
   }
 
-  /// The rows of each table of the live store, as far as they can still be counted; nil where it cannot be opened. A table
-  /// that is there and cannot be counted has nil.
+  /// The rows of each table of the live store, as far as they can still be counted; nil where it cannot be opened. A
+  /// table that is there and cannot be counted has nil.
   func liveRows() -> [String: Int?]? {
     guard let session = try? driver.open(store.path, patience: patience) else { return nil }
     defer { session.end() }
@@ -37,8 +37,8 @@ enum Unmendable {
     "disk.*", "store.*", "engine.*", "format.*", "key.absent", "journal.hot", "wal.unapplied",
   ]
 
-  /// The findings that a whole new store could mend. One that looks encrypted is left alone unless the repair was asked for
-  /// by name: most probably nothing is wrong with it.
+  /// The findings that a whole new store could mend. One that looks encrypted is left alone unless the repair was asked
+  /// for by name: most probably nothing is wrong with it.
   static func excluded(from findings: [Finding], askedFor: Bool) -> [Finding] {
     if !askedFor, findings.contains(where: { $0.code == "file.encrypted" }) { return [] }
     return findings.filter { finding in !patterns.contains { finding.code.matches($0) } }

@@ -7,8 +7,8 @@ public struct ResetSequencesRepair: Repair {
     id: "reset-sequences",
     title: "sets sequences to the largest keys of their tables, and makes those that are missing",
     discussion: """
-      The next key that is given out is then one above the largest in the table. Keys of rows that were deleted from the end of \
-      the table may be given out again, because nothing remembers them any more.
+      The next key that is given out is then one above the largest in the table. Keys of rows that were deleted from \
+      the end of the table may be given out again, because nothing remembers them any more.
       """,
     kind: .repair,
     mends: ["sequence.*"],

@@ -7,12 +7,12 @@ public struct RestoreBackupRepair: Repair {
     id: "restore-backup",
     title: "puts the content of the newest good archive in the place of the store",
     discussion: """
-      What changed since the archive was taken is lost, deletions included: the loss is `changes`. Where the store's size, \
-      time of last change, change counter and log are all as they were when the archive was taken, nothing was committed in \
-      between; then the archive holds exactly what the store held, and the loss is `none`.
+      What changed since the archive was taken is lost, deletions included: the loss is `changes`. Where the store's \
+      size, time of last change, change counter and log are all as they were when the archive was taken, nothing was \
+      committed in between; then the archive holds exactly what the store held, and the loss is `none`.
 
-      Findings about the place of the file, its permissions or the engine are none of its business. A file that looks \
-      encrypted is replaced only when the repair is asked for by name.
+      Findings about the place of the file, its permissions or the engine are none of its business. A file that \
+      looks encrypted is replaced only when the repair is asked for by name.
       """,
     kind: .repair,
     mends: ["*"],
@@ -77,8 +77,8 @@ public struct RestoreBackupRepair: Repair {
     isSame(context, context.path, backup)
   }
 
-  /// Whether the store at a path is as it was when the archive was taken. The file's number is left out: a copy that kept its
-  /// times has the same content under another.
+  /// Whether the store at a path is as it was when the archive was taken. The file's number is left out: a copy that
+  /// kept its times has the same content under another.
   private func isSame(_ context: RepairContext, _ path: String, _ backup: Backup) -> Bool {
     guard let then = backup.stamp, let now = try? context.driver.stamp(path) else { return false }
     return then.size == now.size && then.modified == now.modified && then.changeCounter == now.changeCounter

@@ -3,8 +3,8 @@ struct SQLStatements {
   /// In their order.
   let all: [SQLStatement]
 
-  /// Splits a text at the semicolons that end statements: not those in literals, quoted names, comments and the bodies of
-  /// triggers and functions.
+  /// Splits a text at the semicolons that end statements: not those in literals, quoted names, comments and the bodies
+  /// of triggers and functions.
   init(_ text: String) {
     let bytes = Array(text.utf8)
     var tokens = SQLTokens(text)
@@ -28,8 +28,8 @@ struct SQLStatements {
     all = statements
   }
 
-  /// The statements that define a table: the table's own, and those of its indexes and triggers. Empty where the text does
-  /// not define the table.
+  /// The statements that define a table: the table's own, and those of its indexes and triggers. Empty where the text
+  /// does not define the table.
   func definition(ofTable name: String) -> [SQLStatement] {
     let name = name.lowercased()
     guard let table = all.first(where: { $0.defines?.kind == .table && $0.defines?.name.lowercased() == name }) else {
@@ -42,7 +42,8 @@ struct SQLStatements {
       }
   }
 
-  /// The statements that make the schema and the rows that stand in it, without those about connections and transactions.
+  /// The statements that make the schema and the rows that stand in it, without those about connections and
+  /// transactions.
   var building: [SQLStatement] { all.filter(\.isBuilding) }
 
   /// The names of the tables that are defined, as they are written.

@@ -31,8 +31,8 @@ struct SQLToken: Hashable {
   var isName: Bool { kind != .sign }
 }
 
-/// Reads SQL as tokens. It knows where literals, quoted names and comments of the usual engines begin and end, and nothing of
-/// grammar. Text that ends within one of them ends it.
+/// Reads SQL as tokens. It knows where literals, quoted names and comments of the usual engines begin and end, and
+/// nothing of grammar. Text that ends within one of them ends it.
 struct SQLTokens {
   private let bytes: [UInt8]
   private var at = 0

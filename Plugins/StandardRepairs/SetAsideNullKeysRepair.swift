@@ -7,9 +7,9 @@ public struct SetAsideNullKeysRepair: Repair {
     id: "set-aside-null-keys",
     title: "moves rows whose primary key is NULL to a table of their own",
     discussion: """
-      No key can be made up for such a row, and the application cannot find it by one. The rows stay in the store, in \
-      `dbmend_set_aside_TABLE` beside their table, with all their values; from there they can be put back by hand under a key. \
-      Since they leave the table that the application reads, the loss is declared as `rows`.
+      No key can be made up for such a row, and the application cannot find it by one. The rows stay in the store, \
+      in `dbmend_set_aside_TABLE` beside their table, with all their values; from there they can be put back by hand \
+      under a key. Since they leave the table that the application reads, the loss is declared as `rows`.
       """,
     kind: .repair,
     mends: ["key.null"],

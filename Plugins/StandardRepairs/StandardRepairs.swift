@@ -2,6 +2,6 @@ import MendKit
 
 /// The repairs that come with dbmend, the least invasive first.
 public let standardRepairs: [any Repair] = [
-  ReindexRepair(), ResetSequencesRepair(), CreateMissingTablesRepair(), SetAsideNullKeysRepair(), RestoreBackupRepair(),
-  RecreateSchemaRepair(),
+  ReindexRepair(), ResetSequencesRepair(), CreateMissingTablesRepair(), SetAsideNullKeysRepair(), RewriteRepair(),
+  RestoreBackupRepair(), RecreateSchemaRepair(),
 ]

@@ -8,8 +8,8 @@ struct Traces {
   private let sequences: Set<String>
   private let hasLoosePages: Bool
 
-  /// Looks for traces in the store at the context's path and in its newest good archive; nil where the store is too damaged
-  /// to be read.
+  /// Looks for traces in the store at the context's path and in its newest good archive; nil where the store is too
+  /// damaged to be read.
   init?(in context: RepairContext) throws(Problem) {
     backup = try context.backups?.newestGood()
     if let backup, let text = try context.backups?.schema(of: backup) {

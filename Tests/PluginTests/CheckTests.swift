@@ -153,7 +153,8 @@ struct ContentCheckTests {
   func storedNull() throws {
     let context = try database(
       """
-      create table t(a integer, b text, v, primary key(a, b)); insert into t values(1, 'x', 1), (1, null, 2), (null, 'x', 3);
+      create table t(a integer, b text, v, primary key(a, b));
+      insert into t values(1, 'x', 1), (1, null, 2), (null, 'x', 3);
       pragma writable_schema = on;
       update sqlite_schema set sql = 'create table t(a integer not null, b text not null, v, primary key(a, b))'
       where type = 'table';

@@ -22,7 +22,8 @@ struct MendingTests {
       """
       create table t(id integer primary key, a, b); insert into t values(1, 'a', 'b'), (2, 'c', 'd'), (3, 'e', 'f');
       create index ta on t(a) where id < 3; create index tb on t(b) where id < 3;
-      pragma writable_schema = on; update sqlite_schema set sql = replace(sql, ' where id < 3', '') where type = 'index';
+      pragma writable_schema = on;
+      update sqlite_schema set sql = replace(sql, ' where id < 3', '') where type = 'index';
       """)
     #expect(mending.offer?.loss == .rows)
     #expect(mending.offer?.order == 20)
@@ -74,7 +75,8 @@ struct MendingTests {
       ResetSequencesRepair(),
       """
       create table a(id integer primary key autoincrement); insert into a values(7);
-      create table b(id integer primary key autoincrement); insert into b values(9); delete from sqlite_sequence where name = 'b';
+      create table b(id integer primary key autoincrement); insert into b values(9);
+      delete from sqlite_sequence where name = 'b';
       update sqlite_sequence set seq = 3 where name = 'a';
       """)
     #expect(mending.offer?.loss == Loss.none)

@@ -96,8 +96,12 @@ struct SQLStatementsTests {
   @Test("any cut and any flipped byte of a schema is read without a crash")
   func hostile() {
     let text = Array(
-      "create table \"a\"\"b\"(x check(x > 'it''s')); create trigger t after insert on a begin select case 1 when 2 then 3 end; end; select $t$ ; $t$, [x], `y` /* z */ -- e\n;"
-        .utf8)
+      """
+      create table "a""b"(x check(x > 'it''s'));
+      create trigger t after insert on a begin select case 1 when 2 then 3 end; end;
+      select $t$ ; $t$, [x], `y` /* z */ -- e
+      ;
+      """.utf8)
     for cut in 0...text.count {
       _ = SQLStatements(String(decoding: text[..<cut], as: UTF8.self)).building
       guard cut < text.count else { break }

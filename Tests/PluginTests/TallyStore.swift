@@ -1,7 +1,7 @@
 import MendKit
 
-/// A small kind of store that answers no SQL and has sequences that its engine does not step over: a text file that begins
-/// with `tally` and has a line `TABLE ROWS LARGEST-KEY LAST-OF-SEQUENCE` for each table.
+/// A small kind of store that answers no SQL and has sequences that its engine does not step over: a text file that
+/// begins with `tally` and has a line `TABLE ROWS LARGEST-KEY LAST-OF-SEQUENCE` for each table.
 struct TallyDriver: Driver {
   let description = PluginDescription(
     id: "tally", title: "text files of tallies", discussion: "For tests.", kind: .driver)

@@ -15,6 +15,14 @@ public struct ExampleRunner {
     public let path: String
     /// The archive that the example asks for.
     public let backups: CopiedBackup?
+
+    /// A store that a test made by itself.
+    public init(folder: TemporaryFolder, path: String, backups: CopiedBackup? = nil) {
+      self.folder = folder
+      self.path = path
+      self.backups = backups
+    }
+
     /// Which store it is said to be.
     public var identity: StoreIdentity { StoreIdentity(environment: "test", name: "example", path: path) }
   }
@@ -76,8 +84,8 @@ public struct ExampleRunner {
     }
   }
 
-  /// What all checks find together in a store or in a copy of it, with the options of an example. Checks that must be told
-  /// what to look for take part only where the example does so.
+  /// What all checks find together in a store or in a copy of it, with the options of an example. Checks that must be
+  /// told what to look for take part only where the example does so.
   public func findings(of store: Store, path: String? = nil, _ example: Example) throws -> [Finding] {
     let context = checkContext(store, path: path)
     defer { context.end() }

@@ -41,8 +41,8 @@ public func run(
     errors: String(decoding: try scratch.read("err"), as: UTF8.self))
 }
 
-/// Runs a closure with the permissions of a user who is not root. Where the tests run as root, only this thread's view of
-/// files changes, so the closure must not suspend.
+/// Runs a closure with the permissions of a user who is not root. Where the tests run as root, only this thread's view
+/// of files changes, so the closure must not suspend.
 public func withoutPrivileges<R>(_ body: () throws -> R) throws -> R {
   guard geteuid() == 0 else { return try body() }
   typealias SetFileSystemUser = @convention(c) (UInt32) -> Int32

@@ -28,7 +28,7 @@ struct IndexRebuild {
     guard let query = comparison.danglingEntries(of: index) else { return 0 }
     do throws(Problem) {
       guard try copy.connection.query("SELECT 1 FROM (\(query)) LIMIT 1").first != nil else { return 0 }
-      let target = copy.quoted("dbmend_set_aside_" + index.name)
+      let target = copy.quoted(try copy.freeName("dbmend_set_aside_" + index.name))
       try copy.execute("CREATE TABLE \(target) AS \(query)")
       return try copy.connection.integer("SELECT count(*) FROM \(target)") ?? 0
     } catch {
@@ -53,7 +53,7 @@ struct IndexRebuild {
       }
     }
     guard let refuted, !refuted.isEmpty else { return 0 }
-    try copy.setAside(Array(refuted), key: comparison.key, of: table, into: "dbmend_set_aside_" + table.name)
+    try copy.setAside(Array(refuted), key: comparison.key, of: table, into: try copy.freeName("dbmend_set_aside_" + table.name))
     return refuted.count
   }
 

@@ -64,6 +64,17 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
     return outcome
   }
 
+  /// A name that no object of the schema has yet: the given one, or with a number behind it.
+  func freeName(_ wanted: String) throws(Problem) -> String {
+    var name = wanted
+    var number = 1
+    while try connection.integer("SELECT count(*) FROM sqlite_schema WHERE lower(name) = lower(\(Connection.literal(name)))") != 0 {
+      number += 1
+      name = "\(wanted)_\(number)"
+    }
+    return name
+  }
+
   func rewrite() throws(Problem) { try connection.execute("VACUUM") }
 
   func resetSequences(_ tables: [String]) throws(Problem) {
@@ -111,7 +122,7 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
     let isListed = "EXISTS (SELECT 1 FROM temp.dbmend_keys AS k WHERE "
       + key.enumerated().map { "k.k\($0) IS \(source).\($1)" }.joined(separator: " AND ") + ")"
     script += """
-      CREATE TABLE IF NOT EXISTS \(target) AS SELECT \(kept) FROM \(source) NOT INDEXED LIMIT 0;
+      CREATE TABLE \(target) AS SELECT \(kept) FROM \(source) NOT INDEXED LIMIT 0;
       INSERT INTO \(target) SELECT \(kept) FROM \(source) NOT INDEXED WHERE \(isListed);
       DELETE FROM \(source) WHERE \(isListed);
       DROP TABLE temp.dbmend_keys;

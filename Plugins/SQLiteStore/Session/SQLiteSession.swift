@@ -28,7 +28,13 @@ class SQLiteSession: SQLSession {
     do throws(Problem) {
       try connection.rows("SELECT count(*) FROM sqlite_schema") { row throws(Problem) in false }
     } catch {
-      if error.code == "file.not-a-database", let encrypted = Encryption.problem(view) { throw encrypted }
+      if error.code == "file.not-a-database", let sign = try ContentSigns.encryption(of: view.file) {
+        throw Problem(
+          .damaged, tried: "open the database", on: view.path, said: "it looks encrypted: \(sign)",
+          advice: "If it is (SQLCipher, SEE), open it with its key; dbmend cannot check it, and does not recreate it unless "
+            + "that is asked for by name.",
+          code: "file.encrypted")
+      }
       throw SchemaDiagnosis.problem(connection, header: view.header, refused: error)
     }
     return SQLiteSession(

@@ -2,9 +2,10 @@
 public enum ContentSigns {
   /// Why a file looks encrypted, in a few words; nil when it does not. Reads at most 16 blocks of 4096 bytes.
   ///
-  /// Encrypted pages cannot be told from noise, and there is nothing else in such a file. So a file looks encrypted when it
-  /// begins with no known magic, has a size that whole pages or sectors make up, and every block that is looked at has its
-  /// byte values spread as evenly as chance would have it. One page of noise in a database is damage, not encryption.
+  /// Encrypted pages cannot be told from noise, and there is nothing else in such a file. So a file looks encrypted
+  /// when it begins with no known magic, has a size that whole pages or sectors make up, and every block that is looked
+  /// at has its byte values spread as evenly as chance would have it. One page of noise in a database is damage, not
+  /// encryption.
   public static func encryption(of file: FileHandle) throws(Problem) -> String? {
     let size = try file.status().size
     let head = try file.read(64, at: 0)
@@ -28,8 +29,8 @@ public enum ContentSigns {
 
   private static let blockSize = 4096
 
-  /// Pearson's chi-squared test against an even spread over 256 values: the statistic of random bytes has a mean of 255 and a
-  /// standard deviation of 22.6; text, records and zeros are at many thousands.
+  /// Pearson's chi-squared test against an even spread over 256 values: the statistic of random bytes has a mean of 255
+  /// and a standard deviation of 22.6; text, records and zeros are at many thousands.
   static func isNoise(_ bytes: [UInt8]) -> Bool {
     guard bytes.count >= 512 else { return false }
     var counts = [Int](repeating: 0, count: 256)
