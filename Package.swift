@@ -40,7 +40,11 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["MendKit", "CSQLite"], path: "Tests/TestSupport"),
     .testTarget(name: "MendKitTests", dependencies: ["MendKit", "TestSupport"]),
     .testTarget(name: "MendArchiveTests", dependencies: ["MendArchive", "MendKit", "TestSupport"]),
-    .testTarget(name: "MendEngineTests", dependencies: ["MendEngine", "MendKit", "TestSupport"]),
+    .testTarget(
+      name: "MendEngineTests",
+      dependencies: [
+        "MendEngine", "MendArchive", "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "TestSupport",
+      ]),
     .testTarget(name: "MendReportTests", dependencies: ["MendReport", "MendKit", "TestSupport"]),
     .testTarget(
       name: "PluginTests",

@@ -25,6 +25,7 @@ extension Engine {
     var run = CheckRun(engine: self, store: store, scope: scope)
     run.runAll()
     run.count(counting)
+    run.end()
     return run.result
   }
 }
@@ -186,6 +187,9 @@ private struct CheckRun {
     result.rows = RowCounts.of(catalog, in: session)
   }
 
+  /// Lets the store go, before anything else is done with it.
+  func end() { context.end() }
+
   private mutating func note() {
     if let session = context.openSession { result.engine = session.facts.engine }
   }
@@ -204,9 +208,9 @@ enum RowCounts {
 
   /// The rows of every table of the store at a path; nil when it cannot be opened.
   static func of(_ path: String, _ driver: any Driver, patience: Double) -> [String: Int]? {
-    guard let session = try? driver.open(path, patience: patience), let catalog = try? session.catalog() else {
-      return nil
-    }
+    guard let session = try? driver.open(path, patience: patience) else { return nil }
+    defer { session.end() }
+    guard let catalog = try? session.catalog() else { return nil }
     return of(catalog, in: session)
   }
 }

@@ -77,7 +77,7 @@ struct PutBack {
     defer { try? work.remove() }
     let old = try engine.unpack(record, of: store, driver, into: try work.subfolder("old"))
     count(old.path, driver, replaced: replaced)
-    report.notes += try engine.install(
+    try engine.install(
       old.path, over: store, driver, expected: replaced?.stamp, attributes: old.attributes, entry: &entry,
       journal: journal)
     let check = engine.runChecks(store, counting: .ifCheap)

@@ -130,9 +130,8 @@ private struct RepairInPlace {
     }
     guard try driver.stamp(store.path) == mending.stamp else { return false }
     do throws(Problem) {
-      let notes = try engine.install(
+      try engine.install(
         mending.copy, over: store, driver, expected: mending.stamp, attributes: nil, entry: &entry, journal: journal)
-      report.notes += notes
     } catch {
       guard error.kind == .changing else { throw error }
       return false
@@ -161,7 +160,7 @@ private struct RepairInPlace {
     report.findings = after.findings
     do throws(Problem) {
       let old = try engine.unpack(record, of: store, driver, into: try work.subfolder("old"))
-      report.notes += try engine.install(
+      try engine.install(
         old.path, over: store, driver, expected: nil, attributes: old.attributes, entry: &entry, journal: journal)
       report.notes.append("The checks failed on the repaired store in its place, so the old content was put back.")
     } catch {

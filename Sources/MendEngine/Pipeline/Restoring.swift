@@ -209,7 +209,7 @@ private struct Restore {
       report.archive = archived.record.path
       entry.archive = archived.record.path
     }
-    report.notes += try engine.install(
+    try engine.install(
       content.path, over: store, driver, expected: replaced?.stamp, attributes: content.attributes, entry: &entry,
       journal: journal)
     let after = engine.runChecks(store, counting: .ifCheap)
@@ -247,7 +247,7 @@ private struct Restore {
         said: "the checks find damage in its place that they did not find in the archive")
     }
     let old = try engine.unpack(replaced.record, of: store, driver, into: try work.subfolder("undo"))
-    _ = try engine.install(
+    try engine.install(
       old.path, over: store, driver, expected: nil, attributes: old.attributes, entry: &entry, journal: journal)
     throw Problem(
       .damaged, tried: "verify what was restored to", on: store.writtenPath,

@@ -52,6 +52,8 @@ struct SourceBackups: Backups {
 
   func schema(of backup: Backup) throws(Problem) -> String? {
     if let record { return try Repository(path: Paths.folder(of: record.path)).schema(of: record) }
-    return try driver.open(backup.path, patience: patience).catalog().schema
+    let session = try driver.open(backup.path, patience: patience)
+    defer { session.end() }
+    return try session.catalog().schema
   }
 }

@@ -34,7 +34,8 @@ public protocol Driver: Sendable {
   func sidecars(of path: String) -> [String]
 
   /// Puts a verified copy in the place of the store, in one atomic step under the engine's own lock: the old store or the
-  /// new one is there at every instant. `expected` is the stamp that the store must still have.
+  /// new one is there at every instant. `expected` is the stamp that the store must still have. Where no store is any more,
+  /// the copy gets the name, and what is left beside it is moved out of the way.
   func install(_ copy: String, over path: String, expected: StoreStamp?, patience: Double) throws(Problem)
 
   /// Why `install` would refuse to put anything in the place of the store (a hard link, a folder that may not be written);

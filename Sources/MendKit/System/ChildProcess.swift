@@ -48,6 +48,17 @@ public enum ChildProcess {
     }
     if let folder { csystem_spawn_in_folder(&actions, folder) }
 
+    // The program starts as from a shell: no signal held back, and a closed pipe ends it, whatever holds for this process.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigaddset(&signals, SIGPIPE)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
     var variables: [String] = []
     var pointer = environ
     while let entry = pointer.pointee {
@@ -62,7 +73,7 @@ public enum ChildProcess {
     var pid: pid_t = 0
     let result = withCStrings(words) { arguments in
       withCStrings(variables) { variables in
-        posix_spawnp(&pid, words.first ?? "", &actions, nil, arguments, variables)
+        posix_spawnp(&pid, words.first ?? "", &actions, &attributes, arguments, variables)
       }
     }
     guard result == 0 else { return .notStarted(result) }
