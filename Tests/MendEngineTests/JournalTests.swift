@@ -81,6 +81,11 @@ struct JournalTests {
       entry.command = "./update.sh --all"
     }
     #expect(try recover().contains("has not changed since"))
+    for phase in [Journal.Entry.Phase.working, .command] {
+      try left(phase) { $0.command = "./update.sh --all" }
+      try folder.write("half", to: "data.db")
+      #expect(try recover().contains("dbmend restore /srv/backups/a.tar.zst production/data"))
+    }
     try left(.command) { $0.command = "./update.sh --all" }
     try folder.write("half", to: "data.db")
     let said = try recover()

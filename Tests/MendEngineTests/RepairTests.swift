@@ -227,6 +227,24 @@ struct RepairTests {
     #expect(try site.bytes() == before)
   }
 
+  @Test("a volume without room for the working copy stops the repair, and nothing is left on it")
+  func fullVolume() throws {
+    let site = try Deployment()
+    let volume = try site.mountSmall("small", bytes: 1 << 20)
+    let path = site.folder.file("small/data.db")
+    try SQLiteFile.make(
+      path, Deployment.shop + Deployment.dropIndexEntries
+        + "create table ballast(a); insert into ballast select randomblob(600000)")
+    site.configuration.environments[0].stores[0].path = path
+    let before = try site.folder.read("small/data.db")
+    let report = site.engine.repair("data", mode: .inPlace)
+    #expect(report.code == .unchecked)
+    #expect(report.stores.first?.archive != nil)
+    #expect(try site.folder.read("small/data.db") == before)
+    #expect(try Paths.names(in: site.folder.file("small")) == ["data.db"])
+    withExtendedLifetime(volume) {}
+  }
+
   @Test("several stores are not repaired at once")
   func several() throws {
     let site = try Deployment(more: ["logs": "create table t(a)"])

@@ -152,6 +152,30 @@ struct RestoreTests {
     #expect(String(decoding: try site.folder.read("log"), as: UTF8.self) == "production/data\n")
   }
 
+  @Test("a writer that commits during the backup is not kept waiting, and what is archived is one state")
+  func busyWriter() throws {
+    let site = try Deployment(
+      Deployment.shop + "create table log(id integer primary key, at text); create table total(n integer);"
+        + "insert into total values(0)")
+    site.add(
+      MadeCheck("slow") { [path = site.path] context in
+        // The writer comes exactly while the checks of the live store are at work.
+        guard context.path == path, let session = try? context.sqlSession() else { return [] }
+        _ = try? session.query("select count(*) from total", limit: 1)
+        let writer = try? run(
+          "python3", "-c",
+          "import sqlite3; c = sqlite3.connect('\(path)', timeout=0.1); c.execute('update total set n = n + 1'); c.commit()")
+        return writer?.exit == 0 ? [] : [Finding("writer.kept-waiting", .error, "the writer could not commit")]
+      })
+    let report = site.engine.backup([])
+    #expect(report.code == .healthy, "\(report.text)")
+    let record = try #require(try site.repository.records().first)
+    let members = try site.repository.extract(record, into: site.folder.file("extracted"))
+    #expect(try SQLiteFile.value(members[0].path, "select n from total") == "1")
+    #expect(Set(report.stores[0].checks.map(\.check)).count == report.stores[0].checks.count)
+    #expect(try site.leftovers() == [])
+  }
+
   @Test("a file without a configuration is backed up beside itself and restored from there")
   func adhoc() throws {
     let site = try Deployment()

@@ -36,6 +36,17 @@ struct CheckResult {
   /// What a repair should mend: the damage, and what a rule wants mended whatever its severity.
   var toMend: [RuledFinding] { ruled.filter { $0.finding.severity >= failOn || $0.wanted != nil } }
 
+  /// Takes over what the checks of the place found, for a result of the content alone.
+  mutating func takePlace(of other: CheckResult, _ registry: PluginRegistry) {
+    let known = findings
+    ruled = other.ruled.filter { ruled in
+      ruled.isOfPlace && !known.contains { $0.isSameTrouble(as: ruled.finding) }
+    } + ruled
+    let ofPlace = Set(registry.checks.filter(\.looksAtPlace).map(\.description.id))
+    outcomes = other.outcomes.filter { ofPlace.contains($0.check) } + outcomes
+    problems = other.problems.filter { $0.kind != .changing } + problems
+  }
+
   var verdict: Verdict {
     if !problems.isEmpty { return .unchecked }
     return damage.isEmpty ? .healthy : .damaged

@@ -5,6 +5,9 @@ extension Engine {
   enum CheckScope {
     /// Every check, on the store in its place.
     case place
+    /// Likewise, without keeping the store's writers waiting: when one of them writes, the checks come to a problem of kind
+    /// `changing`.
+    case unheld
     /// The checks of the content, on a copy.
     case copy(String, any Driver)
   }
@@ -25,6 +28,7 @@ extension Engine {
     var run = CheckRun(engine: self, store: store, scope: scope)
     run.runAll()
     run.count(counting)
+    run.confirm()
     run.end()
     return run.result
   }
@@ -47,8 +51,10 @@ private struct CheckRun {
     result = CheckResult(store: store, failOn: engine.settings.failOn)
     rules = RuleBook(rules: store.isConfigured ? engine.configuration.rules : [])
     let path: String
+    var holdsWriters = true
+    if case .unheld = scope { holdsWriters = false }
     switch scope {
-    case .place:
+    case .place, .unheld:
       path = store.path
       isCopy = false
       result.bytes = try? FileStatus.of(path).size
@@ -69,7 +75,7 @@ private struct CheckRun {
     context = CheckContext(
       store: store.identity, path: path, driver: result.driver,
       backups: engine.repository(of: store).backups(of: store.identity), repository: store.repository,
-      patience: engine.patience, progress: { observer.progressed($0) })
+      patience: engine.patience, holdsWriters: holdsWriters, progress: { observer.progressed($0) })
   }
 
   mutating func runAll() {
@@ -185,6 +191,15 @@ private struct CheckRun {
     guard let session = context.openSession, let catalog = try? session.catalog() else { return }
     if case .always = counting { result.schema = catalog.schema }
     result.rows = RowCounts.of(catalog, in: session)
+  }
+
+  /// What was read in pieces has to be one state of the store.
+  mutating func confirm() {
+    do throws(Problem) {
+      try context.openSession?.confirm()
+    } catch {
+      if !result.problems.contains(where: { $0.kind == .changing }) { result.problems.append(error) }
+    }
   }
 
   /// Lets the store go, before anything else is done with it.

@@ -34,27 +34,34 @@ extension Engine {
   private func archive(
     _ result: CheckResult, _ driver: any Driver, form: SnapshotForm, verdict: Verdict, reason: String
   ) throws(Problem) -> Archived {
+    try whileChanging { staged throws(Problem) in
+      let staging = staged ? try makeStaging(for: result.store) : nil
+      defer { if let staging { try? Paths.removeTree(staging) } }
+      let snapshot = try driver.snapshot(result.store.path, form: form, staging: staging, patience: patience)
+      return try archive(snapshot, result, driver, verdict: verdict, reason: reason)
+    }
+  }
+
+  /// A folder in the repository for what is copied while a lock is held: there has to be room for the archive anyway.
+  func makeStaging(for store: ManagedStore) throws(Problem) -> String {
+    try Paths.makeFolder(store.repository, mode: 0o700)
+    return try Paths.makeTemporaryFolder(Paths.join(store.repository, TemporaryName.staging.prefix))
+  }
+
+  /// Archives a snapshot, and closes it.
+  func archive(
+    _ snapshot: StoreSnapshot, _ result: CheckResult, _ driver: any Driver, verdict: Verdict, reason: String
+  ) throws(Problem) -> Archived {
+    defer { snapshot.close() }
     let store = result.store
-    let repository = repository(of: store)
     let draft = Repository.Draft(
       store: store.identity, kind: driver.description.id, engine: result.engine, verdict: verdict, reason: reason,
       rows: result.rows, schema: result.schema, version: settings.dbmendVersion)
+    let stamp = snapshot.stamp
     let observer = observer
-    return try whileChanging { staged throws(Problem) in
-      var staging: String?
-      if staged {
-        // Paths of the store's own volume may be full or read-only; the repository has to have room anyway.
-        try Paths.makeFolder(store.repository, mode: 0o700)
-        staging = try Paths.makeTemporaryFolder(Paths.join(store.repository, TemporaryName.staging.prefix))
-      }
-      defer { if let staging { try? Paths.removeTree(staging) } }
-      let snapshot = try driver.snapshot(store.path, form: form, staging: staging, patience: patience)
-      defer { snapshot.close() }
-      let stamp = snapshot.stamp
-      let written = try repository.archiveUnlessUnchanged(
-        snapshot, draft: draft, progress: { observer.progressed($0) })
-      return Archived(record: written.record, stamp: stamp, isNew: written.isNew)
-    }
+    let written = try repository(of: store).archiveUnlessUnchanged(
+      snapshot, draft: draft, progress: { observer.progressed($0) })
+    return Archived(record: written.record, stamp: stamp, isNew: written.isNew)
   }
 
   /// Removes the archives of a store that the retention no longer keeps. What cannot be removed is a problem of the
@@ -66,58 +73,5 @@ extension Engine {
     } catch {
       report.problems.append(error)
     }
-  }
-
-  /// Checks and archives the stores that the targets name. A damaged store is archived too, as what it is.
-  public func backup(_ targets: [String]) -> Report {
-    changing(targets, action: "backup") { stores, _, report in
-      for store in stores {
-        let result = runChecks(store, counting: .always)
-        var storeReport = StoreReport(result)
-        if !result.isMissing, result.problems.allSatisfy({ $0.kind == .unsupported }) {
-          do throws(Problem) {
-            try runHook(.beforeBackup, for: store)
-            let archived = try archive(result, reason: "backup")
-            storeReport.archive = archived.record.path
-            if !archived.isNew { storeReport.notes.append("Unchanged since its last archive; no new one was written.") }
-            retain(store, &report)
-          } catch {
-            storeReport.add(error)
-            if ExitCode(for: error) == .unchecked { storeReport.verdict = .unchecked }
-          }
-        }
-        report.stores.append(storeReport)
-      }
-    }
-  }
-
-  /// A run that changes something: resolves the targets, locks their repositories, cleans up after runs that died, does
-  /// the work, and calls the operator when it failed.
-  func changing(
-    _ targets: [String], action: String, makingRepository: Bool = false,
-    _ work: (_ stores: [ManagedStore], _ session: RunSession, _ report: inout Report) -> Void
-  ) -> Report {
-    let start = clock.steady()
-    var report = Report()
-    var stores: [ManagedStore] = []
-    do throws(Problem) {
-      let selection = try select(targets)
-      stores = selection.stores
-      report.problems = selection.problems
-      let session = try openSession(stores, action: action, makingRepository: makingRepository)
-      defer { session.close() }
-      report.notes = session.notes
-      work(stores, session, &report)
-    } catch {
-      report.problems.append(error)
-      // Nothing was done: every store is listed as unchecked, with the process that stood in the way.
-      report.stores = stores.map { store in
-        StoreReport(
-          store: store.identity, path: store.writtenPath, verdict: .unchecked, blockedBy: error.blockers)
-      }
-    }
-    report = finish(report, since: start)
-    runFailureHook(&report, stores: stores)
-    return report
   }
 }

@@ -43,16 +43,12 @@ struct JournalRecovery {
     let run =
       "An earlier run (dbmend \(left.action), process \(left.pid), begun \(UTCTime(seconds: left.started).iso)) died"
     let now = Journal.FileMark(of: entry.store.path)
-    switch entry.phase {
-    case .working:
-      notes.append("\(run) while it worked on a copy of \(entry.store); the old content is in place.")
-    case .installing:
-      notes.append("\(run) while it put a verified copy in the place of \(entry.store); \(inPlace(now, entry))")
-    case .command: break
-    }
     if let command = entry.command {
-      let began = entry.phase == .command ? "\(run) while its command ran" : "Before that its command ran"
-      notes.append("\(began) (\(command)). \(afterCommand(now, entry))")
+      notes.append("\(run) \(aroundCommand(command, now, entry))")
+    } else if entry.phase == .installing {
+      notes.append("\(run) while it put a verified copy in the place of \(entry.store); \(inPlace(now, entry))")
+    } else {
+      notes.append("\(run) while it worked on a copy of \(entry.store); the old content is in place.")
     }
     try removeWorkFolder(of: entry)
   }
@@ -70,10 +66,21 @@ struct JournalRecovery {
     return "the old file is in place, and was written to since; check it." + archive
   }
 
-  private func afterCommand(_ now: Journal.FileMark?, _ entry: Journal.Entry) -> String {
-    if entry.phase == .command, let old = entry.old, now == old {
-      return "The file of \(entry.store) has not changed since."
+  private func aroundCommand(_ command: String, _ now: Journal.FileMark?, _ entry: Journal.Entry) -> String {
+    guard entry.phase == .command else {
+      if let new = entry.new, let now, now.inode == new.inode {
+        return "while it put \(entry.store) back after its command (\(command)); "
+          + "the content from before the command is in place."
+      }
+      return "before \(entry.store) was put back after its command (\(command)). \(wayBack(entry))"
     }
+    if let old = entry.old, now == old {
+      return "while its command ran (\(command)). The file of \(entry.store) has not changed since."
+    }
+    return "while its command ran (\(command)). \(wayBack(entry))"
+  }
+
+  private func wayBack(_ entry: Journal.Entry) -> String {
     guard let archive = entry.archive else { return "Check \(entry.store)." }
     return "\(entry.store) may hold half of what the command does. Its content from before is in \(archive); "
       + "to go back to it run: dbmend restore \(archive) \(entry.store)"

@@ -49,10 +49,12 @@ private struct Preflight {
     // All checks and repairs come before the first archive, so that no archive is older than it need be.
     var results: [CheckResult] = []
     for store in stores {
+      let hookProblem = beforeBackup(store)
       var result = engine.runChecks(store, counting: .always)
+      if let hookProblem { result.problems.append(hookProblem) }
       var report = StoreReport(result)
       if result.verdict == .damaged {
-        report = engine.repairInPlace(result, reason: "preflight", session: session)
+        report = engine.repairInPlace(result, reason: "preflight", session: session, backupHookRan: true)
         if report.verdict == .repaired { result = engine.runChecks(store, counting: .always) }
       }
       results.append(result)
@@ -61,11 +63,21 @@ private struct Preflight {
     for (index, result) in results.enumerated() where result.verdict == .healthy { archive(index, result) }
   }
 
+  /// What the application still holds back has to be in the store before it is checked.
+  private func beforeBackup(_ store: ManagedStore) -> Problem? {
+    guard FileStatus.exists(store.path) else { return nil }
+    do throws(Problem) {
+      try engine.runHook(.beforeBackup, for: store)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   private mutating func archive(_ index: Int, _ result: CheckResult) {
     do throws(Problem) {
       // What would keep a put-back from working has to be known before there is anything to put back.
       if !command.isEmpty, let obstacle = result.driver?.installObstacle(result.store.path) { throw obstacle }
-      try engine.runHook(.beforeBackup, for: result.store)
       let archived = try engine.archive(result, reason: "preflight")
       stores[index].archived = archived
       stores[index].report.archive = archived.record.path

@@ -5,11 +5,13 @@ extension Engine {
   /// Archives a damaged store, mends a copy of it, and, when the checks pass on the copy, puts it in the store's place.
   /// Whatever goes wrong before that leaves the store as it was.
   func repairInPlace(
-    _ result: CheckResult, reason: String, session: RunSession, from source: String? = nil
+    _ result: CheckResult, reason: String, session: RunSession, from source: String? = nil,
+    backupHookRan: Bool = false
   ) -> StoreReport {
     var report = StoreReport(result)
     guard let driver = repairable(result, &report) else { return report }
     var repair = RepairInPlace(engine: self, driver: driver, result: result, report: report, reason: reason)
+    repair.backupHookRan = backupHookRan
     repair.run(session: session, source: source)
     return repair.report
   }
@@ -23,6 +25,8 @@ private struct RepairInPlace {
   let reason: String
   /// What the checks found when the run began.
   let before: [Finding]
+  /// Whether before_backup ran.
+  var backupHookRan = false
   /// Whether before_repair ran, so that after_repair has to.
   private var hookRan = false
 
@@ -88,7 +92,8 @@ private struct RepairInPlace {
   private mutating func mendAndInstall(
     _ backups: any Backups, _ schema: SchemaText?, journal: Journal
   ) throws(Problem) -> Bool {
-    if !hookRan { try engine.runHook(.beforeBackup, for: store) }
+    if !backupHookRan { try engine.runHook(.beforeBackup, for: store) }
+    backupHookRan = true
     let archived = try engine.archive(result, reason: reason)
     report.archive = archived.record.path
     let work = WorkFolder(beside: store.path)

@@ -50,7 +50,11 @@ extension Engine {
       for member in snapshot.members {
         guard !member.name.contains("/"), member.name != "..", !member.name.isEmpty else { continue }
         let path = Paths.join(folder, member.name)
-        try member.write(to: path)
+        if main == nil, let staged = snapshot.stagedPath {
+          try Durable.rename(staged, to: path)
+        } else {
+          try member.write(to: path)
+        }
         if main == nil { main = path }
       }
       try snapshot.confirm()

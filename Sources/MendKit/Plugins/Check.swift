@@ -30,6 +30,9 @@ public final class CheckContext {
   public let repository: String?
   /// How long to wait for a lock, in seconds.
   public let patience: Double
+  /// Whether the session may keep the store's writers waiting while it lasts. Where it may not, and one of them writes, the
+  /// view is given up with a problem of kind `changing`.
+  public let holdsWriters: Bool
   /// What the checks before this one found in the same store, in this run.
   public var previous: [Finding] = []
   /// Called now and then with how far a long check is, from 0 to 1.
@@ -40,7 +43,8 @@ public final class CheckContext {
   /// A context; see the properties.
   public init(
     store: StoreIdentity, path: String, driver: (any Driver)?, backups: (any Backups)? = nil,
-    repository: String? = nil, patience: Double = 5, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    repository: String? = nil, patience: Double = 5, holdsWriters: Bool = true,
+    progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.store = store
     self.path = path
@@ -48,6 +52,7 @@ public final class CheckContext {
     self.backups = backups
     self.repository = repository
     self.patience = patience
+    self.holdsWriters = holdsWriters
     self.progress = progress
   }
 
@@ -58,7 +63,9 @@ public final class CheckContext {
     let result: Result<any StoreSession, Problem>
     if let driver {
       do throws(Problem) {
-        result = .success(try driver.open(path, patience: patience))
+        result = .success(
+          holdsWriters
+            ? try driver.open(path, patience: patience) : try driver.openUnheld(path, patience: patience))
       } catch {
         result = .failure(error)
       }
