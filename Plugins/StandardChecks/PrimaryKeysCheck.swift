@@ -69,7 +69,8 @@ public struct PrimaryKeysCheck: Check {
     if count > 1, try session.rowCount(of: table) == count {
       return Finding(
         "key.unused", .info, at: Finding.Location(table: table.name, column: table.primaryKey.joined(separator: ", ")),
-        "none of the \(Wording.count(count, "row")) of \(table.name) has a primary key: the application does not use it")
+        "none of the \(Wording.count(count, "row")) of \(table.name) has a primary key: the application does not use it"
+      )
     }
     return Finding(
       "key.null", .error,

@@ -53,7 +53,8 @@ struct IndexRebuild {
       }
     }
     guard let refuted, !refuted.isEmpty else { return 0 }
-    try copy.setAside(Array(refuted), key: comparison.key, of: table, into: try copy.freeName("dbmend_set_aside_" + table.name))
+    try copy.setAside(
+      Array(refuted), key: comparison.key, of: table, into: try copy.freeName("dbmend_set_aside_" + table.name))
     return refuted.count
   }
 

@@ -68,7 +68,9 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
   func freeName(_ wanted: String) throws(Problem) -> String {
     var name = wanted
     var number = 1
-    while try connection.integer("SELECT count(*) FROM sqlite_schema WHERE lower(name) = lower(\(Connection.literal(name)))") != 0 {
+    while try connection.integer(
+      "SELECT count(*) FROM sqlite_schema WHERE lower(name) = lower(\(Connection.literal(name)))") != 0
+    {
       number += 1
       name = "\(wanted)_\(number)"
     }
@@ -116,10 +118,13 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
 
       """
     for start in stride(from: 0, to: rows.count, by: 500) {
-      let values = rows[start..<min(start + 500, rows.count)].map { "(" + $0.map(\.literal).joined(separator: ", ") + ")" }
+      let values = rows[start..<min(start + 500, rows.count)].map {
+        "(" + $0.map(\.literal).joined(separator: ", ") + ")"
+      }
       script += "INSERT INTO temp.dbmend_keys VALUES \(values.joined(separator: ", "));\n"
     }
-    let isListed = "EXISTS (SELECT 1 FROM temp.dbmend_keys AS k WHERE "
+    let isListed =
+      "EXISTS (SELECT 1 FROM temp.dbmend_keys AS k WHERE "
       + key.enumerated().map { "k.k\($0) IS \(source).\($1)" }.joined(separator: " AND ") + ")"
     script += """
       CREATE TABLE \(target) AS SELECT \(kept) FROM \(source) NOT INDEXED LIMIT 0;
@@ -130,7 +135,8 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
       """
     // Triggers of the application are not meant for this.
     let triggers = try connection.query(
-      "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(\(Connection.literal(table.name)))")
+      "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(\(Connection.literal(table.name)))"
+    )
     let dropped = triggers.compactMap { $0[0].text }.map { "DROP TRIGGER \(quoted($0));\n" }.joined()
     let restored = triggers.compactMap { $0[1].text }.map { $0 + ";\n" }.joined()
     // Deleting a row that an index lacks is an error, but not while the schema may be written.

@@ -31,7 +31,8 @@ class SQLiteSession: SQLSession {
       if error.code == "file.not-a-database", let sign = try ContentSigns.encryption(of: view.file) {
         throw Problem(
           .damaged, tried: "open the database", on: view.path, said: "it looks encrypted: \(sign)",
-          advice: "If it is (SQLCipher, SEE), open it with its key; dbmend cannot check it, and does not recreate it unless "
+          advice:
+            "If it is (SQLCipher, SEE), open it with its key; dbmend cannot check it, and does not recreate it unless "
             + "that is asked for by name.",
           code: "file.encrypted")
       }

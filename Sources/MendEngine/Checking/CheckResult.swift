@@ -39,9 +39,10 @@ struct CheckResult {
   /// Takes over what the checks of the place found, for a result of the content alone.
   mutating func takePlace(of other: CheckResult, _ registry: PluginRegistry) {
     let known = findings
-    ruled = other.ruled.filter { ruled in
-      ruled.isOfPlace && !known.contains { $0.isSameTrouble(as: ruled.finding) }
-    } + ruled
+    ruled =
+      other.ruled.filter { ruled in
+        ruled.isOfPlace && !known.contains { $0.isSameTrouble(as: ruled.finding) }
+      } + ruled
     let ofPlace = Set(registry.checks.filter(\.looksAtPlace).map(\.description.id))
     outcomes = other.outcomes.filter { ofPlace.contains($0.check) } + outcomes
     problems = other.problems.filter { $0.kind != .changing } + problems

@@ -24,8 +24,11 @@ extension Engine {
   }
 
   /// Runs the checks of one store in their order, on one session. Nothing is created or changed.
-  func runChecks(_ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never) -> CheckResult {
-    var run = CheckRun(engine: self, store: store, scope: scope)
+  /// With `isBrief`, checks of a store that is not small leave out what takes many times as long as reading it.
+  func runChecks(
+    _ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never, isBrief: Bool = false
+  ) -> CheckResult {
+    var run = CheckRun(engine: self, store: store, scope: scope, isBrief: isBrief)
     run.runAll()
     run.count(counting)
     run.confirm()
@@ -45,7 +48,7 @@ private struct CheckRun {
   private var obstacle: Problem?
   private var reported: [Problem] = []
 
-  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope) {
+  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope, isBrief: Bool) {
     self.engine = engine
     self.store = store
     result = CheckResult(store: store, failOn: engine.settings.failOn)
@@ -75,7 +78,8 @@ private struct CheckRun {
     context = CheckContext(
       store: store.identity, path: path, driver: result.driver,
       backups: engine.repository(of: store).backups(of: store.identity), repository: store.repository,
-      patience: engine.patience, holdsWriters: holdsWriters, progress: { observer.progressed($0) })
+      patience: engine.patience, holdsWriters: holdsWriters,
+      isBrief: isBrief && (result.bytes ?? 0) > Engine.RowCounting.cheapSize, progress: { observer.progressed($0) })
   }
 
   mutating func runAll() {

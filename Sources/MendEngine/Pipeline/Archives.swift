@@ -63,7 +63,8 @@ extension Engine {
         verified.append(verify(try Repository.open(archiveAt: name), in: repository))
       } catch {
         verified.append(
-          VerifiedArchive(record: Repository.Record(path: name, size: nil, manifest: nil, problem: error), problem: error))
+          VerifiedArchive(
+            record: Repository.Record(path: name, size: nil, manifest: nil, problem: error), problem: error))
       }
     }
     return verified

@@ -157,7 +157,8 @@ private struct RepairInPlace {
     guard after.damage.contains(where: { !$0.isOfPlace }) else {
       report.verdict = after.verdict == .healthy ? .repaired : after.verdict
       if after.verdict == .damaged {
-        report.notes.append("The content was mended; what remains is found in the file's place, which no repair changes.")
+        report.notes.append(
+          "The content was mended; what remains is found in the file's place, which no repair changes.")
       }
       return
     }

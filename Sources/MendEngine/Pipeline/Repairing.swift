@@ -36,7 +36,8 @@ extension Engine {
   }
 
   /// The archives that repairs may draw on: the store's own, or those that `from` stands for.
-  private func backups(of store: ManagedStore, _ driver: any Driver, from source: String?) throws(Problem) -> any Backups
+  private func backups(of store: ManagedStore, _ driver: any Driver, from source: String?) throws(Problem)
+    -> any Backups
   {
     guard let source else { return repository(of: store).backups(of: store.identity) }
     return try SourceBackups(source, engine: self, driver: driver)
@@ -96,7 +97,8 @@ extension Engine {
       return nil
     }
     if result.driver == nil {
-      report.notes.append("No driver knows this file, so nothing here can repair it; name its kind in the configuration.")
+      report.notes.append(
+        "No driver knows this file, so nothing here can repair it; name its kind in the configuration.")
     }
     return result.driver
   }

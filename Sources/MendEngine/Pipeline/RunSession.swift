@@ -44,7 +44,8 @@ final class RunSession {
 extension Engine {
   /// Opens a session on the repositories of stores. Where neither a store nor its repository is there, there is nothing to
   /// lock, and nothing is made.
-  func openSession(_ stores: [ManagedStore], action: String, makingRepository: Bool = false) throws(Problem) -> RunSession
+  func openSession(_ stores: [ManagedStore], action: String, makingRepository: Bool = false) throws(Problem)
+    -> RunSession
   {
     var repositories: [String] = []
     for store in stores

@@ -35,7 +35,9 @@ extension Engine {
       }
       guard !asked.isEmpty else { continue }
       do throws(Problem) {
-        guard let offer = try repair.offer(for: asked.map(\.finding), in: context), !offer.mends.isEmpty else { continue }
+        guard let offer = try repair.offer(for: asked.map(\.finding), in: context), !offer.mends.isEmpty else {
+          continue
+        }
         candidates.append(Candidate(repair: description.id, offer: offer, rank: rank))
       } catch {
         remarks.append("'\(description.id)' could not say what it offers: \(error)")

@@ -33,6 +33,9 @@ public final class CheckContext {
   /// Whether the session may keep the store's writers waiting while it lasts. Where it may not, and one of them writes, the
   /// view is given up with a problem of kind `changing`.
   public let holdsWriters: Bool
+  /// Whether a check is asked to leave out what takes many times as long as reading the store, unless the operator asked
+  /// for that part in so many words.
+  public let isBrief: Bool
   /// What the checks before this one found in the same store, in this run.
   public var previous: [Finding] = []
   /// Called now and then with how far a long check is, from 0 to 1.
@@ -44,7 +47,7 @@ public final class CheckContext {
   public init(
     store: StoreIdentity, path: String, driver: (any Driver)?, backups: (any Backups)? = nil,
     repository: String? = nil, patience: Double = 5, holdsWriters: Bool = true,
-    progress: @escaping @Sendable (Double) -> Void = { _ in }
+    isBrief: Bool = false, progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.store = store
     self.path = path
@@ -53,6 +56,7 @@ public final class CheckContext {
     self.repository = repository
     self.patience = patience
     self.holdsWriters = holdsWriters
+    self.isBrief = isBrief
     self.progress = progress
   }
 
