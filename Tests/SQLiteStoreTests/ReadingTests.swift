@@ -110,7 +110,7 @@ struct ReadingTests {
     #expect(found?.blockers.map(\.pid) == [other.pid])
   }
 
-  @Test("a snapshot taken while a writer commits is one state", arguments: ["delete", "wal"])
+  @Test("a snapshot taken while a writer commits is one state", arguments: ["delete", "truncate", "persist", "wal"])
   func snapshotWhileWriting(_ mode: String) throws {
     let path = folder("app.db")
     try script(path, "PRAGMA journal_mode=\(mode)")
@@ -118,20 +118,22 @@ struct ReadingTests {
       path,
       """
       CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE TABLE total(n);
-      WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 3000) INSERT INTO t SELECT i, hex(randomblob(200)) FROM c;
-      INSERT INTO total VALUES (3000);
+      WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 20000) INSERT INTO t SELECT i, hex(randomblob(200)) FROM c;
+      INSERT INTO total VALUES (20000);
       """)
     let other = try OtherProcess(
       """
       import threading
       c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20, check_same_thread=False)
+      c.execute('pragma journal_mode=' + sys.argv[2]); c.execute('pragma synchronous=off')
       def work():
         while True:
           c.execute('begin immediate'); c.execute("insert into t(b) values(hex(randomblob(200)))")
-          c.execute('update total set n = n + 1'); c.execute('commit')
+          c.execute('update total set n = n + 1')
+          c.execute('update t set b = hex(randomblob(200)) where a = 1 + abs(random()) % 20000'); c.execute('commit')
       threading.Thread(target=work, daemon=True).start()
       time.sleep(0.2)
-      """, path)
+      """, path, mode)
     let staging = folder("staging")
     mkdir(staging, 0o700)
     for round in 0..<5 {

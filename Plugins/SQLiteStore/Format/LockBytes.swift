@@ -38,13 +38,16 @@ enum LockBytes {
     FileLock.isHeld(.exclusive, file, start: reserved, length: 1)
   }
 
+  /// Whether a writer has everything ready and waits for the readers to be gone, so that it can commit.
+  static func isWriterWaiting(_ file: FileHandle) -> Bool { FileLock.isHeld(.shared, file, start: pending, length: 1) }
+
   private static func wait(
     _ patience: Double, _ file: FileHandle, on start: Int, count: Int, strength: FileLock.Strength,
     _ attempt: () throws(Problem) -> Bool
   ) throws(Problem) {
     let clock = Clock.system
     let deadline = clock.steady() + patience
-    var pause: UInt32 = 500
+    var pause: UInt32 = 200
     while !(try attempt()) {
       guard clock.steady() < deadline else {
         let holder = FileLock.holder(strength, file, start: start, length: count)

@@ -10,6 +10,8 @@ struct RollbackJournal {
   let pageCount: UInt32
   /// The offset within the journal of each page's content before the transaction, by page number.
   let pages: [UInt32: Int]
+  /// Whether every record that a header counts was there and valid.
+  let isWhole: Bool
 
   /// Reads a journal; nil when it holds nothing to roll back: an empty one, one whose header was zeroed, or one of a
   /// transaction over several files whose super-journal is gone, which means that it was committed.
@@ -27,6 +29,7 @@ struct RollbackJournal {
 
     var pages: [UInt32: Int] = [:]
     var segment = 0
+    var isWhole = true
     let recordSize = 8 + pageSize
     segments: while segment + 28 <= size {
       let header = BigEndian(bytes: try file.read(28, at: segment))
@@ -38,12 +41,18 @@ struct RollbackJournal {
       let isOpen = count == 0xFFFF_FFFF
       let records = isOpen ? max(0, (size - at) / recordSize) : Int(count)
       for _ in 0..<records {
-        guard at + recordSize <= size else { break segments }
+        guard at + recordSize <= size else {
+          isWhole = false
+          break segments
+        }
         let record = try file.read(recordSize, at: at)
         let view = BigEndian(bytes: record)
         guard record.count == recordSize, let page = view.uint32(0), page > 0,
           Self.checksum(record[4..<4 + pageSize], nonce: nonce) == view.uint32(4 + pageSize)
-        else { break segments }
+        else {
+          isWhole = false
+          break segments
+        }
         if page <= original, pages[page] == nil { pages[page] = at + 4 }
         at += recordSize
       }
@@ -51,6 +60,7 @@ struct RollbackJournal {
       segment = (at + Int(sector) - 1) / Int(sector) * Int(sector)
     }
     self.pages = pages
+    self.isWhole = isWhole
   }
 
   /// The checksum of a record: the nonce and every 200th byte, from the end (section 3).

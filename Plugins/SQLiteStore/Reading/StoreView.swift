@@ -36,24 +36,31 @@ final class StoreView {
   let stamp: StoreStamp
   /// Whether the overlay is an interrupted transaction that was left out.
   var isInterrupted: Bool { if case .journal = overlay { true } else { false } }
-  /// The number of frames of the log that are overlaid.
-  var logFrames: Int { if case .log(let log, _) = overlay { log.frames } else { 0 } }
+  /// Whether pages are shown that do not stand in the file itself.
+  var hasOverlay: Bool { overlay != nil }
+  /// Whether other connections have a log open, which the view holds still.
+  var holdsLog: Bool { logIndex != nil }
 
   /// What kept the library from reading, which it reports in its own words.
   var problem: Problem?
 
   private let overlay: Overlay?
+  private let locked: FileHandle?
   private let logIndex: FileHandle?
   private let logStatus: FileStatus?
   private let isWatched: Bool
   private var readSinceLook = 0
 
-  /// Opens a view of the database at a path.
-  init(_ path: String, locking: Locking) throws(Problem) {
+  /// The state that the file has now, under the lock that this view took on it: for when the lock was let go meanwhile.
+  func again() throws(Problem) -> StoreView { try StoreView(path, locking: .none, keeping: file) }
+
+  /// Opens a view of the database at a path. `keeping` keeps an open file, and the locks on it, for as long as the view lives.
+  init(_ path: String, locking: Locking, keeping locked: FileHandle? = nil) throws(Problem) {
     let resolved = Paths.resolved(path)
     self.path = resolved
     try Self.refuseOtherThanFile(resolved)
     file = try FileHandle.read(resolved)
+    self.locked = locked
     let sidecars = Sidecars(of: resolved)
     var isLocked = false
     switch locking {
