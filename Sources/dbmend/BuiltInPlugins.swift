@@ -3,18 +3,9 @@ import SQLiteStore
 import StandardChecks
 import StandardRepairs
 
-/// The plugins that dbmend comes with. The only place that names them.
+/// The plugins that dbmend comes with. Checks and repairs are named by their rooms, in the order in which they run and are
+/// preferred; drivers are named here, in the order in which they are asked whether they know a file.
 enum BuiltInPlugins {
-  /// Drivers in the order in which they are asked, checks in the order in which they run, repairs in the order in which they
-  /// are preferred.
-  static let registry = PluginRegistry(
-    drivers: [SQLiteDriver()],
-    checks: [
-      FileExistsCheck(), ConnectsCheck(), IntegrityCheck(), RequiredTablesCheck(), PrimaryKeysCheck(),
-      SequencesCheck(), RowCountsCheck(), ForeignKeysCheck(), SQLCheck(), FreeSpaceCheck(),
-    ],
-    repairs: [
-      ReindexRepair(), ResetSequencesRepair(), CreateMissingTablesRepair(), SetAsideNullKeysRepair(),
-      RestoreBackupRepair(), RecreateSchemaRepair(),
-    ])
+  /// All of them.
+  static let registry = PluginRegistry(drivers: [SQLiteDriver()], checks: standardChecks, repairs: standardRepairs)
 }
