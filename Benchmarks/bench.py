@@ -1,0 +1,24 @@
+"""Measures dbmend beside what a user would run instead: `bench.py DBMEND [DATABASE]`."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+import large
+import small
+from measure import Table
+
+
+def main():
+    dbmend = os.path.abspath(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix="dbmend-bench-", dir=os.environ.get("TMPDIR", "/tmp")) as folder:
+        sqlite = subprocess.run(["sqlite3", "--version"], capture_output=True, text=True).stdout.split()[0]
+        print(f"{os.cpu_count()} processors; SQLite {sqlite}; medians of runs in turn\n")
+        table = Table()
+        small.benchmark(table, dbmend, folder)
+        if len(sys.argv) > 2:
+            large.benchmark(table, dbmend, os.path.abspath(sys.argv[2]), folder)
+
+
+main()
