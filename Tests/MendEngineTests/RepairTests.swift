@@ -13,7 +13,8 @@ struct RepairTests {
     return site
   }
 
-  @Test("an index that lacks entries is rebuilt, verified and in place; the old file is in the archive; nothing is left")
+  @Test(
+    "an index that lacks entries is rebuilt, verified and in place; the old file is in the archive; nothing is left")
   func reindexed() throws {
     let site = try damagedShop()
     #expect(chmod(site.path, 0o640) == 0)
@@ -174,7 +175,7 @@ struct RepairTests {
     let other = try LockingProcess(site.path, "select count(*) from users")
     let report = site.engine.repair("data", mode: .inPlace)
     other.stop()
-    #expect(report.code == .unchecked)
+    #expect(report.code == .damaged)
     #expect(report.stores.first?.blockedBy.map(\.pid) == [other.pid])
     #expect(try site.bytes() == before)
     #expect(try site.leftovers() == [])
@@ -183,7 +184,8 @@ struct RepairTests {
   @Test("an application that writes once more while the hook stops it loses nothing")
   func writesInHook() throws {
     let site = try damagedShop()
-    try site.folder.write("""
+    try site.folder.write(
+      """
       import sqlite3
       sqlite3.connect("data.db").executescript("insert into users(name) values('Late'); ")
       """, to: "stop.py")
@@ -233,7 +235,8 @@ struct RepairTests {
     let volume = try site.mountSmall("small", bytes: 1 << 20)
     let path = site.folder.file("small/data.db")
     try SQLiteFile.make(
-      path, Deployment.shop + Deployment.dropIndexEntries
+      path,
+      Deployment.shop + Deployment.dropIndexEntries
         + "create table ballast(a); insert into ballast select randomblob(600000)")
     site.configuration.environments[0].stores[0].path = path
     let before = try site.folder.read("small/data.db")
@@ -268,7 +271,8 @@ struct RepairTests {
     try Paths.makeFolder(site.folder.file("backups"))
     let journal = Journal(repository: site.folder.file("backups"), action: "repair", started: 1)
     try journal.put(
-      Journal.Entry(store: try site.store().identity, phase: .working, work: work, old: Journal.FileMark(of: site.path)))
+      Journal.Entry(store: try site.store().identity, phase: .working, work: work, old: Journal.FileMark(of: site.path))
+    )
     let report = site.engine.repair("data", mode: .inPlace)
     #expect(report.verdict == .repaired)
     #expect(report.notes.contains { $0.contains("An earlier run") && $0.contains("the old content is in place") })

@@ -63,7 +63,7 @@ struct InstallingTests {
     let other = try OtherProcess("c = sqlite3.connect(sys.argv[1]); c.execute('select * from t').fetchall()", path)
     let copy = try make("copy.db", rows: 2)
     let found = problem { try driver.install(copy, over: path, expected: nil, patience: 0.2) }
-    #expect(found?.kind == .locked)
+    #expect(found?.kind == .refused)
     #expect(found?.blockers.map(\.pid) == [other.pid])
     #expect(FileStatus.exists(copy))
   }

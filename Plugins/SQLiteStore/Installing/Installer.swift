@@ -89,7 +89,7 @@ struct Installer {
   private static func inUse(_ path: String, _ openers: [Blocker]) -> Problem {
     let names = openers.map { "\($0.program) (process \($0.pid))" }.joined(separator: ", ")
     return Problem(
-      .locked, tried: "replace", on: path, said: "it is open in \(names)",
+      .refused, tried: "replace", on: path, said: "it is open in \(names)",
       advice: "Stop that process, or have a before_repair hook stop it, and run dbmend again.", code: "store.in-use",
       blockers: openers)
   }

@@ -36,7 +36,9 @@ class SQLiteSession: SQLSession {
             + "that is asked for by name.",
           code: "file.encrypted")
       }
-      throw SchemaDiagnosis.problem(connection, header: view.header, refused: error)
+      var refused = error
+      refused.tried = "open the database"
+      throw SchemaDiagnosis.problem(connection, header: view.header, refused: refused)
     }
     return SQLiteSession(
       connection: connection, facts: facts(of: view), view: { () throws(Problem) in view },

@@ -134,8 +134,7 @@ private struct Preflight {
 
   private mutating func note(_ ending: ChildProcess.Ending) {
     switch ending {
-    case .exited(0): return
-    case .exited(let code): notes.append("The command failed with exit code \(code).")
+    case .exited: return
     case .killed(let signal): notes.append("The command was killed by signal \(signal).")
     case .notStarted(let number):
       notes.append("The command '\(command.first ?? "")' could not be started: \(SystemError.text(number)).")

@@ -23,6 +23,9 @@ struct NextStep {
       return NextStep("put \(store.title) back by hand:", say.run("restore", [archive, say.target(store)]))
     }
     if let store = report.stores.first(where: { $0.verdict == .unchecked }) { return unchecked(store, say) }
+    if let store = report.stores.first(where: { $0.verdict == .damaged && !$0.blockedBy.isEmpty }) {
+      return unchecked(store, say)
+    }
     if let store = report.stores.first(where: { $0.verdict == .damaged }) { return damaged(store, say) }
     if let command = report.command, command.exit != 0 {
       return NextStep("mend what made the command fail, then:", say.run("preflight", [], command: command.words))

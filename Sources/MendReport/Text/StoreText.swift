@@ -4,6 +4,8 @@ import MendKit
 struct StoreText {
   /// The findings that a normal report lists; the rest is counted.
   static let shownFindings = 20
+  /// The tables whose rows a normal report tells one by one; those with the most rows to tell of come first.
+  static let shownTables = 12
 
   private let store: StoreReport
   private let context: ReportContext
@@ -91,7 +93,8 @@ struct StoreText {
       if a.mended != b.mended { return !a.mended }
       return a.severity == b.severity ? one.offset < other.offset : a.severity > b.severity
     }.map(\.element)
-    let told = context.detail == .quiet ? ordered.filter { $0.severity >= .warning } : ordered
+    // What is merely worth knowing is told to who asks for everything.
+    let told = context.detail == .verbose ? ordered : ordered.filter { $0.severity >= .warning }
     let shown = context.detail == .verbose ? told[...] : told.prefix(Self.shownFindings)
     let codeWidth = shown.map { TextTable.width(style.harmless($0.code.rawValue)) }.max() ?? 0
     var lines = shown.flatMap { self.lines(of: $0, codeWidth: codeWidth) }
@@ -189,12 +192,21 @@ struct StoreText {
     guard !store.rows.isEmpty else { return [] }
     var table = TextTable([.left, .right, .right, .right, .right, .right])
     table.rows.append(["rows", "kept", "from index", "from backup", "set aside", "lost"])
-    for (name, tally) in store.rows.sorted(by: { $0.key < $1.key }) {
+    let all = store.rows.sorted { ($1.value.moved, $0.key) < ($0.value.moved, $1.key) }
+    let shown = context.detail == .verbose || all.count <= Self.shownTables ? all[...] : all.prefix(Self.shownTables)
+    for (name, tally) in shown {
       let numbers = [tally.kept, tally.fromIndex, tally.fromBackup, tally.setAside].map(Words.grouped)
       let lost = tally.lost.map { $0 == 0 ? "0" : style.paint(Words.grouped($0), .bad) } ?? style.paint("unknown", .bad)
       table.rows.append([style.harmless(name)] + numbers + [lost])
     }
-    return table.lines().map { "  " + $0 }
+    var lines = table.lines().map { "  " + $0 }
+    if shown.count < all.count {
+      let rest = all.dropFirst(shown.count).reduce(0) { $0 + $1.value.moved }
+      lines.append(
+        "  \(style.mark(.more)) and \(Words.count(all.count - shown.count, "table")) more with "
+          + "\(Words.count(rest, "row")); --verbose shows them")
+    }
+    return lines
   }
 
   private var tables: [String] {
@@ -222,4 +234,9 @@ enum FindingPlace {
     if let byte = location.byte { words.append("byte \(byte)") }
     return words
   }
+}
+
+extension RowTally {
+  /// The rows that did not simply stay.
+  fileprivate var moved: Int { fromIndex + fromBackup + setAside + (lost ?? 0) }
 }
