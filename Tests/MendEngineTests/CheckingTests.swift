@@ -31,7 +31,9 @@ struct CheckingTests {
     #expect(try site.folder.names() == [])
   }
 
-  @Test("a missing store is neither backed up, repaired nor made by a pre-flight", arguments: ["backup", "repair", "preflight"])
+  @Test(
+    "a missing store is neither backed up, repaired nor made by a pre-flight",
+    arguments: ["backup", "repair", "preflight"])
   func missingElsewhere(_ command: String) throws {
     let site = try Deployment()
     let path = site.folder.file("none/at/all.db")
@@ -46,7 +48,8 @@ struct CheckingTests {
     #expect(try site.folder.names() == ["data.db"])
   }
 
-  @Test("a folder, a socket and a pipe where a file was configured are findings, and nothing hangs",
+  @Test(
+    "a folder, a socket and a pipe where a file was configured are findings, and nothing hangs",
     arguments: ["folder", "pipe"])
   func notAFile(_ kind: String) throws {
     let site = try Deployment()
@@ -107,7 +110,8 @@ struct CheckingTests {
   @Test("a warning is no damage, unless warnings are asked to fail")
   func failOn() throws {
     let site = try Deployment()
-    site.check("sql", [.init("name", .string("none")), .init("query", .string("select 1")), .init("expect", .integer(2))],
+    site.check(
+      "sql", [.init("name", .string("none")), .init("query", .string("select 1")), .init("expect", .integer(2))],
       severity: .warning)
     #expect(site.engine.check([]).code == .healthy)
     site.settings.failOn = .warning
@@ -121,7 +125,8 @@ struct CheckingTests {
     site.configuration.rules = [.init(code: "index.*", severity: .warning, origin: "dbmend.yaml:31")]
     let (report, explanations) = site.engine.checkExplained([])
     #expect(report.code == .healthy)
-    #expect(explanations.contains { $0.finding?.code == "index.entry-missing" && $0.decision.contains("dbmend.yaml:31") })
+    #expect(
+      explanations.contains { $0.finding?.code == "index.entry-missing" && $0.decision.contains("dbmend.yaml:31") })
     #expect(explanations.contains { $0.check == "connects" && $0.decision == "found nothing" })
   }
 

@@ -13,19 +13,23 @@ struct ExitCodeTests {
     return report
   }
 
-  @Test("each verdict has its code", arguments: [
-    (Verdict.healthy, ExitCode.healthy), (.repaired, .healthy), (.damaged, .damaged), (.unchecked, .unchecked),
-  ])
+  @Test(
+    "each verdict has its code",
+    arguments: [
+      (Verdict.healthy, ExitCode.healthy), (.repaired, .healthy), (.damaged, .damaged), (.unchecked, .unchecked),
+    ])
   func verdicts(_ verdict: Verdict, _ code: ExitCode) {
     #expect(ExitCode(for: Report(stores: [store(verdict)])) == code)
   }
 
-  @Test("each kind of problem has its code", arguments: [
-    (Problem.Kind.usage, ExitCode.usage), (.configuration, .usage), (.missing, .damaged), (.damaged, .damaged),
-    (.refused, .damaged), (.archive, .damaged), (.locked, .unchecked), (.denied, .unchecked),
-    (.unsupported, .unchecked), (.noSpace, .unchecked), (.changing, .unchecked), (.program, .unchecked),
-    (.system, .unchecked),
-  ])
+  @Test(
+    "each kind of problem has its code",
+    arguments: [
+      (Problem.Kind.usage, ExitCode.usage), (.configuration, .usage), (.missing, .damaged), (.damaged, .damaged),
+      (.refused, .damaged), (.archive, .damaged), (.locked, .unchecked), (.denied, .unchecked),
+      (.unsupported, .unchecked), (.noSpace, .unchecked), (.changing, .unchecked), (.program, .unchecked),
+      (.system, .unchecked),
+    ])
   func problems(_ kind: Problem.Kind, _ code: ExitCode) {
     let problem = Problem(kind, tried: "open", on: "x", said: "no")
     #expect(ExitCode(for: Report(problems: [problem])) == code)

@@ -94,9 +94,11 @@ struct JournalTests {
     #expect(String(decoding: try folder.read("data.db"), as: UTF8.self) == "half")
   }
 
-  @Test("and that lies about its work folder makes nothing be removed", arguments: [
-    "precious", ".dbmend-work-aB3dE6/..", ".dbmend-work-abc", "link/.dbmend-work-aB3dE6", ".dbmend-work-aB3dE/",
-  ])
+  @Test(
+    "and that lies about its work folder makes nothing be removed",
+    arguments: [
+      "precious", ".dbmend-work-aB3dE6/..", ".dbmend-work-abc", "link/.dbmend-work-aB3dE6", ".dbmend-work-aB3dE/",
+    ])
   func hostile(_ name: String) throws {
     try folder.write("keep", to: "precious/file")
     try folder.write("keep", to: "elsewhere/.dbmend-work-aB3dE6/file")
@@ -134,10 +136,12 @@ struct JournalTests {
     #expect(FileStatus.exists(Paths.join(repository, Journal.name)))
   }
 
-  @Test("and cannot be read is kept for a person, and said", arguments: [
-    "", "{", "{\"format\": \"other\"}", "[1, 2]",
-    "{\"format\": \"dbmend.journal/1\", \"pid\": 1, \"started\": 2, \"action\": \"x\", \"stores\": [{}]}",
-  ])
+  @Test(
+    "and cannot be read is kept for a person, and said",
+    arguments: [
+      "", "{", "{\"format\": \"other\"}", "[1, 2]",
+      "{\"format\": \"dbmend.journal/1\", \"pid\": 1, \"started\": 2, \"action\": \"x\", \"stores\": [{}]}",
+    ])
   func unreadable(_ text: String) throws {
     try folder.write(text, to: "backups/" + Journal.name)
     #expect(try recover().contains("journal of an earlier run"))

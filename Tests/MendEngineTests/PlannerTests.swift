@@ -5,7 +5,8 @@ import Testing
 
 @Suite("The planner")
 struct PlannerTests {
-  let missing = Finding("index.entry-missing", .error, at: .init(table: "orders", index: "orders_sku"), "an entry is gone")
+  let missing = Finding(
+    "index.entry-missing", .error, at: .init(table: "orders", index: "orders_sku"), "an entry is gone")
   let behind = Finding("sequence.behind", .error, at: .init(table: "users"), "the sequence is behind")
   let broken = Finding("table.malformed", .fatal, at: .init(table: "users"), "pages cannot be read")
 
@@ -105,7 +106,8 @@ struct PlannerTests {
     let findings = [RuledFinding(missing), RuledFinding(behind), RuledFinding(broken)]
     let candidates = (0..<6).map { index in
       candidate(
-        "repair-\(index)", Loss.allCases[index % 3], [missing, behind, broken].filter { _ in true }.dropLast(index % 3),
+        "repair-\(index)", Loss.allCases[index % 3],
+        [missing, behind, broken].filter { _ in true }.dropLast(index % 3),
         rank: index)
     }
     let first = repairs(plan(findings, candidates))
@@ -115,7 +117,9 @@ struct PlannerTests {
   @Test("with many offers a plan still covers everything")
   func many() {
     let findings = (0..<20).map { Finding("row.bad", .error, at: .init(table: "t\($0)"), "bad") }
-    let candidates = findings.enumerated().map { candidate("repair-\($0.offset)", .none, [$0.element], rank: $0.offset) }
+    let candidates = findings.enumerated().map {
+      candidate("repair-\($0.offset)", .none, [$0.element], rank: $0.offset)
+    }
     let result = plan(findings.map { RuledFinding($0) }, candidates)
     #expect(result.steps.count == 20)
     #expect(result.uncovered.isEmpty)

@@ -121,9 +121,11 @@ struct PreflightTests {
     #expect(try FileStatus.of(site.folder.file("logs.db")) == before)
   }
 
-  @Test("a command that is not there, may not be run, or is killed has the code that a shell gives it", arguments: [
-    (["./no-such-command"], 127), (["/etc/passwd"], 126), (["sh", "-c", "kill -9 $$"], 137),
-  ])
+  @Test(
+    "a command that is not there, may not be run, or is killed has the code that a shell gives it",
+    arguments: [
+      (["./no-such-command"], 127), (["/etc/passwd"], 126), (["sh", "-c", "kill -9 $$"], 137),
+    ])
   func notStarted(_ command: [String], _ exit: Int) throws {
     let site = try Deployment()
     let before = try FileStatus.of(site.path)

@@ -164,7 +164,8 @@ struct RestoreTests {
         _ = try? session.query("select count(*) from total", limit: 1)
         let writer = try? run(
           "python3", "-c",
-          "import sqlite3; c = sqlite3.connect('\(path)', timeout=0.1); c.execute('update total set n = n + 1'); c.commit()")
+          "import sqlite3; c = sqlite3.connect('\(path)', timeout=0.1); c.execute('update total set n = n + 1'); c.commit()"
+        )
         return writer?.exit == 0 ? [] : [Finding("writer.kept-waiting", .error, "the writer could not commit")]
       })
     let report = site.engine.backup([])

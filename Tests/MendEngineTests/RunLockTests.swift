@@ -50,7 +50,10 @@ struct RunLockTests {
     try site.sql(Deployment.dropIndexEntries)
     let before = try site.bytes()
     let reports = try withoutPrivileges {
-      [site.engine.repair("data", mode: .inPlace), site.engine.preflight([], command: ["true"]), site.engine.backup([])]
+      [
+        site.engine.repair("data", mode: .inPlace), site.engine.preflight([], command: ["true"]),
+        site.engine.backup([]),
+      ]
     }
     for report in reports {
       #expect(report.code == .unchecked)
