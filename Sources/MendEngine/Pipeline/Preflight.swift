@@ -26,6 +26,8 @@ struct PreparedStore {
   var driver: (any Driver)?
   /// The archive from immediately before the command; nil while the store is not ready for it.
   var archived: Archived?
+  /// Whether nothing of a put-back is left beside the store.
+  var isCleanedUp = true
   var record: Repository.Record? { archived?.record }
 }
 
@@ -109,7 +111,7 @@ private struct Preflight {
     outcome = Report.CommandOutcome(exit: ending.shellCode, words: command)
     note(ending)
     checkAgain()
-    for prepared in stores where !prepared.report.couldNotBePutBack {
+    for prepared in stores where !prepared.report.couldNotBePutBack && prepared.isCleanedUp {
       do throws(Problem) {
         try session.journal(of: prepared.store).strike(prepared.store.identity)
       } catch {
@@ -153,6 +155,7 @@ private struct Preflight {
       var putBack = PutBack(engine: engine, prepared: stores[index], after: result, command: command)
       putBack.run(session: session)
       stores[index].report = putBack.report
+      stores[index].isCleanedUp = putBack.isCleanedUp
     }
     if outcome?.exit == 0, isFailed {
       notes.append("The command ended with exit code 0 but left a store damaged.")

@@ -10,6 +10,8 @@ struct PutBack {
   let after: CheckResult
   let command: [String]
   private(set) var report: StoreReport
+  /// Whether nothing of the work is left beside the store, so that the journal need not tell of it.
+  private(set) var isCleanedUp = true
 
   private var store: ManagedStore { prepared.store }
 
@@ -74,7 +76,7 @@ struct PutBack {
     entry.old = Journal.FileMark(of: store.path)
     try journal.put(entry)
     try work.make()
-    defer { try? work.remove() }
+    defer { isCleanedUp = (try? work.remove()) != nil }
     let old = try engine.unpack(record, of: store, driver, into: try work.subfolder("old"))
     count(old.path, driver, replaced: replaced)
     try engine.install(

@@ -47,10 +47,7 @@ private struct RepairInPlace {
   mutating func run(session: RunSession, source: String?) {
     do throws(Problem) {
       let journal = try session.journal(of: store)
-      let backups: any Backups =
-        if let source { try SourceBackups(source, engine: engine, driver: driver) } else {
-          engine.repository(of: store).backups(of: store.identity)
-        }
+      let backups = try engine.backups(of: store, driver, from: source)
       let schema = try engine.schemaText()
       guard try hasPlan(backups, schema) else { return }
       if let obstacle = driver.installObstacle(store.path) { throw obstacle }

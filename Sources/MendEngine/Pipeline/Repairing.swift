@@ -36,7 +36,7 @@ extension Engine {
   }
 
   /// The archives that repairs may draw on: the store's own, or those that `from` stands for.
-  private func backups(of store: ManagedStore, _ driver: any Driver, from source: String?) throws(Problem)
+  func backups(of store: ManagedStore, _ driver: any Driver, from source: String?) throws(Problem)
     -> any Backups
   {
     guard let source else { return repository(of: store).backups(of: store.identity) }
