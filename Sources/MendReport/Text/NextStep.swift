@@ -22,7 +22,11 @@ struct NextStep {
       }
       return NextStep("put \(store.title) back by hand:", say.run("restore", [archive, say.target(store)]))
     }
-    if let store = report.stores.first(where: { $0.verdict == .unchecked }) { return unchecked(store, say) }
+    if let store = report.stores.first(where: { $0.verdict == .unchecked }) {
+      // A command that succeeded is not to be run a second time.
+      let again = report.command?.exit == 0 ? say.run("check", [say.target(store)]) : say.again(store)
+      return unchecked(store, again)
+    }
     if let store = report.stores.first(where: { $0.verdict == .damaged }) { return damaged(store, say) }
     if let command = report.command, command.exit != 0 {
       return NextStep("mend what made the command fail, then:", say.run("preflight", [], command: command.words))
@@ -30,8 +34,7 @@ struct NextStep {
     return nil
   }
 
-  private static func unchecked(_ store: StoreReport, _ say: Speaker) -> NextStep? {
-    let again = say.again(store)
+  private static func unchecked(_ store: StoreReport, _ again: String) -> NextStep? {
     if let blocker = store.blockedBy.first {
       return NextStep("stop \(blocker.program) (pid \(blocker.pid)), then:", again)
     }
