@@ -22,9 +22,11 @@ struct NextStep {
       }
       return NextStep("put \(store.title) back by hand:", say.run("restore", [archive, say.target(store)]))
     }
-    if let store = report.stores.first(where: { $0.verdict == .unchecked }) { return unchecked(store, say) }
-    if let store = report.stores.first(where: { $0.verdict == .damaged && !$0.blockedBy.isEmpty }) {
-      return unchecked(store, say)
+    let isHeld: (StoreReport) -> Bool = { $0.verdict == .damaged && !$0.blockedBy.isEmpty }
+    if let store = report.stores.first(where: { $0.verdict == .unchecked }) ?? report.stores.first(where: isHeld) {
+      // A command that succeeded is not to be run a second time.
+      let again = report.command?.exit == 0 ? say.run("check", [say.target(store)]) : say.again(store)
+      return unchecked(store, again)
     }
     if let store = report.stores.first(where: { $0.verdict == .damaged }) { return damaged(store, say) }
     if let command = report.command, command.exit != 0 {
@@ -33,8 +35,7 @@ struct NextStep {
     return nil
   }
 
-  private static func unchecked(_ store: StoreReport, _ say: Speaker) -> NextStep? {
-    let again = say.again(store)
+  private static func unchecked(_ store: StoreReport, _ again: String) -> NextStep? {
     if let blocker = store.blockedBy.first {
       return NextStep("stop \(blocker.program) (pid \(blocker.pid)), then:", again)
     }
