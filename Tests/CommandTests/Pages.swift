@@ -65,7 +65,7 @@ struct Page {
     for line in prose {
       for (index, part) in line.split(separator: "`", omittingEmptySubsequences: false).enumerated()
       where index % 2 == 1 && part.hasPrefix("dbmend ") {
-        found.append(String(part.dropFirst("dbmend ".count)))
+        found += Self.commands(in: String(part))
       }
     }
     return found.filter { !$0.isEmpty }
@@ -74,7 +74,7 @@ struct Page {
   /// What stands behind the program's name, where that is the word of a command, up to the shell's next operator.
   private static func commands(in line: String) -> [String] {
     var rest = Substring(line.split(separator: " #").first ?? "")
-    if rest.hasPrefix("echo") { return [] }
+    if rest.hasPrefix("echo") || rest.contains("install ") { return [] }
     for end in ["&&", "||", "|", ")", "  "] {
       if let start = rest.firstRange(of: "dbmend "), let at = rest[start.upperBound...].firstRange(of: end) {
         rest = rest[..<at.lowerBound]

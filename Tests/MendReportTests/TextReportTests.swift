@@ -204,4 +204,13 @@ import Testing
     store.problems = [Problem(kind, tried: "read", on: "it", said: "no")]
     #expect(next(Report(verdict: .unchecked, stores: [store]), Samples.context())?.contains(words) == true)
   }
+
+  @Test("a command that succeeded is not to be run again where only the check after it could not be made")
+  func uncheckedAfterCommand() throws {
+    var store = Samples.store(verdict: .unchecked)
+    store.problems = [Problem(.locked, tried: "read", on: "it", said: "no")]
+    let report = Report(verdict: .unchecked, stores: [store], command: .init(exit: 0, words: ["./update.sh"]))
+    let step = try #require(next(report, Samples.context(.preflight)))
+    #expect(step.contains("dbmend check") && !step.contains("update.sh"))
+  }
 }
