@@ -50,7 +50,9 @@ def one_mode(table, dbmend, database, place, mode):
     table.bytes("  anonymous memory at most", max(side.run.anonymous for side in ours), MEMORY)
     table.times(
         "  longest commit of the writer meanwhile", median([side.longest for side in ours]),
-        median([side.longest for side in theirs]), ratio=1,
+        median([side.longest for side in theirs]),
+        # In WAL mode no lock stands in a writer's way: what it waits for is the disk, which both sides keep busy.
+        ratio=1 if mode == "delete" else None,
     )
 
 

@@ -40,6 +40,8 @@ public struct ReportContext: Sendable {
   public var detail: Detail
   /// The options that the next command needs too, such as `--config FILE`, word by word.
   public var repeatedOptions: [String]
+  /// The targets as they were typed, so that they can be said again.
+  public var targets: [String]
   /// The words behind `--`, so that they can be said again.
   public var command: [String]
   /// The folder of the run: paths below it are told relative to it where a format asks for relative ones.
@@ -50,7 +52,7 @@ public struct ReportContext: Sendable {
   /// A context; see the properties.
   public init(
     purpose: Purpose = .check, version: String, failOn: Severity = .error, detail: Detail = .normal,
-    repeatedOptions: [String] = [], command: [String] = [], folder: String = Paths.current,
+    repeatedOptions: [String] = [], targets: [String] = [], command: [String] = [], folder: String = Paths.current,
     descriptions: [PluginDescription] = []
   ) {
     self.purpose = purpose
@@ -58,6 +60,7 @@ public struct ReportContext: Sendable {
     self.failOn = failOn
     self.detail = detail
     self.repeatedOptions = repeatedOptions
+    self.targets = targets
     self.command = command
     self.folder = folder
     self.descriptions = descriptions

@@ -51,7 +51,11 @@ struct Program {
       return 0
     }
     guard let subcommand = Self.commands.first(where: { $0.description.name == command.name }) else { return 2 }
-    return try subcommand.run(invocation, console)
+    do throws(Problem) {
+      return try subcommand.run(invocation, console)
+    } catch {
+      return RunSetup.end(error, invocation, console)
+    }
   }
 
   /// Has a write to a closed pipe fail instead of ending the process in the middle of a repair. A handler rather than

@@ -30,6 +30,9 @@ struct CheckResult {
   var findings: [Finding] { ruled.map(\.finding) }
   var isMissing: Bool { bytes == nil && findings.contains { $0.code == "file.missing" } }
 
+  /// Whether something other than a file stands under the name: a pipe, a socket, a device.
+  var isNoFile: Bool { findings.contains { $0.code == "file.not-a-file" } }
+
   /// What keeps the store from being healthy.
   var damage: [RuledFinding] { ruled.filter { $0.finding.severity >= failOn } }
 

@@ -109,7 +109,7 @@ extension Engine {
       advice: "Write './\(word)' for a file of that name.")
   }
 
-  private func configuredStore(at path: String, environments: [Configuration.Environment]) -> ManagedStore? {
+  func configuredStore(at path: String, environments: [Configuration.Environment]) -> ManagedStore? {
     for environment in environments {
       for store in environment.stores where Paths.resolved(store.path) == path {
         return managed(store, in: environment)

@@ -47,7 +47,7 @@ extension Engine {
   /// What is not there has nothing to archive, and what could not be read cannot be. A file that is sound but beyond the
   /// engine here is archived byte for byte.
   private static func isWorthArchiving(_ result: CheckResult) -> Bool {
-    !result.isMissing && result.problems.allSatisfy { $0.kind == .unsupported }
+    !result.isMissing && !result.isNoFile && result.problems.allSatisfy { $0.kind == .unsupported }
   }
 
   /// Writers came in between: the store is copied while its lock is held for just that long, and the copy is checked and

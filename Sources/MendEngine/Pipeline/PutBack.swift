@@ -12,6 +12,11 @@ struct PutBack {
   private(set) var report: StoreReport
   /// Whether nothing of the work is left beside the store, so that the journal need not tell of it.
   private(set) var isCleanedUp = true
+  /// What the put-back drops, to be said once it is done.
+  private var drops: [String] = []
+  private var tallies: [String: RowTally] = [:]
+  /// The archive of what the command left.
+  private var replacedBy: String?
 
   private var store: ManagedStore { prepared.store }
 
@@ -56,6 +61,7 @@ struct PutBack {
       report.archive = prepared.record?.path
       let archive = prepared.record?.path ?? "no archive"
       report.notes.append("It could not be put back. Its content from before the command is in \(archive).")
+      if let replacedBy { report.notes.append("What the command left of it is in \(replacedBy).") }
     }
   }
 
@@ -90,6 +96,8 @@ struct PutBack {
         said: check.damage.first?.finding.message ?? "the checks found damage")
     }
     report.wasPutBack = true
+    report.notes += drops
+    report.rows.merge(tallies) { $1 }
     settleVerdict(check)
   }
 
@@ -109,23 +117,24 @@ struct PutBack {
   private mutating func count(_ old: String, _ driver: any Driver, replaced: Archived?) {
     let taken = prepared.record?.manifest.map { UTCTime(seconds: $0.taken).iso } ?? "before the command"
     guard let replaced else {
-      report.notes.append("The command removed the file; its content of \(taken) was put back.")
+      drops.append("The command removed the file; its content of \(taken) was put back.")
       return
     }
-    report.notes.append("Changes made since \(taken) were undone; what was replaced is in \(replaced.record.path).")
+    replacedBy = replaced.record.path
+    drops.append("Changes made since \(taken) were undone; what was replaced is in \(replaced.record.path).")
     guard let before = RowCounts.of(old, driver, patience: engine.patience) else { return }
     guard let now = RowCounts.of(store.path, driver, patience: engine.patience) else {
-      report.notes.append("How many rows that drops cannot be counted: the replaced content cannot be read.")
+      drops.append("How many rows that drops cannot be counted: the replaced content cannot be read.")
       return
     }
     for (table, rows) in now.sorted(by: { $0.key < $1.key }) {
       let kept = before[table] ?? 0
       guard rows > kept else { continue }
-      report.rows[table] = RowTally(kept: kept, lost: rows - kept)
-      report.notes.append("Drops \(rows - kept) \(rows - kept == 1 ? "row" : "rows") of \(table).")
+      tallies[table] = RowTally(kept: kept, lost: rows - kept)
+      drops.append("Drops \(rows - kept) \(rows - kept == 1 ? "row" : "rows") of \(table).")
     }
     for (table, rows) in before.sorted(by: { $0.key < $1.key }) where (now[table] ?? 0) < rows {
-      report.rows[table] = RowTally(kept: now[table] ?? 0, fromBackup: rows - (now[table] ?? 0))
+      tallies[table] = RowTally(kept: now[table] ?? 0, fromBackup: rows - (now[table] ?? 0))
     }
   }
 

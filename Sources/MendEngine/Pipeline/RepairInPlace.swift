@@ -80,6 +80,7 @@ private struct RepairInPlace {
       askedFor: engine.settings.askedForRepairs, patience: engine.patience)
     let (plan, remarks) = engine.plan(for: result.toMend, of: store, in: context, tried: TriedRepairs())
     guard plan.steps.isEmpty else { return true }
+    Engine.note(backups, in: &report)
     report.notes += remarks + plan.uncovered.map(Engine.sentence)
     report.neededLoss = Plan.neededLoss(plan.uncovered)
     return false

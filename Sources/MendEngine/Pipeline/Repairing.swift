@@ -76,6 +76,7 @@ extension Engine {
         askedFor: settings.askedForRepairs, patience: patience)
       let (plan, remarks) = plan(for: result.toMend, of: result.store, in: context, tried: TriedRepairs())
       report.plan = plan.steps.map { $0.planned() }
+      Engine.note(context.backups, in: &report)
       report.notes += remarks + plan.uncovered.map(Engine.sentence)
       report.neededLoss = Plan.neededLoss(plan.uncovered)
     } catch {
@@ -103,11 +104,23 @@ extension Engine {
     return result.driver
   }
 
+  /// Names the archives that were passed over because they cannot be read.
+  static func note(_ backups: (any Backups)?, in report: inout StoreReport) {
+    guard let stored = backups as? StoredBackups else { return }
+    for problem in stored.skipped {
+      let note = "An archive was passed over: \(problem)"
+      if !report.notes.contains(note) { report.notes.append(note) }
+    }
+  }
+
   static func sentence(_ uncovered: Plan.Uncovered) -> String { "\(uncovered.finding.code): \(uncovered.reason)." }
 
   private func repair(_ result: CheckResult, into file: String, from source: String?) -> StoreReport {
     var report = StoreReport(result)
-    guard let driver = repairable(result, &report) else { return report }
+    guard let driver = repairable(result, &report) else {
+      if report.verdict == .healthy { report.notes.append("There is nothing to mend; \(file) was not written.") }
+      return report
+    }
     let work = WorkFolder(beside: Paths.absolute(file))
     do throws(Problem) {
       if FileStatus.exists(file), !settings.replacesOutput { throw Engine.taken(file) }
@@ -150,6 +163,7 @@ extension Engine {
   /// What the work on a copy says, in the report of its store.
   func take(_ mending: Mending, into report: inout StoreReport) {
     report.plan = mending.steps
+    Engine.note(mending.backups, in: &report)
     report.rows = mending.tallies()
     for note in mending.notes where !report.notes.contains(note) { report.notes.append(note) }
     for failure in mending.failures { report.notes.append("A repair could not be carried out: \(failure)") }

@@ -10,14 +10,14 @@ extension Engine {
     var report = Report()
     var stores: [ManagedStore] = []
     do throws(Problem) {
-      let (record, store) = try source(archive, target: target)
+      let (record, store) = try source(archive, target: target, &report)
       stores = [store]
       if let output {
         report.stores.append(write(record, of: store, to: output))
       } else {
         let session = try openSession([store], action: "restore", makingRepository: true)
         defer { session.close() }
-        report.notes = session.notes
+        report.notes += session.notes
         var restore = Restore(engine: self, store: store, record: record)
         restore.run(session: session)
         report.stores.append(restore.report)
@@ -32,7 +32,9 @@ extension Engine {
 
   // MARK: Which archive, of which store
 
-  private func source(_ archive: String, target: String?) throws(Problem) -> (Repository.Record, ManagedStore) {
+  private func source(
+    _ archive: String, target: String?, _ report: inout Report
+  ) throws(Problem) -> (Repository.Record, ManagedStore) {
     var store: ManagedStore?
     if let target {
       let selection = try select([target])
@@ -54,14 +56,18 @@ extension Engine {
         store = all.first
       }
       guard let store else { throw noArchive(archive) }
-      return (try latest(of: store), store)
+      return (try latest(of: store, &report), store)
     }
     let record = try find(archive, store: store)
     if let problem = record.problem { throw problem }
     if let store { return (record, store) }
     guard let identity = record.manifest?.store else { throw noArchive(archive) }
-    let named = try? select(["\(identity)"]).stores.first
-    let atPath = try? select([identity.path]).stores.first
+    // By name only where the configuration has it: `adhoc/app.db` would be taken for a path.
+    let isConfigured = configuration.environments.contains { environment in
+      environment.name == identity.environment && environment.stores.contains { $0.name == identity.name }
+    }
+    let named = isConfigured ? try? select(["\(identity)"]).stores.first : nil
+    let atPath = configuredStore(at: identity.path, environments: configuration.environments)
     return (record, named ?? atPath ?? unconfigured(identity.path, resolved: identity.path))
   }
 
@@ -71,9 +77,14 @@ extension Engine {
       advice: "See 'dbmend list' for the archives that there are.")
   }
 
-  private func latest(of store: ManagedStore) throws(Problem) -> Repository.Record {
+  private func latest(of store: ManagedStore, _ report: inout Report) throws(Problem) -> Repository.Record {
     let repository = repository(of: store)
-    guard let newest = try repository.backups(of: store.identity).newestGood() else {
+    let backups = repository.backups(of: store.identity)
+    let newest = try backups.newestGood()
+    for problem in (backups as? StoredBackups)?.skipped ?? [] {
+      report.notes.append("An archive was passed over: \(problem)")
+    }
+    guard let newest else {
       throw Problem(
         .archive, tried: "find a good archive of", on: store.commandLineName,
         said: "\(store.repository) holds none", advice: "See 'dbmend list' for the archives that there are.")

@@ -33,7 +33,7 @@ final class RunSession {
   func journal(of store: ManagedStore) throws(Problem) -> Journal {
     if let journal = journals[store.repository] { return journal }
     throw Problem(
-      .missing, tried: "work on", on: store.writtenPath, said: "neither the store nor its repository is there",
+      .missing, tried: "work on", on: store.writtenPath, said: "neither a file nor its repository is there",
       advice: "Check the path; dbmend creates no store where none is.", code: "file.missing")
   }
 
@@ -42,14 +42,14 @@ final class RunSession {
 }
 
 extension Engine {
-  /// Opens a session on the repositories of stores. Where neither a store nor its repository is there, there is nothing to
-  /// lock, and nothing is made.
+  /// Opens a session on the repositories of stores. Where neither a store's file nor its repository is there, there is
+  /// nothing to lock, and nothing is made.
   func openSession(_ stores: [ManagedStore], action: String, makingRepository: Bool = false) throws(Problem)
     -> RunSession
   {
     var repositories: [String] = []
     for store in stores
-    where makingRepository || FileStatus.exists(store.path) || FileStatus.exists(store.repository) {
+    where makingRepository || (try? FileStatus.of(store.path))?.kind == .file || FileStatus.exists(store.repository) {
       repositories.append(store.repository)
     }
     return try RunSession.open(repositories, action: action, clock: clock)

@@ -15,9 +15,9 @@ public final class FileHandle {
 
   deinit { close() }
 
-  /// Opens an existing file for reading.
+  /// Opens an existing file for reading. A pipe that stands in its place is not waited for.
   public static func read(_ path: String) throws(Problem) -> FileHandle {
-    try open(path, O_RDONLY, tried: "open")
+    try open(path, O_RDONLY | O_NONBLOCK, tried: "open")
   }
 
   /// Opens an existing file for reading and writing.

@@ -20,7 +20,8 @@ struct NextStep {
       guard let archive = store.archive else {
         return NextStep("restore \(store.title) from its newest archive:", say.list)
       }
-      return NextStep("put \(store.title) back by hand:", say.run("restore", [archive, say.target(store)]))
+      let first = store.blockedBy.first.map { "stop \($0.program) (pid \($0.pid)), then " } ?? ""
+      return NextStep("\(first)put \(store.title) back by hand:", say.run("restore", [archive, say.target(store)]))
     }
     let isHeld: (StoreReport) -> Bool = { $0.verdict == .damaged && !$0.blockedBy.isEmpty }
     if let store = report.stores.first(where: { $0.verdict == .unchecked }) ?? report.stores.first(where: isHeld) {
@@ -30,7 +31,7 @@ struct NextStep {
     }
     if let store = report.stores.first(where: { $0.verdict == .damaged }) { return damaged(store, say) }
     if let command = report.command, command.exit != 0 {
-      return NextStep("mend what made the command fail, then:", say.run("preflight", [], command: command.words))
+      return NextStep("mend what made the command fail, then:", say.preflight)
     }
     return nil
   }
@@ -55,6 +56,9 @@ struct NextStep {
     if open.contains(where: { $0.code == "file.missing" }) {
       return NextStep("check the path; if the file was lost:", say.run("restore", ["latest", target]))
     }
+    if say.context.purpose == .restore, store.problems.contains(where: { $0.kind == .archive }) {
+      return NextStep("choose another archive:", say.list)
+    }
     if say.context.purpose == .plan, !store.plan.isEmpty {
       return NextStep("to carry the plan out:", say.run("repair", [target]))
     }
@@ -76,6 +80,7 @@ struct NextStep {
     let context: ReportContext
 
     var list: String { run("list", []) }
+    var preflight: String { run("preflight", context.targets.map(Words.argument), command: context.command) }
 
     func target(_ store: StoreReport) -> String { store.isAdhoc ? Words.argument(store.path) : store.store.description }
 
@@ -89,7 +94,7 @@ struct NextStep {
       case .check: run("check", [target(store)])
       case .plan: run("repair", ["--plan", target(store)])
       case .repair, .repairToFile: run("repair", [target(store)])
-      case .preflight: run("preflight", [], command: context.command)
+      case .preflight: preflight
       case .backup: run("backup", [target(store)])
       case .restore: run("restore", ["latest", target(store)])
       }

@@ -29,7 +29,7 @@ struct RunSetup {
     context = ReportContext(
       purpose: purpose, version: ProgramDescription.version, failOn: settings.failOn,
       detail: invocation.has(.quiet) ? .quiet : invocation.has(.verbose) ? .verbose : .normal,
-      repeatedOptions: Self.repeated(invocation), command: invocation.behind ?? [],
+      repeatedOptions: Self.repeated(invocation), targets: invocation.arguments, command: invocation.behind ?? [],
       descriptions: format.isForMachines ? registry.descriptions : [])
   }
 
@@ -118,6 +118,28 @@ struct RunSetup {
       try console.write(wantsJSON ? json().text(pretty: true) + "\n" : text)
     }
     return code.rawValue
+  }
+
+  /// Ends a run that a problem kept from beginning, or from having a report of its own: the problem is told to people, and
+  /// in the form that was asked for to what reads the report. The exit code.
+  static func end(_ problem: Problem, _ invocation: Invocation, _ console: Console) -> Int32 {
+    let code = ExitCode(for: problem).rawValue
+    if problem.code == "output.closed" { return code }
+    console.complain(problem)
+    let format = invocation.value(.format).flatMap(ReportFormat.init(rawValue:)) ?? .text
+    guard format.isForMachines else { return code }
+    let text = format.render(
+      Report(verdict: .unchecked, problems: [problem]), context: ReportContext(version: ProgramDescription.version))
+    do throws(Problem) {
+      if let file = invocation.value(.report) {
+        try Durable.write(Array(text.utf8), to: file)
+      } else {
+        try console.write(text)
+      }
+    } catch {
+      if error.code != "output.closed" { console.complain(error) }
+    }
+    return code
   }
 
   /// The text of a report for a person.
