@@ -66,7 +66,7 @@ import Testing
     let pruned = try trial.dbmend("prune")
     #expect(pruned.exit == 1, "\(pruned.everything)")
     #expect(FileStatus.exists(newest) && FileStatus.exists(archives[1]) && !FileStatus.exists(archives[0]))
-    #expect(pruned.tells(Paths.name(of: newest)))
+    #expect(pruned.output.contains(Paths.name(of: newest)))
 
     try trial.spoilAll()
     let repaired = try trial.dbmend("repair", "--max-loss", "changes", "app.db")
@@ -142,7 +142,7 @@ import Testing
       for words in commands.dropLast() {
         let outcome = try trial.dbmend(words: words)
         #expect(outcome.exit == 1, "\(words) \(outcome.everything)")
-        #expect(outcome.tells(Paths.name(of: target)))
+        #expect(outcome.output.contains(Paths.name(of: target)))
         #expect(try trial.sight(except: "dbmend-archives/.dbmend.lock") == before, "\(words)")
       }
       try trial.spoilAll()

@@ -34,7 +34,7 @@ import Testing
       let before = try trial.sight(except: "small", "small/archives", "small/archives/.dbmend.lock")
       let outcome = try trial.dbmend(command, "--repository", "small/archives", "app.db")
       #expect(outcome.exit == 3, "\(outcome.everything)")
-      #expect(outcome.problems.contains { $0["kind"]?.string == "no-space" }, "\(outcome.everything)")
+      #expect(outcome.problems.contains { $0["kind"]?.string == "noSpace" }, "\(outcome.everything)")
       #expect(outcome.problems.first?["advice"] != nil)
       #expect(try trial.sight(except: "small", "small/archives", "small/archives/.dbmend.lock") == before)
       #expect(try Paths.names(in: trial.file("small/archives")) == [".dbmend.lock"])
@@ -61,7 +61,7 @@ import Testing
       for words in [["repair"], ["repair", "--output", "small/mended.db"]] {
         let outcome = try trial.dbmend(words: words + ["--repository", "archives", "small/app.db"])
         #expect(outcome.exit == 3, "\(outcome.everything)")
-        #expect(outcome.problems.contains { $0["kind"]?.string == "no-space" }, "\(outcome.everything)")
+        #expect(outcome.problems.contains { $0["kind"]?.string == "noSpace" }, "\(outcome.everything)")
         var after = try trial.sight()
         for name in after.keys where name == "archives" || name.hasPrefix("archives/") { after[name] = nil }
         #expect(after == before)
@@ -80,7 +80,7 @@ import Testing
         "sqlite3 small/app.db 'delete from t where id > 100'; head -c 900000 /dev/zero > small/fill; exit 3")
       #expect(outcome.exit == 5, "\(outcome.everything)")
       #expect(outcome.json?["command"]?["exit"]?.integer == 3)
-      #expect(outcome.problems.contains { $0["kind"]?.string == "no-space" })
+      #expect(outcome.problems.contains { $0["kind"]?.string == "noSpace" })
       #expect(outcome.store()?["put_back"] == .boolean(false))
       #expect(outcome.store()?["rows"] == nil)
       #expect(try trial.value("select count(*) from t", in: "small/app.db") == "100")

@@ -27,7 +27,8 @@ import Testing
     let before = try trial.sight(except: "archives")
     let outcome = try trial.dbmend(command, "--repository", "archives", "app.db", user: Trial.nobody)
     #expect(outcome.exit == 3, "\(outcome.everything)")
-    #expect(outcome.tells("could not open for writing \(trial.file("app.db")): Permission denied"))
+    #expect(outcome.errors.contains("could not open for writing \(trial.file("app.db")): Permission denied"))
+    #expect(outcome.problems.first?["kind"]?.string == "denied")
     #expect(try trial.sight(except: "archives") == before)
     #expect(try trial.leftovers("archives") == [])
   }

@@ -82,8 +82,9 @@ struct JournalRecovery {
 
   private func wayBack(_ entry: Journal.Entry) -> String {
     guard let archive = entry.archive else { return "Check \(entry.store)." }
+    // By its path: that holds in every folder, and without the configuration.
     return "\(entry.store) may hold half of what the command does. Its content from before is in \(archive); "
-      + "to go back to it run: dbmend restore \(archive) \(entry.store)"
+      + "to go back to it run: dbmend restore \(archive) \(entry.store.path)"
   }
 
   /// Removes a work folder only when the journal can be right about it: its name is one that dbmend gives, it lies beside

@@ -28,6 +28,9 @@ struct PreparedStore {
   var archived: Archived?
   /// Whether nothing of a put-back is left beside the store.
   var isCleanedUp = true
+  /// Owner, mode, ACL and extended attributes from before the command. An archive that already held the content may
+  /// remember older ones.
+  var attributes: FileAttributes?
   var record: Repository.Record? { archived?.record }
 }
 
@@ -82,6 +85,7 @@ private struct Preflight {
       if !command.isEmpty, let obstacle = result.driver?.installObstacle(result.store.path) { throw obstacle }
       let archived = try engine.archive(result, reason: "preflight")
       stores[index].archived = archived
+      stores[index].attributes = try FileAttributes(of: FileHandle.read(result.store.path))
       stores[index].report.archive = archived.record.path
     } catch {
       stores[index].report.add(error)

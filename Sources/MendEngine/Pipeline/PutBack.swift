@@ -71,6 +71,7 @@ struct PutBack {
     let replaced = try archiveReplaced(driver)
     if let replaced, replaced.record.path == record.path, !replaced.isNew {
       // The file was touched, but its content is what the archive holds.
+      giveAttributes()
       report.notes.append("The command did not change its content.")
       settleVerdict(engine.runChecks(store, counting: .ifCheap))
       return
@@ -85,9 +86,10 @@ struct PutBack {
     defer { isCleanedUp = (try? work.remove()) != nil }
     let old = try engine.unpack(record, of: store, driver, into: try work.subfolder("old"))
     count(old.path, driver, replaced: replaced)
+    giveAttributes()
     try engine.install(
-      old.path, over: store, driver, expected: replaced?.stamp, attributes: old.attributes, entry: &entry,
-      journal: journal)
+      old.path, over: store, driver, expected: replaced?.stamp, attributes: prepared.attributes ?? old.attributes,
+      entry: &entry, journal: journal)
     let check = engine.runChecks(store, counting: .ifCheap)
     guard check.verdict != .damaged else {
       report.findings = check.findings
@@ -99,6 +101,18 @@ struct PutBack {
     report.notes += drops
     report.rows.merge(tallies) { $1 }
     settleVerdict(check)
+  }
+
+  /// Gives the file that the command left the owner, mode and attributes from before it, which the installed content then
+  /// takes over. The content comes back even where this user may not do so.
+  private mutating func giveAttributes() {
+    guard let attributes = prepared.attributes, FileStatus.exists(store.path) else { return }
+    do throws(Problem) {
+      let file = try FileHandle.read(store.path)
+      if try FileAttributes(of: file) != attributes { try attributes.apply(to: file) }
+    } catch {
+      report.notes.append("Its owner and mode are as the command left them: \(error)")
+    }
   }
 
   /// The archive of what is about to be replaced; nil when there is no file any more.
