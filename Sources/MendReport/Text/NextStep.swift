@@ -31,7 +31,7 @@ struct NextStep {
     }
     if let store = report.stores.first(where: { $0.verdict == .damaged }) { return damaged(store, say) }
     if let command = report.command, command.exit != 0 {
-      return NextStep("mend what made the command fail, then:", say.preflight)
+      return NextStep("mend what made the command fail, then:", say.preflight(command.words))
     }
     return nil
   }
@@ -80,7 +80,10 @@ struct NextStep {
     let context: ReportContext
 
     var list: String { run("list", []) }
-    var preflight: String { run("preflight", context.targets.map(Words.argument), command: context.command) }
+
+    func preflight(_ command: [String]) -> String {
+      run("preflight", context.targets.map(Words.argument), command: command)
+    }
 
     func target(_ store: StoreReport) -> String { store.isAdhoc ? Words.argument(store.path) : store.store.description }
 
@@ -94,7 +97,7 @@ struct NextStep {
       case .check: run("check", [target(store)])
       case .plan: run("repair", ["--plan", target(store)])
       case .repair, .repairToFile: run("repair", [target(store)])
-      case .preflight: preflight
+      case .preflight: preflight(context.command)
       case .backup: run("backup", [target(store)])
       case .restore: run("restore", ["latest", target(store)])
       }
