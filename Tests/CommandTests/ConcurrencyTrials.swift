@@ -53,7 +53,7 @@ import Testing
       default: ["repair", "app.db"]
       }
     let outcome = try trial.dbmend(words: words)
-    #expect(outcome.exit == 3, "\(outcome.everything)")
+    #expect(outcome.exit == 1, "\(outcome.everything)")
     #expect(outcome.store()?["blocked_by"]?.array?.first?["pid"]?.integer == holder.pid)
     #expect(outcome.tells("it is open in python3"))
     #expect(outcome.json?["command"] == nil)
