@@ -39,9 +39,14 @@ public final class FileHandle {
     return FileHandle(descriptor: descriptor, path: path)
   }
 
-  /// Lets the descriptor go. Safe to call twice.
+  /// Whether locks were taken through this descriptor.
+  var holdsLocks = false
+
+  /// Lets the descriptor go, and the locks taken through it. Safe to call twice.
   public func close() {
     guard descriptor >= 0 else { return }
+    // A program that is being started at this moment holds the open file for an instant longer, and its locks with it.
+    if holdsLocks { _ = csystem_lock(descriptor, 0, 0, 0) }
     _ = systemClose(descriptor)
     descriptor = -1
   }

@@ -11,6 +11,7 @@ public struct FileLock: Sendable {
   public static func take(
     _ strength: Strength, _ file: FileHandle, start: Int, length: Int
   ) throws(Problem) -> Bool {
+    file.holdsLocks = true
     if csystem_lock(file.descriptor, strength.rawValue, Int64(start), Int64(length)) == 0 { return true }
     let number = errno
     if number == EAGAIN || number == EACCES { return false }
