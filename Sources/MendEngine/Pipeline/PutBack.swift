@@ -56,7 +56,18 @@ struct PutBack {
       report.archive = prepared.record?.path
       let archive = prepared.record?.path ?? "no archive"
       report.notes.append("It could not be put back. Its content from before the command is in \(archive).")
+      markAsLeft(session)
     }
+  }
+
+  /// Has the journal say that this run came to its end without the store being put back. Where that cannot be written,
+  /// the entry from before the attempt says nearly the same.
+  private func markAsLeft(_ session: RunSession) {
+    guard let journal = try? session.journal(of: store),
+      var entry = journal.entries.first(where: { $0.store == store.identity })
+    else { return }
+    entry.phase = .notPutBack
+    try? journal.put(entry)
   }
 
   private mutating func putBack(
@@ -78,10 +89,12 @@ struct PutBack {
     try work.make()
     defer { isCleanedUp = (try? work.remove()) != nil }
     let old = try engine.unpack(record, of: store, driver, into: try work.subfolder("old"))
-    count(old.path, driver, replaced: replaced)
+    let dropped = dropped(old.path, driver, replaced: replaced)
     try engine.install(
       old.path, over: store, driver, expected: replaced?.stamp, attributes: old.attributes, entry: &entry,
       journal: journal)
+    report.notes += dropped.notes
+    report.rows.merge(dropped.rows) { $1 }
     let check = engine.runChecks(store, counting: .ifCheap)
     guard check.verdict != .damaged else {
       report.findings = check.findings
@@ -105,28 +118,30 @@ struct PutBack {
     return try engine.archive(result, reason: "put-back")
   }
 
-  /// Says what the put-back drops: rows that are there now and not in the archive, and where they can be found.
-  private mutating func count(_ old: String, _ driver: any Driver, replaced: Archived?) {
+  /// What the put-back drops, to be said when it is done: rows that are there now and not in the archive, and where they
+  /// can be found.
+  private func dropped(
+    _ old: String, _ driver: any Driver, replaced: Archived?
+  ) -> (notes: [String], rows: [String: RowTally]) {
     let taken = prepared.record?.manifest.map { UTCTime(seconds: $0.taken).iso } ?? "before the command"
-    guard let replaced else {
-      report.notes.append("The command removed the file; its content of \(taken) was put back.")
-      return
-    }
-    report.notes.append("Changes made since \(taken) were undone; what was replaced is in \(replaced.record.path).")
-    guard let before = RowCounts.of(old, driver, patience: engine.patience) else { return }
+    guard let replaced else { return (["The command removed the file; its content of \(taken) was put back."], [:]) }
+    var notes = ["Changes made since \(taken) were undone; what was replaced is in \(replaced.record.path)."]
+    var rows: [String: RowTally] = [:]
+    guard let before = RowCounts.of(old, driver, patience: engine.patience) else { return (notes, rows) }
     guard let now = RowCounts.of(store.path, driver, patience: engine.patience) else {
-      report.notes.append("How many rows that drops cannot be counted: the replaced content cannot be read.")
-      return
+      notes.append("How many rows that drops cannot be counted: the replaced content cannot be read.")
+      return (notes, rows)
     }
-    for (table, rows) in now.sorted(by: { $0.key < $1.key }) {
+    for (table, count) in now.sorted(by: { $0.key < $1.key }) {
       let kept = before[table] ?? 0
-      guard rows > kept else { continue }
-      report.rows[table] = RowTally(kept: kept, lost: rows - kept)
-      report.notes.append("Drops \(rows - kept) \(rows - kept == 1 ? "row" : "rows") of \(table).")
+      guard count > kept else { continue }
+      rows[table] = RowTally(kept: kept, lost: count - kept)
+      notes.append("Drops \(count - kept) \(count - kept == 1 ? "row" : "rows") of \(table).")
     }
-    for (table, rows) in before.sorted(by: { $0.key < $1.key }) where (now[table] ?? 0) < rows {
-      report.rows[table] = RowTally(kept: now[table] ?? 0, fromBackup: rows - (now[table] ?? 0))
+    for (table, count) in before where (now[table] ?? 0) < count {
+      rows[table] = RowTally(kept: now[table] ?? 0, fromBackup: count - (now[table] ?? 0))
     }
+    return (notes, rows)
   }
 
   private mutating func settleVerdict(_ check: CheckResult) {
