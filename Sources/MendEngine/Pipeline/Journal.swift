@@ -41,6 +41,8 @@ final class Journal {
       case installing
       /// The command runs.
       case command
+      /// The run ended, and what the command changed could not be put back.
+      case notPutBack = "not-put-back"
     }
   }
 

@@ -40,10 +40,14 @@ struct JournalRecovery {
   }
 
   private mutating func recover(_ entry: Journal.Entry, of left: LeftJournal) throws(Problem) {
-    let run =
-      "An earlier run (dbmend \(left.action), process \(left.pid), begun \(UTCTime(seconds: left.started).iso)) died"
+    let earlier =
+      "An earlier run (dbmend \(left.action), process \(left.pid), begun \(UTCTime(seconds: left.started).iso))"
+    let run = earlier + " died"
     let now = Journal.FileMark(of: entry.store.path)
-    if let command = entry.command {
+    if entry.phase == .notPutBack {
+      notes.append(
+        "\(earlier) could not put \(entry.store) back after its command (\(entry.command ?? "")). \(wayBack(entry))")
+    } else if let command = entry.command {
       notes.append("\(run) \(aroundCommand(command, now, entry))")
     } else if entry.phase == .installing {
       notes.append("\(run) while it put a verified copy in the place of \(entry.store); \(inPlace(now, entry))")

@@ -62,7 +62,18 @@ struct PutBack {
       let archive = prepared.record?.path ?? "no archive"
       report.notes.append("It could not be put back. Its content from before the command is in \(archive).")
       if let replacedBy { report.notes.append("What the command left of it is in \(replacedBy).") }
+      markAsLeft(session)
     }
+  }
+
+  /// Has the journal say that this run came to its end without the store being put back. Where that cannot be written,
+  /// the entry from before the attempt says nearly the same.
+  private func markAsLeft(_ session: RunSession) {
+    guard let journal = try? session.journal(of: store),
+      var entry = journal.entries.first(where: { $0.store == store.identity })
+    else { return }
+    entry.phase = .notPutBack
+    try? journal.put(entry)
   }
 
   private mutating func putBack(
