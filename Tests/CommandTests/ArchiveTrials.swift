@@ -25,7 +25,8 @@ import Testing
     try file.write(byte.map { $0 ^ 0x55 }, at: at)
   }
 
-  @Test("a truncated or altered archive is named by verify, refused by restore, passed over for an older one, and not pruned",
+  @Test(
+    "a truncated or altered archive is named by verify, refused by restore, passed over for an older one, and not pruned",
     arguments: ["truncated", "altered", "empty", "no manifest beside it and truncated"])
   func broken(_ how: String) throws {
     let (trial, archives) = try trial()
@@ -170,7 +171,8 @@ import Testing
         let new = old.replacing("_\(year)", with: "_\(year + 1)")
         if suffix == ".manifest.json" {
           let text = String(decoding: try FileHandle.read(old).readAll(limit: 1 << 20), as: UTF8.self)
-          try Durable.write(Array(text.replacing("\"taken\": \"\(year)", with: "\"taken\": \"\(year + 1)").utf8), to: new)
+          try Durable.write(
+            Array(text.replacing("\"taken\": \"\(year)", with: "\"taken\": \"\(year + 1)").utf8), to: new)
           try Paths.removeFile(old)
         } else {
           try Durable.rename(old, to: new)

@@ -79,7 +79,8 @@ import Testing
     #expect(try trial.leftovers("backups").filter { !$0.contains(".orphan") } == [])
   }
 
-  @Test("a store that the command replaced by another healthy file comes back when the command fails, and stays when not")
+  @Test(
+    "a store that the command replaced by another healthy file comes back when the command fails, and stays when not")
   func replaced() throws {
     let trial = try trial()
     let before = try trial.folder.read("a.db")
@@ -92,7 +93,8 @@ import Testing
     #expect(try trial.value("select count(*) from users", in: "a.db") == "0")
   }
 
-  @Test("a pipe or a folder in the store's place cannot be undone: exit code 5, and the archive is named",
+  @Test(
+    "a pipe or a folder in the store's place cannot be undone: exit code 5, and the archive is named",
     arguments: ["mkfifo a.db", "mkdir a.db"])
   func noFile(_ script: String) throws {
     let trial = try trial()

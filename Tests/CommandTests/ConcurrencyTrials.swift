@@ -4,7 +4,9 @@ import Testing
 
 /// Other processes at the same store, or with the same repository.
 @Suite("Trials: others at work") struct ConcurrencyTrials {
-  @Test("a store that is locked is unchecked, with the process that holds it", arguments: ["check", "repair", "preflight", "backup"])
+  @Test(
+    "a store that is locked is unchecked, with the process that holds it",
+    arguments: ["check", "repair", "preflight", "backup"])
   func locked(_ command: String) throws {
     let trial = try Trial("app.db")
     try trial.configure("app.db")
@@ -35,7 +37,9 @@ import Testing
     holder.release()
   }
 
-  @Test("a store that another process has open is not swapped, and the process is named", arguments: ["repair", "restore", "preflight"])
+  @Test(
+    "a store that another process has open is not swapped, and the process is named",
+    arguments: ["repair", "restore", "preflight"])
   func openAtSwap(_ way: String) throws {
     let trial = try Trial("app.db")
     #expect(try trial.dbmend("backup", "app.db").exit == 0)
@@ -132,7 +136,8 @@ import Testing
     #expect(reports.split(separator: "\"format\": \"dbmend.report/1\"").count == 6, "\(reports)")
   }
 
-  @Test("a store in WAL mode with its application at work is checked and archived without a new file or a blocked writer")
+  @Test(
+    "a store in WAL mode with its application at work is checked and archived without a new file or a blocked writer")
   func logged() throws {
     let trial = try Trial("app.db")
     let holder = try Holder(

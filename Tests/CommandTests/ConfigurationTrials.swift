@@ -84,7 +84,9 @@ import Testing
     #expect(plan.exit == 1, "\(plan.everything)")
     #expect(plan.store()?["plan"]?.array?.first?["repair"]?.string == "restore-backup")
     #expect(plan.store()?["plan"]?.array?.first?["loss"]?.string == "changes")
-    #expect(try trial.sight(except: "dbmend-archives/.dbmend.lock") == before.filter { $0.key != "dbmend-archives/.dbmend.lock" })
+    #expect(
+      try trial.sight(except: "dbmend-archives/.dbmend.lock")
+        == before.filter { $0.key != "dbmend-archives/.dbmend.lock" })
   }
 
   @Test("repair --output leaves the original untouched, and says by its code whether findings remain")
@@ -128,24 +130,29 @@ import Testing
     try trial.spoilIndex()
     #expect(try trial.dbmend("repair", "app").exit == 0)
     #expect(try said() == ["before_backup", "before_repair", "after_repair"])
-    let outcome = try trial.dbmend("preflight", "--", "sh", "-c", "echo command >> said; sqlite3 app.db 'delete from users'; exit 1")
+    let outcome = try trial.dbmend(
+      "preflight", "--", "sh", "-c", "echo command >> said; sqlite3 app.db 'delete from users'; exit 1")
     #expect(outcome.exit == 4, "\(outcome.everything)")
     #expect(try said() == ["before_backup", "command", "before_restore", "after_restore", "on_failure"])
     #expect(try trial.dbmend("check").exit == 0)
     #expect(try said() == [])
   }
 
-  @Test("a hook that fails stops what it stands before", arguments: ["before_backup", "before_repair", "before_restore"])
+  @Test(
+    "a hook that fails stops what it stands before", arguments: ["before_backup", "before_repair", "before_restore"])
   func failingHook(_ moment: String) throws {
     let trial = try Trial("app.db")
     try trial.configure("app.db")
     if moment == "before_restore" { #expect(try trial.dbmend("backup").exit == 0) }
-    try trial.configure("app.db", more: "hooks: { \(moment): 'exit 5', on_failure: 'echo paged $DBMEND_STORE > paged' }")
+    try trial.configure(
+      "app.db", more: "hooks: { \(moment): 'exit 5', on_failure: 'echo paged $DBMEND_STORE > paged' }")
     if moment == "before_restore" { try trial.sql("delete from users") } else { try trial.spoilIndex() }
     let before = try trial.sight(except: "backups")
-    let outcome = try trial.dbmend(words: moment == "before_restore" ? ["restore", "latest", "app"] : ["repair", "app"])
+    let outcome = try trial.dbmend(
+      words: moment == "before_restore" ? ["restore", "latest", "app"] : ["repair", "app"])
     #expect(outcome.exit == 3, "\(outcome.everything)")
-    #expect(outcome.tells("run the hook \(moment)") || outcome.errors.contains("hook \(moment)"), "\(outcome.everything)")
+    #expect(
+      outcome.tells("run the hook \(moment)") || outcome.errors.contains("hook \(moment)"), "\(outcome.everything)")
     #expect(outcome.tells("exit code 5"))
     var after = try trial.sight(except: "paged")
     for name in after.keys where name.hasPrefix("backups") { after[name] = nil }
@@ -168,7 +175,8 @@ import Testing
     #expect(try trial.dbmend("check", "data", "--expect", "data/expected.yaml").exit == 0)
     for (text, said) in [
       ("a.db: [file.malformed]\ndeep/b.db: [index.entry-missing]\n", "expectation.missing"),
-      ("a.db: []\ndeep/b.db: []\n", "index.entry-missing"), ("deep/b.db: [index.entry-missing]\n", "expectation.unnamed"),
+      ("a.db: []\ndeep/b.db: []\n", "index.entry-missing"),
+      ("deep/b.db: [index.entry-missing]\n", "expectation.unnamed"),
     ] {
       try trial.folder.write(text, to: "data/expected.yaml")
       let mismatch = try trial.dbmend("check", "data", "--expect", "data/expected.yaml")
@@ -176,9 +184,15 @@ import Testing
     }
     try Paths.removeFile(trial.file("data/expected.yaml"))
     #expect(try trial.sight() == before)
+    // What cannot be named cannot be checked, which is no success.
+    _ = try run("sh", "-c", "cp data/a.db \"data/$(printf 'bad\\377.db')\"", folder: trial.folder.path)
+    let unnameable = try trial.dbmend("check", "data/")
+    #expect(unnameable.exit == 3 && unnameable.tells("its name is not valid UTF-8"), "\(unnameable.everything)")
+    _ = try run("sh", "-c", "rm data/bad*", folder: trial.folder.path)
     // One store is repaired at a time.
     #expect(try trial.dbmend("repair", "data").exit == 2)
-    #expect(try trial.sight(except: "data/dbmend-archives", "data/deep/dbmend-archives").filter { $0.key.hasSuffix(".db") }
-      == before.filter { $0.key.hasSuffix(".db") })
+    #expect(
+      try trial.sight(except: "data/dbmend-archives", "data/deep/dbmend-archives").filter { $0.key.hasSuffix(".db") }
+        == before.filter { $0.key.hasSuffix(".db") })
   }
 }

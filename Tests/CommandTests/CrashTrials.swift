@@ -49,7 +49,9 @@ import Testing
       let check = try trial.dbmend("check", name)
       #expect([0, 1].contains(check.exit), "after \(moment) ms: \(check.everything)")
       if check.exit == 1 {
-        #expect(Set(check.codes).subtracting(["journal.hot"]) == ["index.entry-missing"], "after \(moment) ms: \(check.everything)")
+        #expect(
+          Set(check.codes).subtracting(["journal.hot"]) == ["index.entry-missing"],
+          "after \(moment) ms: \(check.everything)")
         if way == "exchange" { #expect(try trial.folder.read(name) == old) }
       }
       let hadJournal = FileStatus.exists(trial.file("dbmend-archives/.dbmend-journal.json"))
@@ -57,8 +59,9 @@ import Testing
       #expect(next.exit == 0, "after \(moment) ms: \(next.everything)")
       if hadJournal {
         #expect(next.tells("An earlier run (dbmend repair"), "after \(moment) ms: \(next.everything)")
-        #expect(next.errors.contains("old content is in place") || next.errors.contains("new, verified content is in place")
-          || next.errors.contains("was written to since"), "\(next.errors)")
+        #expect(
+          next.errors.contains("old content is in place") || next.errors.contains("new, verified content is in place")
+            || next.errors.contains("was written to since"), "\(next.errors)")
       }
       #expect(next.verdict == (check.exit == 0 ? "healthy" : "repaired"), "after \(moment) ms: \(next.everything)")
       #expect(try rows(trial, name) == expected)
@@ -72,13 +75,40 @@ import Testing
     #expect(outcomes.contains("true true 1"), "\(outcomes)")
   }
 
+  @Test("a restore, over a store and where none is")
+  func restore() throws {
+    for isMissing in [false, true] {
+      for moment in stride(from: 2.0, through: 50, by: 2) {
+        let trial = try Trial("app.db")
+        #expect(try trial.dbmend("backup", "app.db").exit == 0)
+        let archived = try rows(trial, "app.db")
+        try trial.sql("delete from users")
+        let newer = try rows(trial, "app.db")
+        if isMissing { try Paths.removeFile(trial.file("app.db")) }
+        let archive = Paths.join("dbmend-archives", try #require(try trial.archives().first))
+        let wasKilled = try kill(trial, after: moment, ["restore", archive, "app.db"])
+        if !isMissing || FileStatus.exists(trial.file("app.db")) {
+          let now = try rows(trial, "app.db")
+          #expect(now == archived || (!isMissing && now == newer), "after \(moment) ms: \(now)")
+          #expect(try trial.value("pragma integrity_check") == "ok")
+        }
+        let next = try trial.dbmend("restore", archive, "app.db")
+        #expect(next.exit == 0, "after \(moment) ms: \(next.everything)")
+        #expect(try rows(trial, "app.db") == archived)
+        #expect(try trial.leftovers() == [], "after \(moment) ms")
+        if !wasKilled { break }
+      }
+    }
+  }
+
   @Test("a pre-flight that puts a store back")
   func preflight() throws {
     for moment in stride(from: 3.0, through: 70, by: 2) {
       let trial = try Trial("app.db")
       let old = try rows(trial, "app.db")
       let wasKilled = try kill(
-        trial, after: moment, ["preflight", "app.db", "--", "sqlite3", "app.db", "delete from users where id > 2; select no"])
+        trial, after: moment,
+        ["preflight", "app.db", "--", "sqlite3", "app.db", "delete from users where id > 2; select no"])
       usleep(30_000)  // The command outlives dbmend.
       let now = try rows(trial, "app.db")
       #expect(now == old || now.count == old.count - 2, "after \(moment) ms: \(now)")
@@ -94,7 +124,8 @@ import Testing
         #expect(next.errors.contains("to go back to it run: dbmend restore "), "after \(moment) ms: \(next.everything)")
         let line = try #require(
           next.errors.split(separator: "\n").first { $0.contains("to go back to it run: dbmend restore ") })
-        let words = try #require(line.components(separatedBy: "run: dbmend ").last).split(separator: " ").map(String.init)
+        let words = try #require(line.components(separatedBy: "run: dbmend ").last).split(separator: " ").map(
+          String.init)
         let restored = try trial.dbmend(words: words)
         #expect(restored.exit == 0, "after \(moment) ms: \(restored.everything)")
         #expect(try rows(trial, "app.db") == old)

@@ -78,7 +78,8 @@ import Testing
     #expect(try trial.value("select count(*) from users") == "4")
   }
 
-  @Test("a schema that this SQLite cannot read leaves a sound file unchecked, archived byte for byte, and never repaired")
+  @Test(
+    "a schema that this SQLite cannot read leaves a sound file unchecked, archived byte for byte, and never repaired")
   func unsupportedSchema() throws {
     let trial = try Trial("app.db")
     try trial.sql(
@@ -101,7 +102,8 @@ import Testing
     let archive = try #require(outcome.archive)
     try #require(try run("tar", "-xf", archive, folder: try made(trial.file("out"))).exit == 0)
     #expect(try trial.folder.read("out/app.db") == before["app.db"]?.bytes)
-    #expect(try trial.sight(except: "dbmend-archives", "out", "out/app.db", "out/manifest.json", "out/schema.sql") == before)
+    #expect(
+      try trial.sight(except: "dbmend-archives", "out", "out/app.db", "out/manifest.json", "out/schema.sql") == before)
   }
 
   private func made(_ path: String) throws -> String {

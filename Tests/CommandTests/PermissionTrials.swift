@@ -4,7 +4,9 @@ import Testing
 
 /// What may not be read or written by the user who runs dbmend.
 @Suite("Trials: permissions", .enabled(if: geteuid() == 0)) struct PermissionTrials {
-  @Test("a store that may not be read is unchecked, and nothing is made", arguments: ["check", "repair", "preflight", "backup"])
+  @Test(
+    "a store that may not be read is unchecked, and nothing is made",
+    arguments: ["check", "repair", "preflight", "backup"])
   func unreadable(_ command: String) throws {
     let trial = try Trial("app.db")
     chmod(trial.file("app.db"), 0o600)
@@ -47,7 +49,8 @@ import Testing
     #expect(try trial.sight(except: "archives") == before)
   }
 
-  @Test("a repository that may not be written stops the run before anything", arguments: ["repair", "preflight", "backup"])
+  @Test(
+    "a repository that may not be written stops the run before anything", arguments: ["repair", "preflight", "backup"])
   func repository(_ command: String) throws {
     let trial = try Trial("app.db")
     try trial.spoilIndex()
@@ -110,7 +113,8 @@ import Testing
     try expectMarks(trial)
 
     // Even when the command took the file away, or made another one of it.
-    let removed = try trial.dbmend("preflight", "app.db", "--", "sh", "-c", "cp app.db x; rm app.db; echo > app.db; exit 1")
+    let removed = try trial.dbmend(
+      "preflight", "app.db", "--", "sh", "-c", "cp app.db x; rm app.db; echo > app.db; exit 1")
     #expect(removed.exit == 4, "\(removed.everything)")
     #expect(try trial.value("select count(*) from users") == "4")
     try expectMarks(trial)

@@ -63,7 +63,9 @@ import Testing
     #expect(try trial.value("pragma integrity_check", in: "mended.db") == "ok")
   }
 
-  @Test("a store that is a mount point is mended in its place", .enabled(if: geteuid() == 0), arguments: ["repair", "put-back"])
+  @Test(
+    "a store that is a mount point is mended in its place", .enabled(if: geteuid() == 0),
+    arguments: ["repair", "put-back"])
   func bindMount(_ way: String) throws {
     let trial = try Trial("real.db")
     if way == "repair" { try trial.spoilIndex(of: "real.db") }

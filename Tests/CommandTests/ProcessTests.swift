@@ -60,6 +60,30 @@ import Testing
     #expect(["0\n", "3\n"].contains(outcome.output))
   }
 
+  @Test("where a standard stream is closed, nothing that is meant for it goes into a file that was opened instead")
+  func closedStreams() throws {
+    let outcome = try shell(
+      """
+      cd "$(mktemp -d)" && sqlite3 app.db 'create table t(a)' && sum=$(cksum < app.db)
+      for closed in '<&-' '>&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+        for words in 'check app.db' 'preflight --format json app.db -- echo precious' 'backup app.db'; do
+          eval "\"\\$0\" $words $closed" > out 2> err
+          test "$(cksum < app.db)" = "$sum" || echo "the store changed: $words $closed"
+          grep -la precious app.db dbmend-archives/.* dbmend-archives/*.json 2> /dev/null
+        done
+      done
+      "$0" check app.db >&- 2> err; echo $?; rm -r "$PWD"
+      """)
+    #expect(outcome.output == "3\n")
+  }
+
+  @Test("a word that is no UTF-8 is refused, since it would come to mean another file")
+  func bytes() throws {
+    let outcome = try shell("LC_ALL=C \"$0\" check $'bad\\xff.db' > /dev/null; echo $?")
+    #expect(outcome.output.hasPrefix("error: could not understand argument 2, "))
+    #expect(outcome.output.contains("it is not valid UTF-8") && outcome.output.hasSuffix("2\n"))
+  }
+
   @Test("no colours where standard output is no terminal")
   func colours() throws {
     #expect(!(try shell("\"$0\" help check").output.contains("\u{1B}")))

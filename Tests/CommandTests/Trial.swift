@@ -162,7 +162,9 @@ final class Trial {
 
   /// What dbmend made and should have taken away again.
   func leftovers(_ repository: String = "dbmend-archives") throws -> [String] {
-    let beside = try folder.names().filter { $0.hasPrefix(".dbmend") || $0.contains("-journal") || $0.contains(".orphan") }
+    let beside = try folder.names().filter {
+      $0.hasPrefix(".dbmend") || $0.contains("-journal") || $0.contains(".orphan")
+    }
     guard FileStatus.exists(file(repository)) else { return beside }
     return beside + (try Paths.names(in: file(repository)).filter { $0.hasPrefix(".") && $0 != ".dbmend.lock" })
   }

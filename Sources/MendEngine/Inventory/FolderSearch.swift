@@ -30,7 +30,10 @@ struct FolderSearch {
     var sidecars: Set<String> = []
     for name in names where !name.hasPrefix(".") {
       let path = Paths.join(folder, name)
-      guard let status = try? FileStatus.of(path, followLinks: false) else { continue }
+      guard let status = try? FileStatus.of(path, followLinks: false) else {
+        if name.contains("\u{FFFD}") { problems.append(FolderSearch.unnameable(path)) }
+        continue
+      }
       if status.kind == .folder {
         guard name != FolderSearch.archiveFolderName, !archiveFolders.contains(Paths.resolved(path)) else { continue }
         search(path)
@@ -40,6 +43,13 @@ struct FolderSearch {
       sidecars.formUnion(driver.sidecars(of: path))
       found.append(path)
     }
+  }
+
+  /// A name of other bytes than UTF-8 cannot be spoken of. What stands there may be a store, and was not checked.
+  private static func unnameable(_ path: String) -> Problem {
+    Problem(
+      .unsupported, tried: "look at", on: path, said: "its name is not valid UTF-8",
+      advice: "Give it a name in UTF-8, or take it out of the folder.")
   }
 
   private func driver(of path: String) -> (any Driver)? {
