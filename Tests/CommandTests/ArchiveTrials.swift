@@ -162,7 +162,8 @@ struct ArchiveTrials {
     let list = try site.dbmend("list")
     #expect(list.exit == 0)
     #expect(list.output.contains("21"), "\(list.output)")
-    #expect(try site.dbmend("verify").exit == 0, "\(try site.dbmend("verify").said)")
+    let verify = try site.dbmend("verify")
+    #expect(verify.exit == 0, "\(verify.said)")
     try site.sql("delete from users where id > 3")
     // The state with 5 users was archived last, whatever the clock says.
     #expect(try site.dbmend("restore", "latest", "data").exit == 0)
@@ -234,8 +235,8 @@ struct ArchiveTrials {
     if how == "device": added.append(evil("data.db-wal", kind=tarfile.FIFOTYPE))
     if how == "twice": added.append(members[0])
     if how == "bomb":
-      members[0][0].size = 1 << 30
-      members[0] = (members[0][0], bytes(1 << 30))
+      members[0][0].size = 1 << 26
+      members[0] = (members[0][0], bytes(1 << 26))
     text = json.dumps(manifest).encode()
     with tarfile.open(fileobj=target, mode="w") as out:
       for info, content in members[:-1] + added:
