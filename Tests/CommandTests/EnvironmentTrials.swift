@@ -88,7 +88,7 @@ struct EnvironmentTrials {
     #expect(try site.dbmend("check", "data", "--env", "staging").exit == 0)
     let wrong = try site.dbmend("preflight", "--env", "stagin", "--", "touch", "ran")
     #expect(wrong.exit == 2)
-    #expect(wrong.errors.contains("did you mean 'staging'?"))
+    #expect(wrong.said.contains("did you mean 'staging'?"))
     #expect(!FileStatus.exists(site.file("ran")))
   }
 

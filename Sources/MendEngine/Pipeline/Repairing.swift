@@ -166,12 +166,24 @@ extension Engine {
     Engine.note(mending.backups, in: &report)
     report.rows = mending.tallies()
     for note in mending.notes where !report.notes.contains(note) { report.notes.append(note) }
-    for failure in mending.failures { report.notes.append("A repair could not be carried out: \(failure)") }
+    for failure in mending.failures {
+      report.notes.append("A repair could not be carried out: \(Self.ofStore(failure, mending))")
+    }
     guard !mending.isHealthy else { return }
     report.notes += mending.uncovered.map(Engine.sentence)
     report.neededLoss = Plan.neededLoss(mending.uncovered)
     // What kept every repair from its work, and is no matter of the store, decides the exit code: a full disk, a lock.
     for failure in mending.failures where ExitCode(for: failure) == .unchecked { report.add(failure) }
+  }
+
+  /// A failure on the copy in terms of the store: the copy is gone when the report is read, and so is what could be done
+  /// about it.
+  private static func ofStore(_ failure: Problem, _ mending: Mending) -> Problem {
+    guard failure.subject.hasPrefix(mending.work.path + "/") else { return failure }
+    var failure = failure
+    failure.subject = "a copy of \(mending.store.writtenPath)"
+    failure.advice = nil
+    return failure
   }
 
   /// What was found before, what of it is gone being marked as mended, and what is new.
