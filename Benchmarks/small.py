@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from measure import interleaved, median, run
+from measure import interleaved, median, run, sync_time, words
 
 ROUNDS = 101
 
@@ -34,10 +34,10 @@ def make(path):
     connection.close()
 
 
-def seconds(words):
+def seconds(command):
     def once():
-        outcome = run(words)
-        assert outcome.code == 0, f"{words} ended with {outcome.code}"
+        outcome = run(command)
+        assert outcome.code == 0, f"{command} ended with {outcome.code}"
         return outcome.seconds
 
     return once
@@ -77,12 +77,13 @@ def preflight(table, dbmend, store, folder):
     )
     if shutil.which("strace"):
         table.counts("  of these, syncs (the archive is read back, too)", *(syncs(side, fresh) for side in (ours, theirs)))
+    table.note(f"one sync of this disk takes {words(sync_time(folder))}")
 
 
-def syncs(words, before):
+def syncs(command, before):
     before()
     calls = "fsync,fdatasync,syncfs,sync_file_range,sync"
     traced = subprocess.run(
-        ["strace", "-f", "-qq", "-e", "signal=none", "-e", f"trace={calls}", *words], capture_output=True, text=True
+        ["strace", "-f", "-qq", "-e", "signal=none", "-e", f"trace={calls}", *command], capture_output=True, text=True
     )
     return sum("sync" in line.split("(")[0] for line in traced.stderr.splitlines())
