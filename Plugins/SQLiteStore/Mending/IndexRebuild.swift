@@ -62,7 +62,7 @@ struct IndexRebuild {
     do throws(Problem) {
       try copy.connection.execute("REINDEX \(copy.quoted(index.name))")
     } catch {
-      guard error.kind == .damaged else { throw error }
+      guard error.kind == .damaged, error.code != "constraint.violated" else { throw error }
       // The engine walks the old tree to free its pages, and cannot where the tree is malformed.
       try cutLoose(index)
       try copy.connection.execute("REINDEX \(copy.quoted(index.name))")

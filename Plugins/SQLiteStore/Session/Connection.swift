@@ -131,6 +131,11 @@ final class Connection {
       return Problem(
         .damaged, tried: tried, on: path, said: said, advice: "Run dbmend repair on it, or restore an archive.",
         code: "file.not-a-database")
+    case SQLITE_CONSTRAINT:
+      return Problem(
+        .damaged, tried: tried, on: path, said: said,
+        advice: "Rows break the schema's own rules; which of them is right only the application knows.",
+        code: "constraint.violated")
     case SQLITE_FULL:
       return Problem(
         .noSpace, tried: tried, on: path, said: said, advice: "Free some room on that volume.", code: "disk.full")

@@ -90,14 +90,12 @@ public enum ChildProcess {
     return .killed(Int(csystem_term_signal(status)))
   }
 
-  private static func withCStrings<R>(
-    _ words: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
-  ) -> R {
+  /// Words as C wants them; `body` gives an error number.
+  private static func withCStrings(
+    _ words: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32
+  ) -> Int32 {
     var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     defer { for pointer in pointers { free(pointer) } }
-    return pointers.withUnsafeMutableBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { preconditionFailure("an array with a terminator has an address") }
-      return body(base)
-    }
+    return pointers.withUnsafeMutableBufferPointer { buffer in buffer.baseAddress.map(body) ?? EINVAL }
   }
 }
