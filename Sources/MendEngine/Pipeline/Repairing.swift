@@ -123,7 +123,7 @@ extension Engine {
     }
     let work = WorkFolder(beside: Paths.absolute(file))
     do throws(Problem) {
-      if FileStatus.exists(file), !settings.replacesOutput { throw Engine.taken(file) }
+      try refuseOutput(file, over: result.store, driver)
       let backups = try backups(of: result.store, driver, from: source)
       let schema = try schemaText()
       try work.make()
@@ -145,7 +145,22 @@ extension Engine {
     return report
   }
 
-  static func taken(_ file: String) -> Problem {
+  /// Throws where a file may not be written: one that is there and may not be replaced, and in any case a store, which
+  /// would be replaced without an archive of it.
+  func refuseOutput(_ file: String, over store: ManagedStore, _ driver: any Driver) throws(Problem) {
+    let resolved = Paths.resolved(file)
+    let isStore =
+      FileStatus.isSame(file, store.path) || driver.sidecars(of: store.path).contains(resolved)
+      || configuredStore(at: resolved, environments: configuration.environments) != nil
+    if isStore {
+      throw Problem(
+        .usage, tried: "write", on: file, said: "it belongs to a store, and --output leaves stores untouched",
+        advice: "Name another file; without --output the store is changed in its place, after an archive of it.")
+    }
+    if FileStatus.exists(file), !settings.replacesOutput { throw Engine.taken(file) }
+  }
+
+  private static func taken(_ file: String) -> Problem {
     Problem(
       .refused, tried: "write", on: file, said: "a file of that name is there already",
       advice: "Name another file, or give --yes to replace it.")

@@ -111,8 +111,8 @@ extension Engine {
     var report = StoreReport(store: store.identity, kind: record.manifest?.kind, path: store.writtenPath)
     let work = WorkFolder(beside: Paths.absolute(file))
     do throws(Problem) {
-      if FileStatus.exists(file), !settings.replacesOutput { throw Engine.taken(file) }
       let driver = try driver(for: record)
+      try refuseOutput(file, over: store, driver)
       try work.make()
       defer { try? work.remove() }
       let content = try unpack(record, of: store, driver, into: try work.subfolder("old"))

@@ -20,6 +20,7 @@ struct RunSetup {
     reportFile = invocation.value(.report)
     let registry = BuiltInPlugins.registry
     let configuration = try Self.configuration(invocation, registry)
+    if let reportFile { try Self.refuseReport(over: reportFile, invocation, configuration) }
     let settings = try Self.settings(invocation, isReportOnOutput: format.isForMachines && reportFile == nil)
     progress =
       console.showsProgress && !invocation.has(.quiet)
@@ -81,6 +82,17 @@ struct RunSetup {
     [OptionName.config, .repository].flatMap { option in
       invocation.options[option]?.last.map { [option.typed, $0] } ?? []
     }
+  }
+
+  /// A report would replace the file, without an archive of it.
+  private static func refuseReport(
+    over file: String, _ invocation: Invocation, _ configuration: Configuration
+  ) throws(Problem) {
+    let stores = configuration.environments.flatMap(\.stores).map(\.path) + invocation.arguments
+    guard stores.contains(where: { FileStatus.isSame($0, file) }) else { return }
+    throw Problem(
+      .usage, tried: "write the report to", on: file, said: "it is what the run works on",
+      advice: "Name another file with --report.")
   }
 
   // MARK: - Ending
