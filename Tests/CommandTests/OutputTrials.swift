@@ -69,6 +69,50 @@ import Testing
     #expect(try trial.sight(except: "dbmend.yaml") == before)
   }
 
+  @Test("a device or a pipe is never replaced by a file: --report writes into it, --output is refused")
+  func devices() throws {
+    let trial = try Trial("app.db")
+    try trial.spoilIndex()
+    try #require(try run("mknod", trial.file("null"), "c", "1", "3").exit == 0)
+    try #require(symlink("null", trial.file("link")) == 0)
+    let before = try trial.sight()
+    for file in ["null", "link"] {
+      #expect(try trial.text("check", "--format", "json", "--report", file, "app.db").exit == 1)
+      let outcome = try trial.dbmend("repair", "--output", file, "--yes", "app.db")
+      #expect(outcome.exit == 1 && outcome.tells("it is a device, not a file"), "\(outcome.everything)")
+    }
+    #expect(try trial.sight() == before)
+    // The way of a shell's >(command), and of an open file.
+    let piped = try run(
+      "bash", "-c", "\"$0\" check --quiet --format json --report >(cat > report.json) app.db; sleep 0.3", Trial.program,
+      folder: trial.folder.path)
+    let report = try JSONValue(parsing: try trial.folder.read("report.json"))
+    #expect(report["verdict"]?.string == "damaged", "\(piped)")
+    let open = try run(
+      "bash", "-c", "\"$0\" check --format json --report /dev/stdout app.db | cat", Trial.program,
+      folder: trial.folder.path)
+    #expect(open.output.contains("dbmend.report/1") && open.output.contains("Next:"), "\(open)")
+    #expect(try FileStatus.of("/dev/stdout", followLinks: false).kind == .link)
+  }
+
+  @Test("a link stays a link when what it leads to is written")
+  func links() throws {
+    let trial = try Trial("app.db")
+    try trial.spoilIndex()
+    try Paths.makeFolder(trial.file("there"))
+    try trial.folder.write("old", to: "there/report")
+    try #require(symlink("there/report", trial.file("report")) == 0)
+    try #require(symlink("there/mended.db", trial.file("mended.db")) == 0)
+    #expect(try trial.text("check", "--format", "json", "--report", "report", "app.db").exit == 1)
+    #expect(try trial.dbmend("repair", "--output", "mended.db", "--yes", "app.db").exit == 0)
+    for name in ["report", "mended.db"] {
+      #expect(try FileStatus.of(trial.file(name), followLinks: false).kind == .link)
+    }
+    #expect(String(decoding: try trial.folder.read("there/report"), as: UTF8.self).contains("dbmend.report/1"))
+    #expect(try trial.value("pragma integrity_check", in: "there/mended.db") == "ok")
+    #expect(try Paths.names(in: trial.file("there")) == ["mended.db", "report"])
+  }
+
   @Test("a report that cannot be written makes a success an error, and the store is as well as before")
   func unwritableReport() throws {
     let trial = try Trial("app.db")

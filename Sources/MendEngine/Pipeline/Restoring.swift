@@ -109,7 +109,7 @@ extension Engine {
 
   private func write(_ record: Repository.Record, of store: ManagedStore, to file: String) -> StoreReport {
     var report = StoreReport(store: store.identity, kind: record.manifest?.kind, path: store.writtenPath)
-    let work = WorkFolder(beside: Paths.absolute(file))
+    let work = WorkFolder(beside: Paths.resolved(file))
     do throws(Problem) {
       let driver = try driver(for: record)
       try refuseOutput(file, over: store, driver)

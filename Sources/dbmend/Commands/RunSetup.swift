@@ -103,7 +103,7 @@ struct RunSetup {
     let code = wanted ?? ExitCode(for: report)
     do throws(Problem) {
       if let reportFile {
-        try Durable.write(Array(format.render(report, context: context).utf8), to: reportFile)
+        try ReportFile(reportFile).write(format.render(report, context: context))
         try console.write(text(report, console.outputStyle))
       } else if format.isForMachines {
         // For people first: what reads the report may go away when it has it.
@@ -124,7 +124,7 @@ struct RunSetup {
     progress?.finish()
     if let reportFile {
       let content = wantsJSON ? json().text(pretty: true) + "\n" : text
-      try Durable.write(Array(content.utf8), to: reportFile)
+      try ReportFile(reportFile).write(content)
       try console.write(text)
     } else {
       try console.write(wantsJSON ? json().text(pretty: true) + "\n" : text)
@@ -144,7 +144,7 @@ struct RunSetup {
       Report(verdict: .unchecked, problems: [problem]), context: ReportContext(version: ProgramDescription.version))
     do throws(Problem) {
       if let file = invocation.value(.report) {
-        try Durable.write(Array(text.utf8), to: file)
+        try ReportFile(file).write(text)
       } else {
         try console.write(text)
       }
