@@ -80,8 +80,12 @@ public struct Manifest: Sendable, Hashable {
   /// Size of the store's members together, in bytes.
   public var bytes: Int { storeMembers.reduce(0) { $0 + $1.size } }
 
-  /// Whether the checks found nothing that was left: what can serve as a backup.
-  public var isGood: Bool { verdict == .healthy || verdict == .repaired }
+  /// The reason of an archive of what a failed command left in a store, taken before the put-back.
+  public static let reasonOfPutBack = "put-back"
+
+  /// Whether it can serve as a backup: the checks found nothing that was left, and it is not what a failed command left,
+  /// which passes the checks when the command deleted every row.
+  public var isGood: Bool { (verdict == .healthy || verdict == .repaired) && reason != Manifest.reasonOfPutBack }
 
   /// The manifest's own name in the archive: `manifest.json`, unless the store has a file of that name itself.
   var fileName: String { Self.fileName(besides: members.map(\.name)) }

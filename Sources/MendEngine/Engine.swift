@@ -44,7 +44,9 @@ public struct Engine: Sendable {
   func finish(_ report: Report, since start: Double) -> Report {
     var report = report
     report.verdict = Verdict.combined(report.stores.map(\.verdict))
-    if report.problems.contains(where: { ExitCode(for: $0) == .unchecked }) { report.verdict = .unchecked }
+    // What kept a run from its stores says nothing of their health.
+    let isStopped = report.stores.isEmpty && !report.problems.isEmpty
+    if isStopped || report.problems.contains(where: { ExitCode(for: $0) == .unchecked }) { report.verdict = .unchecked }
     report.seconds = clock.steady() - start
     return report
   }

@@ -89,10 +89,18 @@ extension Engine {
     if let status = try? FileStatus.of(resolved), status.kind == .folder {
       return try add(folder: path, environments: environments, to: &selection)
     }
-    if !FileStatus.exists(resolved), !path.contains("/"), !path.contains(".") {
+    if !FileStatus.exists(resolved), !path.contains("."), isLikeName(path) {
       try refuseUnknownName(path)
     }
     selection.add(unconfigured(path, resolved: resolved))
+  }
+
+  /// Whether a path that is not there may be meant as a store's name: a bare word, or one behind an environment's name
+  /// that is no folder here.
+  private func isLikeName(_ path: String) -> Bool {
+    guard let slash = path.firstIndex(of: "/") else { return true }
+    let first = String(path[..<slash])
+    return configuration.environments.contains { $0.name == first } && !FileStatus.exists(first)
   }
 
   /// A bare word that is no file was more likely meant as a name; saying that the file is missing would mislead.

@@ -135,7 +135,7 @@ struct PutBack {
     if result.rows.isEmpty, result.verdict == .healthy {
       result.rows = RowCounts.of(store.path, driver, patience: engine.patience) ?? [:]
     }
-    return try engine.archive(result, reason: "put-back")
+    return try engine.archive(result, reason: Manifest.reasonOfPutBack)
   }
 
   /// Says what the put-back drops: rows that are there now and not in the archive, and where they can be found.

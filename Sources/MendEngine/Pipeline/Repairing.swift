@@ -121,9 +121,9 @@ extension Engine {
       if report.verdict == .healthy { report.notes.append("There is nothing to mend; \(file) was not written.") }
       return report
     }
-    let work = WorkFolder(beside: Paths.absolute(file))
+    let work = WorkFolder(beside: Paths.resolved(file))
     do throws(Problem) {
-      if FileStatus.exists(file), !settings.replacesOutput { throw Engine.taken(file) }
+      try refuseOutput(file, over: result.store, driver)
       let backups = try backups(of: result.store, driver, from: source)
       let schema = try schemaText()
       try work.make()
@@ -145,7 +145,28 @@ extension Engine {
     return report
   }
 
-  static func taken(_ file: String) -> Problem {
+  /// Throws where a file may not be written: one that is there and may not be replaced, and in any case a store, which
+  /// would be replaced without an archive of it.
+  func refuseOutput(_ file: String, over store: ManagedStore, _ driver: any Driver) throws(Problem) {
+    let resolved = Paths.resolved(file)
+    let isStore =
+      FileStatus.isSame(file, store.path) || driver.sidecars(of: store.path).contains(resolved)
+      || configuredStore(at: resolved, environments: configuration.environments) != nil
+    if isStore {
+      throw Problem(
+        .usage, tried: "write", on: file, said: "it belongs to a store, and --output leaves stores untouched",
+        advice: "Name another file; without --output the store is changed in its place, after an archive of it.")
+    }
+    guard FileStatus.exists(file) else { return }
+    // The rename that puts the result in place would turn a device such as /dev/null into a file.
+    if let kind = try? FileStatus.of(file).kind, kind != .file {
+      throw Problem(
+        .refused, tried: "write", on: file, said: "it is a \(kind.rawValue), not a file", advice: "Name another file.")
+    }
+    if !settings.replacesOutput { throw Engine.taken(file) }
+  }
+
+  private static func taken(_ file: String) -> Problem {
     Problem(
       .refused, tried: "write", on: file, said: "a file of that name is there already",
       advice: "Name another file, or give --yes to replace it.")
@@ -156,8 +177,10 @@ extension Engine {
     let handle = try FileHandle.read(copy)
     defer { handle.close() }
     try handle.sync()
-    if settings.replacesOutput { return try Durable.rename(copy, to: file) }
-    guard try Durable.renameIfFree(copy, to: file) else { throw Engine.taken(file) }
+    // A link stays one, and what it leads to is written.
+    let place = Paths.resolved(file)
+    if settings.replacesOutput { return try Durable.rename(copy, to: place) }
+    guard try Durable.renameIfFree(copy, to: place) else { throw Engine.taken(file) }
   }
 
   /// What the work on a copy says, in the report of its store.

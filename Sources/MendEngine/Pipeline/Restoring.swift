@@ -109,10 +109,10 @@ extension Engine {
 
   private func write(_ record: Repository.Record, of store: ManagedStore, to file: String) -> StoreReport {
     var report = StoreReport(store: store.identity, kind: record.manifest?.kind, path: store.writtenPath)
-    let work = WorkFolder(beside: Paths.absolute(file))
+    let work = WorkFolder(beside: Paths.resolved(file))
     do throws(Problem) {
-      if FileStatus.exists(file), !settings.replacesOutput { throw Engine.taken(file) }
       let driver = try driver(for: record)
+      try refuseOutput(file, over: store, driver)
       try work.make()
       defer { try? work.remove() }
       let content = try unpack(record, of: store, driver, into: try work.subfolder("old"))

@@ -42,7 +42,7 @@ extension Engine {
         status.archiveBytes = records.reduce(0) { $0 + ($1.size ?? 0) }
         status.newest = records.last
         status.newestGood = records.last { record in
-          record.problem == nil && [.healthy, .repaired].contains(record.manifest?.verdict)
+          record.problem == nil && record.manifest?.isGood == true
         }
       } catch {
         status.problem = error

@@ -55,6 +55,12 @@ public struct FileStatus: Sendable, Hashable {
     return FileStatus(buffer)
   }
 
+  /// Whether two paths lead to one and the same thing, links followed; false where one of them leads nowhere.
+  public static func isSame(_ one: String, _ other: String) -> Bool {
+    guard let one = try? of(one), let other = try? of(other) else { return false }
+    return one.device == other.device && one.inode == other.inode
+  }
+
   /// Whether anything stands under a path.
   public static func exists(_ path: String) -> Bool {
     var buffer = stat()

@@ -33,6 +33,9 @@ struct NextStep {
     if let command = report.command, command.exit != 0 {
       return NextStep("mend what made the command fail, then:", say.preflight(command.words))
     }
+    if let store = report.stores.first(where: { $0.problems.contains { isObstacle($0.kind) } }) {
+      return unchecked(store, say.again(store))
+    }
     return nil
   }
 
@@ -45,8 +48,8 @@ struct NextStep {
     case .changing: return NextStep("try again when fewer writes are under way:", again)
     case .denied: return NextStep("run it again as a user who may:", "sudo \(again)")
     case .noSpace: return NextStep("make room, then:", again)
-    case .unsupported, .program, .system: return NextStep("see to what is said above, then:", again)
-    case .usage, .configuration, .missing, .damaged, .refused, .archive, nil: return NextStep("try again:", again)
+    case .refused, .unsupported, .program, .system: return NextStep("see to what is said above, then:", again)
+    case .usage, .configuration, .missing, .damaged, .archive, nil: return NextStep("try again:", again)
     }
   }
 
@@ -55,6 +58,13 @@ struct NextStep {
     let target = say.target(store)
     if open.contains(where: { $0.code == "file.missing" }) {
       return NextStep("check the path; if the file was lost:", say.run("restore", ["latest", target]))
+    }
+    if open.contains(where: { $0.code == "file.not-a-file" }) {
+      return NextStep("check the path, and name the file of the database itself.")
+    }
+    // What kept the run from its work is to be seen to first: to go back to an older state would cost what need not be lost.
+    if say.context.purpose != .check, store.problems.contains(where: { isObstacle($0.kind) }) {
+      return unchecked(store, say.again(store))
     }
     if say.context.purpose == .restore, store.problems.contains(where: { $0.kind == .archive }) {
       return NextStep("choose another archive:", say.list)
@@ -72,6 +82,13 @@ struct NextStep {
       return NextStep("see what a repair would do:", say.run("repair", ["--plan", target]))
     case .plan, .repair, .repairToFile:
       return NextStep("to go back to its newest good archive:", say.run("restore", ["latest", target]))
+    }
+  }
+
+  private static func isObstacle(_ kind: Problem.Kind) -> Bool {
+    switch kind {
+    case .locked, .denied, .noSpace, .changing, .refused, .system: true
+    case .usage, .configuration, .missing, .damaged, .unsupported, .archive, .program: false
     }
   }
 

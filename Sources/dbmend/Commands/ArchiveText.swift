@@ -10,7 +10,7 @@ struct ArchiveText {
 
   /// Whether an archive can stand in for its store: healthy by its manifest, and nothing known against it.
   static func isGood(_ record: Repository.Record) -> Bool {
-    record.problem == nil && (record.manifest?.verdict == .healthy || record.manifest?.verdict == .repaired)
+    record.problem == nil && record.manifest?.isGood == true
   }
 
   /// The path as it is seen from here.

@@ -20,6 +20,7 @@ struct RunSetup {
     reportFile = invocation.value(.report)
     let registry = BuiltInPlugins.registry
     let configuration = try Self.configuration(invocation, registry)
+    if let reportFile { try Self.refuseReport(over: reportFile, invocation, configuration) }
     let settings = try Self.settings(invocation, isReportOnOutput: format.isForMachines && reportFile == nil)
     progress =
       console.showsProgress && !invocation.has(.quiet)
@@ -83,6 +84,17 @@ struct RunSetup {
     }
   }
 
+  /// A report would replace the file, without an archive of it.
+  private static func refuseReport(
+    over file: String, _ invocation: Invocation, _ configuration: Configuration
+  ) throws(Problem) {
+    let stores = configuration.environments.flatMap(\.stores).map(\.path) + invocation.arguments
+    guard stores.contains(where: { FileStatus.isSame($0, file) }) else { return }
+    throw Problem(
+      .usage, tried: "write the report to", on: file, said: "it is what the run works on",
+      advice: "Name another file with --report.")
+  }
+
   // MARK: - Ending
 
   /// Tells a report where it is wanted; the exit code. A report that could not be written makes a success an error.
@@ -91,7 +103,7 @@ struct RunSetup {
     let code = wanted ?? ExitCode(for: report)
     do throws(Problem) {
       if let reportFile {
-        try Durable.write(Array(format.render(report, context: context).utf8), to: reportFile)
+        try ReportFile(reportFile).write(format.render(report, context: context))
         try console.write(text(report, console.outputStyle))
       } else if format.isForMachines {
         // For people first: what reads the report may go away when it has it.
@@ -112,7 +124,7 @@ struct RunSetup {
     progress?.finish()
     if let reportFile {
       let content = wantsJSON ? json().text(pretty: true) + "\n" : text
-      try Durable.write(Array(content.utf8), to: reportFile)
+      try ReportFile(reportFile).write(content)
       try console.write(text)
     } else {
       try console.write(wantsJSON ? json().text(pretty: true) + "\n" : text)
@@ -132,7 +144,7 @@ struct RunSetup {
       Report(verdict: .unchecked, problems: [problem]), context: ReportContext(version: ProgramDescription.version))
     do throws(Problem) {
       if let file = invocation.value(.report) {
-        try Durable.write(Array(text.utf8), to: file)
+        try ReportFile(file).write(text)
       } else {
         try console.write(text)
       }

@@ -47,7 +47,8 @@ struct Console: Sendable {
     return ["y", "yes"].contains(answer.lowercased())
   }
 
-  private static func write(_ text: String, to descriptor: Int32, _ name: String) throws(Problem) {
+  /// Writes the whole of a text to a descriptor.
+  static func write(_ text: String, to descriptor: Int32, _ name: String) throws(Problem) {
     var text = text
     let failure: Int32? = text.withUTF8 { bytes in
       var done = 0
