@@ -44,6 +44,8 @@ public struct ReportContext: Sendable {
   public var targets: [String]
   /// The words behind `--`, so that they can be said again.
   public var command: [String]
+  /// Whether the run had the rights of root, so that no other user may do more.
+  public var isRoot: Bool
   /// The folder of the run: paths below it are told relative to it where a format asks for relative ones.
   public var folder: String
   /// What the plugins say of themselves; SARIF makes its rules from it, JUnit puts findings to their checks by it.
@@ -52,8 +54,8 @@ public struct ReportContext: Sendable {
   /// A context; see the properties.
   public init(
     purpose: Purpose = .check, version: String, failOn: Severity = .error, detail: Detail = .normal,
-    repeatedOptions: [String] = [], targets: [String] = [], command: [String] = [], folder: String = Paths.current,
-    descriptions: [PluginDescription] = []
+    repeatedOptions: [String] = [], targets: [String] = [], command: [String] = [],
+    isRoot: Bool = false, folder: String = Paths.current, descriptions: [PluginDescription] = []
   ) {
     self.purpose = purpose
     self.version = version
@@ -62,6 +64,7 @@ public struct ReportContext: Sendable {
     self.repeatedOptions = repeatedOptions
     self.targets = targets
     self.command = command
+    self.isRoot = isRoot
     self.folder = folder
     self.descriptions = descriptions
   }

@@ -18,7 +18,7 @@ struct Program {
 
   /// Runs a command line, without the program's name; the exit code.
   func run(_ words: [String]) -> Int32 {
-    ignorePipeSignal()
+    ignoreWriteSignals()
     // Until the options are read, only the environment says whether colours are wanted.
     var console = Console(environment: environment, noColor: words.contains(OptionName.noColor.typed))
     do throws(Problem) {
@@ -58,7 +58,9 @@ struct Program {
     }
   }
 
-  /// Has a write to a closed pipe fail instead of ending the process in the middle of a repair. A handler rather than
-  /// SIG_IGN: the programs that are started from here shall have the default again.
-  private func ignorePipeSignal() { signal(SIGPIPE) { _ in } }
+  /// Has a write to a closed pipe, or beyond the limit of a file's size, fail instead of ending the process in the middle
+  /// of a repair. A handler rather than SIG_IGN: the programs that are started from here shall have the default again.
+  private func ignoreWriteSignals() {
+    for number in [SIGPIPE, SIGXFSZ] { signal(number) { _ in } }
+  }
 }

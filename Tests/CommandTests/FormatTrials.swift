@@ -12,10 +12,11 @@ import Testing
     try trial.configure("app.db", "bad.db")
     let lines: [(String, Int)] = [
       ("check", 1), ("check --verbose --explain", 1), ("check --quiet app", 0), ("check gone.db", 1),
-      ("check --env nowhere", 2), ("check production/ap", 2), ("check --expect gone.yaml", 1),
+      ("check --env nowhere", 2), ("check production/ap", 2), ("check --expect gone.yaml", 2),
       ("backup", 1), ("repair --plan bad", 1), ("repair production", 2), ("repair bad", 0), ("repair gone.db", 1),
       ("preflight", 0), ("preflight -- no-such-command", 4), ("preflight app -- false", 4), ("status", 0),
-      ("status gone.db", 1), ("list", 0), ("verify", 0), ("verify gone.tar.zst", 1), ("prune", 0), ("prune --dry-run", 0),
+      ("status gone.db", 1), ("list", 0), ("verify", 0), ("verify gone.tar.zst", 1), ("prune", 0),
+      ("prune --dry-run", 0),
       ("restore latest", 2), ("restore latest app", 0), ("restore gone.tar.zst", 1),
       ("restore latest app --output copy.db", 0), ("check --config gone.yaml", 2), ("plugins integrity", 0),
       ("plugins no-such-plugin", 2),

@@ -19,6 +19,7 @@ public enum SystemError {
       kind = .denied
       code = "file.permission"
       advice = "Run dbmend as the file's owner or as root."
+      if number == EPERM { advice? += " Where root is refused too, look for an immutable flag: lsattr -d FILE." }
     case EROFS:
       kind = .denied
       code = "file.permission"

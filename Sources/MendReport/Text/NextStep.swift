@@ -27,28 +27,28 @@ struct NextStep {
     if let store = report.stores.first(where: { $0.verdict == .unchecked }) ?? report.stores.first(where: isHeld) {
       // A command that succeeded is not to be run a second time.
       let again = report.command?.exit == 0 ? say.run("check", [say.target(store)]) : say.again(store)
-      return unchecked(store, again)
+      return unchecked(store, again, say)
     }
     if let store = report.stores.first(where: { $0.verdict == .damaged }) { return damaged(store, say) }
     if let command = report.command, command.exit != 0 {
       return NextStep("mend what made the command fail, then:", say.preflight(command.words))
     }
     if let store = report.stores.first(where: { $0.problems.contains { isObstacle($0.kind) } }) {
-      return unchecked(store, say.again(store))
+      return unchecked(store, say.again(store), say)
     }
     return nil
   }
 
-  private static func unchecked(_ store: StoreReport, _ again: String) -> NextStep? {
+  private static func unchecked(_ store: StoreReport, _ again: String, _ say: Speaker) -> NextStep? {
     if let blocker = store.blockedBy.first {
       return NextStep("stop \(blocker.program) (pid \(blocker.pid)), then:", again)
     }
     switch store.problems.first?.kind {
     case .locked: return NextStep("wait until the other process is done, then:", again)
     case .changing: return NextStep("try again when fewer writes are under way:", again)
-    case .denied: return NextStep("run it again as a user who may:", "sudo \(again)")
+    case .denied where !say.context.isRoot: return NextStep("run it again as a user who may:", "sudo \(again)")
     case .noSpace: return NextStep("make room, then:", again)
-    case .refused, .unsupported, .program, .system: return NextStep("see to what is said above, then:", again)
+    case .denied, .refused, .unsupported, .program, .system: return NextStep("see to what is said above, then:", again)
     case .usage, .configuration, .missing, .damaged, .archive, nil: return NextStep("try again:", again)
     }
   }
@@ -64,7 +64,7 @@ struct NextStep {
     }
     // What kept the run from its work is to be seen to first: to go back to an older state would cost what need not be lost.
     if say.context.purpose != .check, store.problems.contains(where: { isObstacle($0.kind) }) {
-      return unchecked(store, say.again(store))
+      return unchecked(store, say.again(store), say)
     }
     if say.context.purpose == .restore, store.problems.contains(where: { $0.kind == .archive }) {
       return NextStep("choose another archive:", say.list)

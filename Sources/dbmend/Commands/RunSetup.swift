@@ -31,6 +31,7 @@ struct RunSetup {
       purpose: purpose, version: ProgramDescription.version, failOn: settings.failOn,
       detail: invocation.has(.quiet) ? .quiet : invocation.has(.verbose) ? .verbose : .normal,
       repeatedOptions: Self.repeated(invocation), targets: invocation.arguments, command: invocation.behind ?? [],
+      isRoot: geteuid() == 0,
       descriptions: format.isForMachines ? registry.descriptions : [])
   }
 

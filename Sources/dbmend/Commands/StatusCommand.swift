@@ -16,6 +16,7 @@ enum StatusCommand: Subcommand {
     let statuses = try setup.engine.status(invocation.arguments)
     let text = StatusText(console.outputStyle, isVerbose: invocation.has(.verbose), isQuiet: invocation.has(.quiet))
     return try setup.finish(
-      text: text.page(statuses), json: StatusText.json(statuses), ExitCode(for: Report(stores: statuses.map(\.report))))
+      text: text.page(statuses), json: StatusText.json(statuses),
+      ExitCode(for: Report(stores: statuses.map(\.report), problems: statuses.compactMap(\.problem))))
   }
 }

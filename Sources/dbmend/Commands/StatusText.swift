@@ -76,6 +76,7 @@ struct StatusText {
   }
 
   private func archives(_ status: StoreStatus) -> String {
+    if status.problem != nil { return style.paint("unknown", .warning) }
     guard status.archives > 0 else { return style.paint("none", .warning) }
     var text = "\(Words.grouped(status.archives)), \(ByteSize(bytes: status.archiveBytes).short)"
     if let good = status.newestGood?.manifest {
