@@ -22,6 +22,20 @@ import Testing
     return process.terminationReason == .uncaughtSignal
   }
 
+  /// Waits for every process whose current folder is this one.
+  private func waitUntilNobodyWorks(in folder: String) throws {
+    let own = String(getpid())
+    for _ in 0..<20_000 {
+      let isAtWork = try Paths.names(in: "/proc").contains { entry in
+        entry != own && Int(entry) != nil
+          && (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(entry)/cwd")) == folder
+      }
+      if !isAtWork { return }
+      usleep(1_000)
+    }
+    Issue.record("a process is still at work in \(folder) after 20 s")
+  }
+
   private func rows(_ trial: Trial, _ store: String) throws -> [[String?]] {
     try SQLiteFile.rows(trial.file(store), "select * from users not indexed order by id")
       + SQLiteFile.rows(trial.file(store), "select * from orders not indexed order by id")
@@ -112,7 +126,8 @@ import Testing
       let wasKilled = try kill(
         trial, after: moment,
         ["preflight", "app.db", "--", "sqlite3", "app.db", "delete from users where id > 2; select no"])
-      usleep(30_000)  // The command outlives dbmend.
+      // The command outlives dbmend, for as long as this machine takes.
+      try waitUntilNobodyWorks(in: Paths.resolved(trial.folder.path))
       let now = try rows(trial, "app.db")
       #expect(now == old || now.count == old.count - 2, "after \(moment) ms: \(now)")
       #expect(try trial.value("pragma integrity_check") == "ok")
