@@ -43,7 +43,10 @@ public struct IntegrityCheck: Check {
       OptionDescription(
         "level", .choice(["full", "quick"]),
         "whether indexes are held against their tables: full, but in `dbmend backup` of more than 64 MB quick, unless it is set"
-      )
+      ),
+      OptionDescription(
+        "engine", .choice(["native", "sqlite"]), default: .string("native"),
+        "who verifies: native reads the file itself; sqlite asks SQLite's own check, for who wants to compare"),
     ],
     examples: Self.examples)
 
@@ -54,7 +57,7 @@ public struct IntegrityCheck: Check {
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
     let isFull = options.string("level").map { $0 == "full" } ?? !context.isBrief
     let request = IntegrityRequest(
-      isFull: isFull, findingsPerCause: Wording.few, progress: context.progress)
+      isFull: isFull, asksEngine: options.string("engine") == "sqlite", findingsPerCause: Wording.few, progress: context.progress)
     return try context.session().verifyIntegrity(request)
   }
 }

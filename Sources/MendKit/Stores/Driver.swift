@@ -141,16 +141,20 @@ public struct StoreFacts: Sendable, Hashable {
 public struct IntegrityRequest: Sendable {
   /// Whether the contents are compared too (indexes with their tables), not only the structures.
   public var isFull: Bool
+  /// Whether the engine's own check is asked instead of the driver's verification, for who wants to compare.
+  public var asksEngine: Bool
   /// The number of findings kept for each cause; the rest is counted.
   public var findingsPerCause: Int
   /// Called with how far the work is, from 0 to 1.
   public var progress: @Sendable (Double) -> Void
 
-  /// A request; full, with 5 findings a cause.
+  /// A request; full, by the driver, with 5 findings a cause.
   public init(
-    isFull: Bool = true, findingsPerCause: Int = 5, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    isFull: Bool = true, asksEngine: Bool = false, findingsPerCause: Int = 5,
+    progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.isFull = isFull
+    self.asksEngine = asksEngine
     self.findingsPerCause = findingsPerCause
     self.progress = progress
   }
