@@ -32,7 +32,8 @@ enum KeyOrder {
         let y = Double(bitPattern: UInt64(bitPattern: b.bits))
         return x < y ? -1 : x > y ? 1 : 0
       case .blob: return bytes(a, b)
-      case .text: return collation == .binary || collation == .custom ? bytes(a, b) : collated(a, b, collation, encoding)
+      case .text:
+        return collation == .binary || collation == .custom ? bytes(a, b) : collated(a, b, collation, encoding)
       }
     }
     if a.type == .integer, b.type == .real { return number(a.bits, Double(bitPattern: UInt64(bitPattern: b.bits))) }

@@ -121,7 +121,9 @@ extension TreeWalker {
       return
     }
     let buffer = assembly.start(cell, local, capacity: needed)
-    guard followOverflow(first, size: size, local: local, page: page, at: at, into: buffer, upTo: needed) else { return }
+    guard followOverflow(first, size: size, local: local, page: page, at: at, into: buffer, upTo: needed) else {
+      return
+    }
     row(UnsafeRawPointer(buffer), size: size, available: needed, rows, rowid: rowid, page: page, at: at)
   }
 
@@ -232,7 +234,9 @@ extension TreeWalker {
     }
     if at < count {
       // The eight bytes before a value's end are always there.
-      bits |= UInt64(littleEndian: text.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)) >> UInt64(8 * (8 - (count - at)))
+      bits |=
+        UInt64(littleEndian: text.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self))
+        >> UInt64(8 * (8 - (count - at)))
     }
     return bits & 0x8080_8080_8080_8080 == 0
   }

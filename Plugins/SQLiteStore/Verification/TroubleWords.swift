@@ -83,6 +83,10 @@ struct TroubleWords {
       return Finding(
         "column.type", .error, at: place, "a value in \(name) is not of the declared type",
         evidence: "\(Self.className(Int(trouble.second))) in a column declared \(column?.type ?? "")")
+    case .keyOrder where tree.isIndex:
+      return Finding(
+        "index.not-sorted", .error, at: place, "entries of index \(tree.name) are not in their order",
+        evidence: evidence(trouble))
     case .pointerMap:
       return Finding(
         "pointer-map.malformed", .error, at: place, "the pointer map is wrong about page \(trouble.page)",
