@@ -42,22 +42,23 @@ enum KeyOrder {
   }
 
   @inline(__always) private static func bytes(_ a: KeyValue, _ b: KeyValue) -> Int {
-    let shorter = min(a.count, b.count)
+    guard let x = a.start, let y = b.start else { return 0 }
+    let shorter = Int(min(a.bits, b.bits))
     var at = 0
-    while at + 8 <= shorter {
-      let x = UInt64(bigEndian: a.start.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-      let y = UInt64(bigEndian: b.start.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-      if x != y { return x < y ? -1 : 1 }
-      at += 8
+    while at &+ 8 <= shorter {
+      let p = UInt64(bigEndian: x.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+      let q = UInt64(bigEndian: y.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+      if p != q { return p < q ? -1 : 1 }
+      at &+= 8
     }
-    let rest = shorter - at
-    if rest > 0 {
-      let shift = UInt64(64 - 8 * rest)
-      let x = UInt64(bigEndian: a.start.loadUnaligned(fromByteOffset: shorter - 8, as: UInt64.self)) << shift
-      let y = UInt64(bigEndian: b.start.loadUnaligned(fromByteOffset: shorter - 8, as: UInt64.self)) << shift
-      if x != y { return x < y ? -1 : 1 }
+    if at < shorter {
+      // The eight bytes before a value's end are always there.
+      let shift = UInt64(truncatingIfNeeded: 64 &- 8 &* (shorter &- at))
+      let p = UInt64(bigEndian: x.loadUnaligned(fromByteOffset: shorter &- 8, as: UInt64.self)) &<< shift
+      let q = UInt64(bigEndian: y.loadUnaligned(fromByteOffset: shorter &- 8, as: UInt64.self)) &<< shift
+      if p != q { return p < q ? -1 : 1 }
     }
-    return a.count - b.count
+    return Int(a.bits &- b.bits)
   }
 
   /// A whole number and a real that is none.
@@ -69,10 +70,10 @@ enum KeyOrder {
     return Double(cut) < real ? -1 : 1
   }
 
-  private static func collated(_ a: KeyValue, _ b: KeyValue, _ collation: Collation, _ encoding: TextEncoding) -> Int {
+  @inline(never) private static func collated(_ a: KeyValue, _ b: KeyValue, _ collation: Collation, _ encoding: TextEncoding) -> Int {
     // These two are defined on UTF-8 only; SQLite converts other texts before it compares.
-    let x = encoding.utf8(UnsafeRawBufferPointer(start: a.start, count: a.count))
-    let y = encoding.utf8(UnsafeRawBufferPointer(start: b.start, count: b.count))
+    let x = encoding.utf8(a.bytes)
+    let y = encoding.utf8(b.bytes)
     return x.withUnsafeBytes { x in
       y.withUnsafeBytes { y in
         collation == .nocase ? folded(x, y) : trimmed(x, y)

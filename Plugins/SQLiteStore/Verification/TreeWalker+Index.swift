@@ -65,10 +65,13 @@ extension TreeWalker {
       let place = indexCell(page, header, pointer: header.cellPointers + 2 * cell)
     else { return }
     if counts { entryCounts[tree] += 1 }
-    take(page, place, number, counts: counts)
+    take(
+      page, place, number, readsContent ? trees[tree].key : nil, readsContent ? trees[tree].rows : nil, counts: counts)
   }
 
   private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32, isLeaf: Bool) {
+    let key = readsContent ? trees[tree].key : nil
+    let rows = readsContent ? trees[tree].rows : nil
     var pointer = header.cellPointers
     var isWhole = true
     var expectedEnd = pages.usableSize
@@ -85,7 +88,7 @@ extension TreeWalker {
       ends[cell] = Int32(truncatingIfNeeded: place.end)
       if place.end != expectedEnd { isDense = false }
       expectedEnd = place.at
-      take(page, place, number, counts: true)
+      take(page, place, number, key, rows, counts: true)
     }
     entryCounts[tree] += header.cellCount
     guard isWhole else { return }
@@ -94,19 +97,16 @@ extension TreeWalker {
   }
 
   @inline(__always) private func take(
-    _ page: UnsafeRawPointer, _ place: CellPlace, _ number: UInt32, counts: Bool
+    _ page: UnsafeRawPointer, _ place: CellPlace, _ number: UInt32, _ key: KeyPlan?, _ rows: RowPlan?, counts: Bool
   ) {
-    if place.local == place.size {
-      let record = page + place.body
-      if let key = trees[tree].key, readsContent {
-        entry(record, size: place.size, available: place.size, key, page: number, at: place.at, counts: counts)
-      }
-      if counts, readsContent, let rows = trees[tree].rows {
-        row(record, size: place.size, available: place.size, rows, rowid: 0, page: number, at: place.at)
-      }
-      return
+    guard place.local == place.size else { return overflowingEntry(page, place, number, counts: counts) }
+    let record = page + place.body
+    if let key {
+      entry(record, size: place.size, available: place.size, key, page: number, at: place.at, counts: counts)
     }
-    overflowingEntry(page, place, number, counts: counts)
+    if counts, let rows {
+      row(record, size: place.size, available: place.size, rows, rowid: 0, page: number, at: place.at)
+    }
   }
 
   @inline(never) private func overflowingEntry(
@@ -149,8 +149,9 @@ extension TreeWalker {
     guard headerEnd >= at, headerEnd <= available else { return note(.record, page, at: cell) }
     let current = currentKey == 0 ? keys.0 : keys.1
     let previous = currentKey == 0 ? keys.1 : keys.0
-    let terms = plan.terms
-    let termCount = terms.count
+    guard let terms = plan.terms.baseAddress else { return }
+    let termCount = plan.terms.count
+    let hashes = plan.fingerprint >= 0
     var body = headerEnd
     var field = 0
     var hash = Hash128.seed
@@ -159,22 +160,22 @@ extension TreeWalker {
     var hasNull = false
     while at < headerEnd {
       var type = record.byte(at)
-      at += 1
+      at &+= 1
       if type >= 0x80 {
-        guard let read = Varint.read(record, at: at - 1, end: headerEnd), read.value <= 0xFFFF_FFFF else {
+        guard let read = Varint.read(record, at: at &- 1, end: headerEnd), read.value <= 0xFFFF_FFFF else {
           return note(.record, page, at: cell)
         }
-        type = Int(read.value)
+        type = Int(truncatingIfNeeded: read.value)
         at = read.next
       }
       let start = body
-      body += SerialType.size(type)
+      body &+= SerialType.size(type)
       guard body <= size else { return note(.record, page, at: cell) }
       if field < termCount {
         guard body <= available else { return }
         let value = KeyValue(type: type, body: record + start)
         current[field] = value
-        if field < plan.uniqueCount, value.type == .null { hasNull = true }
+        if value.type == .null, field < plan.uniqueCount { hasNull = true }
         if order == 0 {
           let term = terms[field]
           let difference = KeyOrder.compare(previous[field], value, term.collation, encoding)
@@ -184,9 +185,9 @@ extension TreeWalker {
             firstDifference = field
           }
         }
-        if plan.fingerprint >= 0 { hash.combine(value.hash) }
+        if hashes { hash.combine(value.hash) }
       }
-      field += 1
+      field &+= 1
     }
     guard body == size, at == headerEnd else { return note(.record, page, at: cell) }
     guard field == plan.fieldCount || !plan.isExact && field >= termCount else {
@@ -202,9 +203,9 @@ extension TreeWalker {
     }
     guard plan.fingerprint >= 0 else { return }
     ofIndexes[plan.fingerprint].add(hash)
-    if collector != nil {
+    if isCollecting {
       let last = current[termCount - 1]
-      collector?.take(hash, ofRow: false, plan.fingerprint, rowid: last.bits, page: page, cell: cell)
+      collect(hash, ofRow: false, plan.fingerprint, rowid: last.bits, page: page, cell: cell)
     }
   }
 }

@@ -164,54 +164,70 @@ extension TreeWalker {
     guard headerEnd >= at, headerEnd <= available else { return note(.record, page, at: cell, row: rowid) }
     var body = headerEnd
     var column = 0
-    let columns = rows.columns
-    let columnCount = columns.count
+    guard let operations = rows.operations.baseAddress else { return }
+    let columnCount = rows.operations.count
     let slots = slots
+    let isUTF8 = encoding == .utf8
     slots[0] = Hash128(integer: rowid)
     while at < headerEnd {
       var type = record.byte(at)
-      at += 1
+      at &+= 1
       if type >= 0x80 {
-        guard let read = Varint.read(record, at: at - 1, end: headerEnd), read.value <= 0xFFFF_FFFF else {
+        guard let read = Varint.read(record, at: at &- 1, end: headerEnd), read.value <= 0xFFFF_FFFF else {
           return note(.record, page, at: cell, row: rowid)
         }
-        type = Int(read.value)
+        type = Int(truncatingIfNeeded: read.value)
         at = read.next
       }
       let start = body
-      body += SerialType.size(type)
+      body &+= SerialType.size(type)
       guard body <= size else { return note(.record, page, at: cell, row: rowid) }
+      let value = record + start
+      var slot = -1
       if column < columnCount {
-        let plan = columns[column]
-        if plan.forbidden & Self.classBit(type) != 0 { refuse(type, column, record + start, rowid, page, cell) }
-        if plan.checksNumericText, type >= 13, type & 1 == 1, body <= available {
-          checkNumber(record + start, count: body - start, column, rowid, page, cell)
+        let operation = operations[column]
+        slot = Int(operation.slot)
+        if operation.forbidden & Self.classBit(type) != 0 { refuse(type, column, rowid, page, cell) }
+        if operation.checksNumericText, type >= 13, type & 1 == 1, body <= available {
+          checkNumber(value, count: body &- start, column, rowid, page, cell)
         }
-        if plan.slot >= 0 { slots[Int(plan.slot)] = KeyValue(type: type, body: record + start).hash }
       }
-      if type >= 13, type & 1 == 1, body <= available, !isPlain(record + start, count: body - start) {
-        checkText(record + start, count: body - start, column, rowid, page, cell)
+      if type >= 13, type & 1 == 1, body <= available {
+        var bits: UInt64 = 0
+        if slot >= 0 {
+          slots[slot] = Hash128(value, count: body &- start, isText: true, bits: &bits)
+        } else {
+          bits = Self.overlaid(value, count: body &- start)
+        }
+        if !isUTF8 || bits & 0x8080_8080_8080_8080 != 0 {
+          checkText(value, count: body &- start, column, rowid, page, cell)
+        }
+      } else if slot >= 0 {
+        slots[slot] = KeyValue(type: type, body: value).hash
       }
-      column += 1
+      column &+= 1
     }
     guard body == size, at == headerEnd else { return note(.record, page, at: cell, row: rowid) }
     while column < columnCount {
-      let plan = columns[column]
+      let plan = rows.columns[column]
       if plan.forbidden & plan.absentClass != 0 {
         note(.null, page, at: cell, first: Int64(column), row: rowid)
       }
       if plan.slot >= 0 { slots[Int(plan.slot)] = plan.absent }
       column += 1
     }
-    for entry in rows.entries {
+    guard let entries = rows.entries.baseAddress, let terms = rows.terms.baseAddress else { return }
+    for index in 0..<rows.entries.count {
+      let entry = entries[index]
       var hash = Hash128.seed
-      for term in Int(entry.start)..<Int(entry.start + entry.count) {
-        hash.combine(slots[Int(rows.terms[term])])
+      var term = terms + Int(entry.start)
+      let end = term + Int(entry.count)
+      while term < end {
+        hash.combine(slots[Int(term.pointee)])
+        term += 1
       }
       ofRows[Int(entry.fingerprint)].add(hash)
-      if collector != nil {
-        collector?.take(hash, ofRow: true, Int(entry.fingerprint), rowid: rowid, page: page, cell: cell)
-      }
+      if isCollecting { collect(hash, ofRow: true, Int(entry.fingerprint), rowid: rowid, page: page, cell: cell) }
     }
   }
 
@@ -223,22 +239,20 @@ extension TreeWalker {
     return type < 10 ? RowPlan.integerBit : RowPlan.nullBit
   }
 
-  /// Whether a text is valid without looking closer: ASCII in a database of UTF-8.
-  @inline(__always) func isPlain(_ text: UnsafeRawPointer, count: Int) -> Bool {
-    guard encoding == .utf8 else { return false }
+  /// All bytes of a text, laid over each other in words of eight.
+  @inline(__always) private static func overlaid(_ text: UnsafeRawPointer, count: Int) -> UInt64 {
     var bits: UInt64 = 0
     var at = 0
-    while at + 8 <= count {
+    while at &+ 8 <= count {
       bits |= text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-      at += 8
+      at &+= 8
     }
     if at < count {
       // The eight bytes before a value's end are always there.
-      bits |=
-        UInt64(littleEndian: text.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self))
-        >> UInt64(8 * (8 - (count - at)))
+      let last = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+      bits |= last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* (count &- at))
     }
-    return bits & 0x8080_8080_8080_8080 == 0
+    return bits
   }
 
   @inline(never) func checkText(
@@ -259,7 +273,7 @@ extension TreeWalker {
 
   /// A value of a class that may not stand in its column.
   @inline(never) private func refuse(
-    _ type: Int, _ column: Int, _ body: UnsafeRawPointer, _ row: Int64, _ page: UInt32, _ cell: Int
+    _ type: Int, _ column: Int, _ row: Int64, _ page: UInt32, _ cell: Int
   ) {
     let bit = Self.classBit(type)
     if bit == RowPlan.nullBit {

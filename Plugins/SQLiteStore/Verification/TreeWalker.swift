@@ -26,7 +26,8 @@ final class TreeWalker {
   /// Trees with a payload that is too large to be put together here.
   var unread: Set<Int> = []
   /// What is done with entries beyond adding them up; nil in the first pass.
-  var collector: EntryCollector?
+  var collector: EntryCollector? { didSet { isCollecting = collector != nil } }
+  private(set) var isCollecting = false
 
   // What the page at hand needs.
   let audit: PageAudit
@@ -97,6 +98,12 @@ final class TreeWalker {
       walkIndex(unit.page, parent: unit.parent, level: unit.level)
       if let after = unit.after { takeSeparator(after.page, cell: after.cell, counts: true) }
     }
+  }
+
+  @inline(never) func collect(
+    _ hash: Hash128, ofRow: Bool, _ fingerprint: Int, rowid: Int64, page: UInt32, cell: Int
+  ) {
+    collector?.take(hash, ofRow: ofRow, fingerprint, rowid: rowid, page: page, cell: cell)
   }
 
   /// Takes a page for the tree at hand; nil when it is not there, belongs to something else already, or is no b-tree page of
