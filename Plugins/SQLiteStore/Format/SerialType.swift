@@ -2,16 +2,21 @@
 enum SerialType {
   /// Bytes of the body that a value of a type takes.
   @inline(__always) static func size(_ type: Int) -> Int {
-    if type >= 12 { return (type - 12) >> 1 }
+    if type >= 12 { return (type &- 12) &>> 1 }
     // 0, 1, 2, 3, 4, 6, 8, 8, and nothing for the rest: a digit each, from the right.
-    return (0x8864_3210 >> (type * 4)) & 0xF
+    return (0x8864_3210 &>> (type &* 4)) & 0xF
   }
 
   /// A big-endian two's-complement number of 1 to 8 bytes. The eight bytes before its end must be readable.
   @inline(__always) static func integer(_ body: UnsafeRawPointer, size: Int) -> Int64 {
-    let raw = UInt64(bigEndian: body.loadUnaligned(fromByteOffset: size - 8, as: UInt64.self))
-    let shift = Int64(64 - 8 * size)
-    return (Int64(bitPattern: raw) << shift) >> shift
+    integer(body + size, ofLast: size)
+  }
+
+  /// Likewise, by where its body ends.
+  @inline(__always) static func integer(_ end: UnsafeRawPointer, ofLast size: Int) -> Int64 {
+    let raw = Int64(bigEndian: (end - 8).loadUnaligned(as: Int64.self))
+    let shift = Int64(truncatingIfNeeded: 64 &- 8 &* size)
+    return (raw &<< shift) &>> shift
   }
 }
 

@@ -3,6 +3,8 @@ struct Hash128: Hashable {
   var first: UInt64
   var second: UInt64
 
+  static let firstFactor: UInt64 = 0xA076_1D64_78BD_642F
+  static let secondFactor: UInt64 = 0xE703_7ED1_A0B4_28DB
   /// What every entry starts from.
   static let seed = Hash128(first: 0x9E37_79B9_7F4A_7C15, second: 0xD1B5_4A32_D192_ED03)
   /// NULL.
@@ -10,8 +12,8 @@ struct Hash128: Hashable {
 
   /// Takes up the next value of an entry; the order of values counts.
   @inline(__always) mutating func combine(_ value: Hash128) {
-    first = Self.fold(first ^ value.first, 0xA076_1D64_78BD_642F)
-    second = Self.fold(second ^ value.second, 0xE703_7ED1_A0B4_28DB)
+    first = Self.fold(first ^ value.first, Self.firstFactor)
+    second = Self.fold(second ^ value.second, Self.secondFactor)
   }
 
   /// A whole number. A real of the same value has the same hash, since SQLite stores either for the other.

@@ -20,45 +20,49 @@ enum Collation: UInt8 {
 /// In which order values stand in an index.
 enum KeyOrder {
   /// Less than zero when `a` comes before `b`, greater when after, by ascending order. `encoding` is that of the database.
-  @inline(__always) static func compare(
-    _ a: KeyValue, _ b: KeyValue, _ collation: Collation, _ encoding: TextEncoding
+  @inline(never) static func compare(
+    _ a: EntryKernel.Value, _ b: EntryKernel.Value, _ collation: Collation, _ encoding: TextEncoding
   ) -> Int {
-    if a.type == b.type {
-      switch a.type {
-      case .null: return 0
-      case .integer: return a.bits < b.bits ? -1 : a.bits > b.bits ? 1 : 0
-      case .real:
-        let x = Double(bitPattern: UInt64(bitPattern: a.bits))
-        let y = Double(bitPattern: UInt64(bitPattern: b.bits))
+    if a.tag == b.tag {
+      switch a.tag {
+      case EntryKernel.Tag.null: return 0
+      case EntryKernel.Tag.integer: return a.bits < b.bits ? -1 : a.bits > b.bits ? 1 : 0
+      case EntryKernel.Tag.real:
+        let x = real(a)
+        let y = real(b)
         return x < y ? -1 : x > y ? 1 : 0
-      case .blob: return bytes(a, b)
-      case .text:
-        return collation == .binary || collation == .custom ? bytes(a, b) : collated(a, b, collation, encoding)
+      case EntryKernel.Tag.text where collation == .nocase || collation == .rtrim:
+        return collated(a, b, collation, encoding)
+      default: return bytes(a.start, a.bits, b.start, b.bits)
       }
     }
-    if a.type == .integer, b.type == .real { return number(a.bits, Double(bitPattern: UInt64(bitPattern: b.bits))) }
-    if a.type == .real, b.type == .integer { return -number(b.bits, Double(bitPattern: UInt64(bitPattern: a.bits))) }
-    return Int(a.type.rawValue) - Int(b.type.rawValue)
+    if a.tag == EntryKernel.Tag.integer, b.tag == EntryKernel.Tag.real { return number(Int64(a.bits), real(b)) }
+    if a.tag == EntryKernel.Tag.real, b.tag == EntryKernel.Tag.integer { return -number(Int64(b.bits), real(a)) }
+    return a.tag - b.tag
   }
 
-  @inline(__always) private static func bytes(_ a: KeyValue, _ b: KeyValue) -> Int {
-    guard let x = a.start, let y = b.start else { return 0 }
-    let shorter = Int(min(a.bits, b.bits))
+  private static func real(_ value: EntryKernel.Value) -> Double {
+    Double(bitPattern: UInt64(bitPattern: Int64(value.bits)))
+  }
+
+  /// Byte for byte; a beginning comes before what it is the beginning of. The eight bytes before each value's end are
+  /// readable.
+  @inline(__always) static func bytes(_ x: UnsafeRawPointer, _ xCount: Int, _ y: UnsafeRawPointer, _ yCount: Int) -> Int {
+    let shorter = xCount < yCount ? xCount : yCount
     var at = 0
     while at &+ 8 <= shorter {
-      let p = UInt64(bigEndian: x.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-      let q = UInt64(bigEndian: y.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+      let p = UInt64(bigEndian: (x + at).loadUnaligned(as: UInt64.self))
+      let q = UInt64(bigEndian: (y + at).loadUnaligned(as: UInt64.self))
       if p != q { return p < q ? -1 : 1 }
       at &+= 8
     }
     if at < shorter {
-      // The eight bytes before a value's end are always there.
       let shift = UInt64(truncatingIfNeeded: 64 &- 8 &* (shorter &- at))
-      let p = UInt64(bigEndian: x.loadUnaligned(fromByteOffset: shorter &- 8, as: UInt64.self)) &<< shift
-      let q = UInt64(bigEndian: y.loadUnaligned(fromByteOffset: shorter &- 8, as: UInt64.self)) &<< shift
+      let p = UInt64(bigEndian: (x + shorter - 8).loadUnaligned(as: UInt64.self)) &<< shift
+      let q = UInt64(bigEndian: (y + shorter - 8).loadUnaligned(as: UInt64.self)) &<< shift
       if p != q { return p < q ? -1 : 1 }
     }
-    return Int(a.bits &- b.bits)
+    return xCount &- yCount
   }
 
   /// A whole number and a real that is none.
@@ -70,10 +74,12 @@ enum KeyOrder {
     return Double(cut) < real ? -1 : 1
   }
 
-  @inline(never) private static func collated(_ a: KeyValue, _ b: KeyValue, _ collation: Collation, _ encoding: TextEncoding) -> Int {
+  @inline(never) private static func collated(
+    _ a: EntryKernel.Value, _ b: EntryKernel.Value, _ collation: Collation, _ encoding: TextEncoding
+  ) -> Int {
     // These two are defined on UTF-8 only; SQLite converts other texts before it compares.
-    let x = encoding.utf8(a.bytes)
-    let y = encoding.utf8(b.bytes)
+    let x = encoding.utf8(UnsafeRawBufferPointer(start: a.start, count: a.bits))
+    let y = encoding.utf8(UnsafeRawBufferPointer(start: b.start, count: b.bits))
     return x.withUnsafeBytes { x in
       y.withUnsafeBytes { y in
         collation == .nocase ? folded(x, y) : trimmed(x, y)

@@ -68,6 +68,9 @@ struct RowPlan {
     var slot: Int16
     var forbidden: UInt8
     var checksNumericText: Bool
+
+    /// For values beyond the columns that the table has.
+    static let none = Operation(slot: -1, forbidden: 0, checksNumericText: false)
   }
 
   let columns: UnsafeMutableBufferPointer<Column>

@@ -3,7 +3,7 @@ extension TreeWalker {
   func walkIndex(_ number: UInt32, parent: UInt32, level: Int) {
     guard let (page, header) = enter(number, parent: parent, level: level) else { return }
     if header.kind == .indexLeaf {
-      entries(page, header, number, isLeaf: true)
+      entries(page, header, number)
       return
     }
     guard noteCells(page, header, number) else { return }
@@ -38,7 +38,7 @@ extension TreeWalker {
     let local: Int
   }
 
-  @inline(__always) private func indexCell(
+  @inline(never) private func indexCell(
     _ page: UnsafeRawPointer, _ header: BTreePage, pointer: Int
   ) -> CellPlace? {
     let usable = pages.usableSize
@@ -69,21 +69,44 @@ extension TreeWalker {
       page, place, number, readsContent ? trees[tree].key : nil, readsContent ? trees[tree].rows : nil, counts: counts)
   }
 
-  private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32, isLeaf: Bool) {
-    let key = readsContent ? trees[tree].key : nil
-    let rows = readsContent ? trees[tree].rows : nil
-    var pointer = header.cellPointers
+  private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
+    let plan = trees[tree]
+    let key = readsContent ? plan.key : nil
+    let rows = readsContent ? plan.rows : nil
+    let maximum = geometry.indexMaximum
+    let usable = pages.usableSize
+    let pageEnd = page + usable
+    let contentStart = header.contentStart
+    let starts = starts
+    let ends = ends
     var isWhole = true
-    var expectedEnd = pages.usableSize
+    var expectedEnd = usable
     var isDense = true
     for cell in 0..<header.cellCount {
-      guard let place = indexCell(page, header, pointer: pointer) else {
-        note(.cellOutside, number, at: pointer, first: Int64(page.big16(pointer)))
+      let at = page.big16(header.cellPointers &+ 2 &* cell)
+      // What is not plain is looked at again below, with every check.
+      var isPlain = at >= contentStart && at <= usable &- 4
+      if isPlain {
+        let size = page.byte(at)
+        let record = page + (at &+ 1)
+        var end = at &+ 1 &+ size
+        if end < at &+ 4 { end = at &+ 4 }
+        isPlain = size < 0x80 && size <= maximum && page + end <= pageEnd
+        if isPlain {
+          starts[cell] = Int32(truncatingIfNeeded: at)
+          ends[cell] = Int32(truncatingIfNeeded: end)
+          if end != expectedEnd { isDense = false }
+          expectedEnd = at
+          if let key { entry(record, size: size, available: size, key, page: number, at: at, counts: true) }
+          if let rows { row(record, size: size, available: size, rows, rowid: 0, page: number, at: at) }
+        }
+      }
+      guard !isPlain else { continue }
+      guard let place = indexCell(page, header, pointer: header.cellPointers + 2 * cell) else {
+        note(.cellOutside, number, at: header.cellPointers + 2 * cell, first: Int64(at))
         isWhole = false
-        pointer += 2
         continue
       }
-      pointer += 2
       starts[cell] = Int32(truncatingIfNeeded: place.at)
       ends[cell] = Int32(truncatingIfNeeded: place.end)
       if place.end != expectedEnd { isDense = false }
@@ -96,7 +119,7 @@ extension TreeWalker {
     auditPage(page, header, number)
   }
 
-  @inline(__always) private func take(
+  @inline(never) private func take(
     _ page: UnsafeRawPointer, _ place: CellPlace, _ number: UInt32, _ key: KeyPlan?, _ rows: RowPlan?, counts: Bool
   ) {
     guard place.local == place.size else { return overflowingEntry(page, place, number, counts: counts) }
@@ -137,75 +160,40 @@ extension TreeWalker {
   @inline(__always) private func entry(
     _ record: UnsafeRawPointer, size: Int, available: Int, _ plan: KeyPlan, page: UInt32, at cell: Int, counts: Bool
   ) {
-    var at = 1
-    var headerEnd = size > 0 ? record.byte(0) : 0
-    if headerEnd >= 0x80 {
-      guard let read = Varint.read(record, at: 0, end: available), read.value <= UInt64(available) else {
-        return note(.record, page, at: cell)
-      }
-      headerEnd = Int(read.value)
-      at = read.next
+    let isSecond = hot.pointee.isSecondKey
+    var kernel = EntryKernel(
+      current: isSecond ? keys.1 : keys.0, previous: isSecond ? keys.0 : keys.1,
+      hasPrevious: hot.pointee.hasPrevious, encoding: encoding)
+    let outcome = kernel.read(record, size: size, available: available, plan)
+    if outcome != .sound {
+      guard complain(outcome, kernel.fields, plan, page: page, at: cell, counts: counts) else { return }
     }
-    guard headerEnd >= at, headerEnd <= available else { return note(.record, page, at: cell) }
-    let current = currentKey == 0 ? keys.0 : keys.1
-    let previous = currentKey == 0 ? keys.1 : keys.0
-    guard let terms = plan.terms.baseAddress else { return }
-    let termCount = plan.terms.count
-    let hashes = plan.fingerprint >= 0
-    var body = headerEnd
-    var field = 0
-    var hash = Hash128.seed
-    var order = hasPrevious ? 0 : -1
-    var firstDifference = hasPrevious ? Int.max : 0
-    var hasNull = false
-    while at < headerEnd {
-      var type = record.byte(at)
-      at &+= 1
-      if type >= 0x80 {
-        guard let read = Varint.read(record, at: at &- 1, end: headerEnd), read.value <= 0xFFFF_FFFF else {
-          return note(.record, page, at: cell)
-        }
-        type = Int(truncatingIfNeeded: read.value)
-        at = read.next
-      }
-      let start = body
-      body &+= SerialType.size(type)
-      guard body <= size else { return note(.record, page, at: cell) }
-      if field < termCount {
-        guard body <= available else { return }
-        let value = KeyValue(type: type, body: record + start)
-        current[field] = value
-        if value.type == .null, field < plan.uniqueCount { hasNull = true }
-        if order == 0 {
-          let term = terms[field]
-          let difference = KeyOrder.compare(previous[field], value, term.collation, encoding)
-          if difference != 0 {
-            // Where an application's own collation decides, any order may be right.
-            order = term.collation == .custom ? -1 : term.isDescending ? -difference : difference
-            firstDifference = field
-          }
-        }
-        if hashes { hash.combine(value.hash) }
-      }
-      field &+= 1
-    }
-    guard body == size, at == headerEnd else { return note(.record, page, at: cell) }
-    guard field == plan.fieldCount || !plan.isExact && field >= termCount else {
-      return note(.fieldCount, page, at: cell, first: Int64(field), second: Int64(plan.fieldCount))
-    }
-    currentKey = 1 - currentKey
-    hasPrevious = true
-    guard counts else { return }
-    if order >= 0 {
-      note(.keyOrder, page, at: cell)
-    } else if firstDifference >= plan.uniqueCount, plan.uniqueCount > 0, !hasNull {
-      note(.notUnique, page, at: cell)
-    }
-    guard plan.fingerprint >= 0 else { return }
-    ofIndexes[plan.fingerprint].add(hash)
+    hot.pointee.isSecondKey = !isSecond
+    hot.pointee.hasPrevious = true
+    guard counts, plan.fingerprint >= 0 else { return }
+    ofIndexes[plan.fingerprint].add(kernel.hash)
     if isCollecting {
-      let last = current[termCount - 1]
-      collect(hash, ofRow: false, plan.fingerprint, rowid: last.bits, page: page, cell: cell)
+      let last = kernel.current[plan.terms.count - 1]
+      collect(kernel.hash, ofRow: false, plan.fingerprint, rowid: Int64(last.bits), page: page, cell: cell)
     }
+  }
+
+  /// Notes what is wrong with an entry; whether it can be taken up nevertheless.
+  @inline(never) private func complain(
+    _ outcome: EntryKernel.Outcome, _ fields: Int, _ plan: KeyPlan, page: UInt32, at cell: Int, counts: Bool
+  ) -> Bool {
+    switch outcome {
+    case .sound: return true
+    case .malformed:
+      note(.record, page, at: cell)
+      return false
+    case .fieldCount:
+      note(.fieldCount, page, at: cell, first: Int64(fields), second: Int64(plan.fieldCount))
+      return false
+    case .unread: return false
+    case .outOfOrder: if counts { note(.keyOrder, page, at: cell) }
+    case .notUnique: if counts { note(.notUnique, page, at: cell) }
+    }
+    return true
   }
 }

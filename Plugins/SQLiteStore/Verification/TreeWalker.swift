@@ -36,13 +36,19 @@ final class TreeWalker {
   var tree = 0
 
   // The entry before the one at hand, in two buffers that change places.
-  let keys: (UnsafeMutablePointer<KeyValue>, UnsafeMutablePointer<KeyValue>)
-  var currentKey = 0
-  var hasPrevious = false
+  let keys: (UnsafeMutablePointer<EntryKernel.Value>, UnsafeMutablePointer<EntryKernel.Value>)
+  let hot: UnsafeMutablePointer<Hot>
   var previousRowid: Int64?
   /// Hashes of a row's columns: slot 0 is the rowid.
   let slots: UnsafeMutablePointer<Hash128>
   var assembly: PayloadAssembly
+
+  /// What changes with every entry, behind a pointer: the accesses to a class's own properties are checked at run time.
+  struct Hot {
+    /// Which of the two buffers is that of the entry at hand.
+    var isSecondKey = false
+    var hasPrevious = false
+  }
 
   init(pages: PageMap, trees: [TreePlan], fingerprints: Int, setting: WalkSetting) {
     self.pages = pages
@@ -66,8 +72,11 @@ final class TreeWalker {
     ends = .allocate(capacity: mostCells)
     let mostTerms = trees.reduce(1) { max($0, $1.key?.terms.count ?? 0) }
     keys = (.allocate(capacity: mostTerms), .allocate(capacity: mostTerms))
-    keys.0.initialize(repeating: KeyValue(), count: mostTerms)
-    keys.1.initialize(repeating: KeyValue(), count: mostTerms)
+    let none = EntryKernel.Value(tag: 0, bits: 0, start: UnsafeRawPointer(starts))
+    keys.0.initialize(repeating: none, count: mostTerms)
+    keys.1.initialize(repeating: none, count: mostTerms)
+    hot = .allocate(capacity: 1)
+    hot.initialize(to: Hot())
     let mostSlots = trees.reduce(1) { max($0, $1.rows?.slotCount ?? 0) }
     slots = .allocate(capacity: mostSlots)
     slots.initialize(repeating: .null, count: mostSlots)
@@ -82,13 +91,14 @@ final class TreeWalker {
     ends.deallocate()
     keys.0.deallocate()
     keys.1.deallocate()
+    hot.deallocate()
     slots.deallocate()
   }
 
   /// Reads one unit of work.
   func walk(_ unit: WalkUnit) {
     tree = unit.tree
-    hasPrevious = false
+    hot.pointee.hasPrevious = false
     previousRowid = unit.above
     let plan = trees[tree]
     if plan.hasRowids {
@@ -176,7 +186,7 @@ final class TreeWalker {
     }
   }
 
-  func note(
+  @inline(never) func note(
     _ kind: Trouble.Kind, _ page: UInt32, at offset: Int = -1, first: Int64 = 0, second: Int64 = 0, row: Int64? = nil
   ) {
     troubles.note(
