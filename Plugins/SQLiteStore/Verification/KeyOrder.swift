@@ -19,31 +19,33 @@ enum Collation: UInt8 {
 
 /// In which order values stand in an index.
 enum KeyOrder {
-  /// Less than zero when `a` comes before `b`, greater when after, by ascending order. `encoding` is that of the database.
+  /// Less than zero when the first value comes before the second, greater when after, in ascending order. Each value is its
+  /// class, its number or length, and its bytes. `encoding` is that of the database.
   @inline(never) static func compare(
-    _ a: EntryKernel.Value, _ b: EntryKernel.Value, _ collation: Collation, _ encoding: TextEncoding
+    _ tag: Int, _ bits: Int, _ start: UnsafeRawPointer, _ otherTag: Int, _ otherBits: Int,
+    _ otherStart: UnsafeRawPointer, _ collation: Collation, _ encoding: TextEncoding
   ) -> Int {
-    if a.tag == b.tag {
-      switch a.tag {
+    if tag == otherTag {
+      switch tag {
       case EntryKernel.Tag.null: return 0
-      case EntryKernel.Tag.integer: return a.bits < b.bits ? -1 : a.bits > b.bits ? 1 : 0
+      case EntryKernel.Tag.integer: return bits < otherBits ? -1 : bits > otherBits ? 1 : 0
       case EntryKernel.Tag.real:
-        let x = real(a)
-        let y = real(b)
+        let x = real(bits)
+        let y = real(otherBits)
         return x < y ? -1 : x > y ? 1 : 0
       case EntryKernel.Tag.text where collation == .nocase || collation == .rtrim:
-        return collated(a, b, collation, encoding)
-      default: return bytes(a.start, a.bits, b.start, b.bits)
+        return collated(
+          UnsafeRawBufferPointer(start: start, count: bits),
+          UnsafeRawBufferPointer(start: otherStart, count: otherBits), collation, encoding)
+      default: return bytes(start, bits, otherStart, otherBits)
       }
     }
-    if a.tag == EntryKernel.Tag.integer, b.tag == EntryKernel.Tag.real { return number(Int64(a.bits), real(b)) }
-    if a.tag == EntryKernel.Tag.real, b.tag == EntryKernel.Tag.integer { return -number(Int64(b.bits), real(a)) }
-    return a.tag - b.tag
+    if tag == EntryKernel.Tag.integer, otherTag == EntryKernel.Tag.real { return number(Int64(bits), real(otherBits)) }
+    if tag == EntryKernel.Tag.real, otherTag == EntryKernel.Tag.integer { return -number(Int64(otherBits), real(bits)) }
+    return tag - otherTag
   }
 
-  private static func real(_ value: EntryKernel.Value) -> Double {
-    Double(bitPattern: UInt64(bitPattern: Int64(value.bits)))
-  }
+  private static func real(_ bits: Int) -> Double { Double(bitPattern: UInt64(bitPattern: Int64(bits))) }
 
   /// Byte for byte; a beginning comes before what it is the beginning of. The eight bytes before each value's end are
   /// readable.
@@ -75,11 +77,12 @@ enum KeyOrder {
   }
 
   @inline(never) private static func collated(
-    _ a: EntryKernel.Value, _ b: EntryKernel.Value, _ collation: Collation, _ encoding: TextEncoding
+    _ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, _ collation: Collation, _ encoding: TextEncoding
   ) -> Int {
+    if encoding == .utf8 { return collation == .nocase ? folded(a, b) : trimmed(a, b) }
     // These two are defined on UTF-8 only; SQLite converts other texts before it compares.
-    let x = encoding.utf8(UnsafeRawBufferPointer(start: a.start, count: a.bits))
-    let y = encoding.utf8(UnsafeRawBufferPointer(start: b.start, count: b.bits))
+    let x = encoding.utf8(a)
+    let y = encoding.utf8(b)
     return x.withUnsafeBytes { x in
       y.withUnsafeBytes { y in
         collation == .nocase ? folded(x, y) : trimmed(x, y)

@@ -117,6 +117,8 @@ struct KeyPlan {
   let isExact: Bool
   /// The first values that no two entries may share, unless one is NULL; 0 where they may.
   let uniqueCount: Int
+  /// The first value in which two entries may not differ alone: the one after the unique ones, or after the last.
+  var firstFree: Int { uniqueCount > 0 ? uniqueCount : terms.count }
   /// The fingerprint that the entries add up to; -1 for none.
   let fingerprint: Int
 

@@ -73,9 +73,10 @@ extension TreeWalker {
     let plan = trees[tree]
     let key = readsContent ? plan.key : nil
     let rows = readsContent ? plan.rows : nil
-    let maximum = geometry.indexMaximum
+    let plain = rows == nil && !isCollecting && key?.isExact ?? false
+      ? EntryKernel.PlainHeader(fields: key?.fieldCount ?? 0) : nil
+    let maximum = min(geometry.indexMaximum, 0x7F)
     let usable = pages.usableSize
-    let pageEnd = page + usable
     let contentStart = header.contentStart
     let starts = starts
     let ends = ends
@@ -84,24 +85,29 @@ extension TreeWalker {
     var isDense = true
     for cell in 0..<header.cellCount {
       let at = page.big16(header.cellPointers &+ 2 &* cell)
-      // What is not plain is looked at again below, with every check.
-      var isPlain = at >= contentStart && at <= usable &- 4
-      if isPlain {
+      // What is not plain is looked at again below, with every check. A plain cell has at least twelve bytes, or the page
+      // goes on behind it with as many.
+      if at >= contentStart, at <= usable &- 12 {
         let size = page.byte(at)
-        let record = page + (at &+ 1)
         var end = at &+ 1 &+ size
         if end < at &+ 4 { end = at &+ 4 }
-        isPlain = size < 0x80 && size <= maximum && page + end <= pageEnd
-        if isPlain {
+        if size <= maximum, end <= usable {
           starts[cell] = Int32(truncatingIfNeeded: at)
           ends[cell] = Int32(truncatingIfNeeded: end)
           if end != expectedEnd { isDense = false }
           expectedEnd = at
-          if let key { entry(record, size: size, available: size, key, page: number, at: at, counts: true) }
+          let record = page + (at &+ 1)
+          if let key {
+            if let plain, plain.matches(record), hot.pointee.hasPrevious {
+              plainEntry(record, size: size, plain, key, page: number, at: at)
+            } else {
+              entry(record, size: size, available: size, key, page: number, at: at, counts: true)
+            }
+          }
           if let rows { row(record, size: size, available: size, rows, rowid: 0, page: number, at: at) }
+          continue
         }
       }
-      guard !isPlain else { continue }
       guard let place = indexCell(page, header, pointer: header.cellPointers + 2 * cell) else {
         note(.cellOutside, number, at: header.cellPointers + 2 * cell, first: Int64(at))
         isWhole = false
@@ -117,6 +123,49 @@ extension TreeWalker {
     guard isWhole else { return }
     if isDense, expectedEnd == header.contentStart, header.firstFreeblock == 0, header.fragmentedBytes == 0 { return }
     auditPage(page, header, number)
+  }
+
+  /// An entry as most are: few values, each with a type of one byte.
+  @inline(__always) private func plainEntry(
+    _ record: UnsafeRawPointer, size: Int, _ plain: EntryKernel.PlainHeader, _ plan: KeyPlan, page: UInt32, at cell: Int
+  ) {
+    let marks = marks
+    var hash = EntryHash()
+    let isSound = EntryKernel.readPlain(
+      record, headerSize: plain.size, end: record + size, slots: keySlots, marks: marks, encoding: encoding, hash: &hash)
+    if !isSound || marks.pointee.isUnusual || marks.pointee.decidedAt >= keySlots + plan.firstFree {
+      guard settle(isSound, record, size, plan, page: page, at: cell) else { return }
+    }
+    guard plan.fingerprint >= 0 else { return }
+    ofIndexes[plan.fingerprint].add(hash.hash)
+  }
+
+  /// Says what was unusual about a plain entry, which may be nothing; whether it can be taken up.
+  @inline(never) private func settle(
+    _ isSound: Bool, _ record: UnsafeRawPointer, _ size: Int, _ plan: KeyPlan, page: UInt32, at cell: Int
+  ) -> Bool {
+    let found = marks.pointee
+    marks.pointee.isUnusual = false
+    marks.pointee.isOutOfOrder = false
+    marks.pointee.hasNull = false
+    guard isSound else {
+      // Malformed, or the same entry twice: the general reading tells.
+      hot.pointee.hasPrevious = false
+      var ignored = EntryHash()
+      let outcome = EntryKernel.read(
+        record, size: size, available: size, plan, slots: keySlots, hasPrevious: false, encoding: encoding,
+        hash: &ignored)
+      guard outcome == .sound else { return complain(outcome, plan, page: page, at: cell, counts: true) }
+      hot.pointee.hasPrevious = true
+      note(.keyOrder, page, at: cell)
+      return true
+    }
+    if found.isOutOfOrder {
+      note(.keyOrder, page, at: cell)
+    } else if found.decidedAt >= keySlots + plan.firstFree, !found.hasNull {
+      note(.notUnique, page, at: cell)
+    }
+    return true
   }
 
   @inline(never) private func take(
@@ -160,39 +209,36 @@ extension TreeWalker {
   @inline(__always) private func entry(
     _ record: UnsafeRawPointer, size: Int, available: Int, _ plan: KeyPlan, page: UInt32, at cell: Int, counts: Bool
   ) {
-    let isSecond = hot.pointee.isSecondKey
-    var kernel = EntryKernel(
-      current: isSecond ? keys.1 : keys.0, previous: isSecond ? keys.0 : keys.1,
-      hasPrevious: hot.pointee.hasPrevious, encoding: encoding)
-    let outcome = kernel.read(record, size: size, available: available, plan)
+    var hash = EntryHash()
+    let outcome = EntryKernel.read(
+      record, size: size, available: available, plan, slots: keySlots, hasPrevious: hot.pointee.hasPrevious,
+      encoding: encoding, hash: &hash)
     if outcome != .sound {
-      guard complain(outcome, kernel.fields, plan, page: page, at: cell, counts: counts) else { return }
+      guard complain(outcome, plan, page: page, at: cell, counts: counts) else { return }
     }
-    hot.pointee.isSecondKey = !isSecond
     hot.pointee.hasPrevious = true
     guard counts, plan.fingerprint >= 0 else { return }
-    ofIndexes[plan.fingerprint].add(kernel.hash)
+    ofIndexes[plan.fingerprint].add(hash.hash)
     if isCollecting {
-      let last = kernel.current[plan.terms.count - 1]
-      collect(kernel.hash, ofRow: false, plan.fingerprint, rowid: Int64(last.bits), page: page, cell: cell)
+      let last = keySlots[plan.terms.count - 1]
+      collect(hash.hash, ofRow: false, plan.fingerprint, rowid: Int64(last.bits), page: page, cell: cell)
     }
   }
 
   /// Notes what is wrong with an entry; whether it can be taken up nevertheless.
   @inline(never) private func complain(
-    _ outcome: EntryKernel.Outcome, _ fields: Int, _ plan: KeyPlan, page: UInt32, at cell: Int, counts: Bool
+    _ outcome: EntryKernel.Outcome, _ plan: KeyPlan, page: UInt32, at cell: Int, counts: Bool
   ) -> Bool {
     switch outcome {
     case .sound: return true
-    case .malformed:
-      note(.record, page, at: cell)
-      return false
-    case .fieldCount:
-      note(.fieldCount, page, at: cell, first: Int64(fields), second: Int64(plan.fieldCount))
-      return false
-    case .unread: return false
     case .outOfOrder: if counts { note(.keyOrder, page, at: cell) }
     case .notUnique: if counts { note(.notUnique, page, at: cell) }
+    case .malformed, .fieldCount, .unread:
+      // What was read of it is no entry that the next one could be held against.
+      hot.pointee.hasPrevious = false
+      if outcome == .malformed { note(.record, page, at: cell) }
+      if outcome == .fieldCount { note(.fieldCount, page, at: cell, first: Int64(plan.fieldCount)) }
+      return false
     }
     return true
   }

@@ -236,17 +236,15 @@ extension TreeWalker {
     guard var entry = UnsafePointer(rows.entries.baseAddress), let terms = rows.terms.baseAddress else { return }
     let entriesEnd = entry + rows.entries.count
     while entry < entriesEnd {
-      var low = Hash128.seed.first
-      var high = Hash128.seed.second
+      var combined = EntryHash()
       var term = terms + Int(entry.pointee.start)
       let termsEnd = term + Int(entry.pointee.count)
       while term < termsEnd {
         let slot = slots + Int(term.pointee)
-        low = Hash128.fold(low ^ slot.pointee.first, Hash128.firstFactor)
-        high = Hash128.fold(high ^ slot.pointee.second, Hash128.secondFactor)
+        combined.combine(slot.pointee.first, slot.pointee.second)
         term += 1
       }
-      let hash = Hash128(first: low, second: high)
+      let hash = combined.hash
       ofRows[Int(entry.pointee.fingerprint)].add(hash)
       if isCollecting {
         collect(hash, ofRow: true, Int(entry.pointee.fingerprint), rowid: rowid, page: page, cell: cell)

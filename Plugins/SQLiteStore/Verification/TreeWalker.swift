@@ -35,9 +35,10 @@ final class TreeWalker {
   let ends: UnsafeMutablePointer<Int32>
   var tree = 0
 
-  // The entry before the one at hand, in two buffers that change places.
-  let keys: (UnsafeMutablePointer<EntryKernel.Value>, UnsafeMutablePointer<EntryKernel.Value>)
+  /// The entry before the one at hand, and how it is compared.
+  let keySlots: UnsafeMutablePointer<EntryKernel.Slot>
   let hot: UnsafeMutablePointer<Hot>
+  let marks: UnsafeMutablePointer<EntryKernel.Marks>
   var previousRowid: Int64?
   /// Hashes of a row's columns: slot 0 is the rowid.
   let slots: UnsafeMutablePointer<Hash128>
@@ -45,8 +46,6 @@ final class TreeWalker {
 
   /// What changes with every entry, behind a pointer: the accesses to a class's own properties are checked at run time.
   struct Hot {
-    /// Which of the two buffers is that of the entry at hand.
-    var isSecondKey = false
     var hasPrevious = false
   }
 
@@ -71,12 +70,14 @@ final class TreeWalker {
     starts = .allocate(capacity: mostCells)
     ends = .allocate(capacity: mostCells)
     let mostTerms = trees.reduce(1) { max($0, $1.key?.terms.count ?? 0) }
-    keys = (.allocate(capacity: mostTerms), .allocate(capacity: mostTerms))
-    let none = EntryKernel.Value(tag: 0, bits: 0, start: UnsafeRawPointer(starts))
-    keys.0.initialize(repeating: none, count: mostTerms)
-    keys.1.initialize(repeating: none, count: mostTerms)
+    keySlots = .allocate(capacity: mostTerms)
+    keySlots.initialize(
+      repeating: EntryKernel.Slot(
+        tag: 0, bits: 0, start: UnsafeRawPointer(starts), collation: .binary, isDescending: false), count: mostTerms)
     hot = .allocate(capacity: 1)
     hot.initialize(to: Hot())
+    marks = .allocate(capacity: 1)
+    marks.initialize(to: EntryKernel.Marks(decidedAt: keySlots))
     let mostSlots = trees.reduce(1) { max($0, $1.rows?.slotCount ?? 0) }
     slots = .allocate(capacity: mostSlots)
     slots.initialize(repeating: .null, count: mostSlots)
@@ -89,9 +90,9 @@ final class TreeWalker {
     entryCounts.deallocate()
     starts.deallocate()
     ends.deallocate()
-    keys.0.deallocate()
-    keys.1.deallocate()
+    keySlots.deallocate()
     hot.deallocate()
+    marks.deallocate()
     slots.deallocate()
   }
 
@@ -101,6 +102,12 @@ final class TreeWalker {
     hot.pointee.hasPrevious = false
     previousRowid = unit.above
     let plan = trees[tree]
+    if let terms = plan.key?.terms {
+      for (index, term) in terms.enumerated() {
+        keySlots[index].collation = term.collation
+        keySlots[index].isDescending = term.isDescending
+      }
+    }
     if plan.hasRowids {
       walkTable(unit.page, parent: unit.parent, level: unit.level, atMost: unit.atMost)
     } else {

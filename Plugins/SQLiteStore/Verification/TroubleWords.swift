@@ -143,7 +143,7 @@ struct TroubleWords {
     case .rowidOrder: return "rowid \(trouble.row ?? 0) on page \(page) is out of order"
     case .keyOrder: return "an entry on page \(page) is out of order"
     case .record: return "a record on page \(page) is malformed"
-    case .fieldCount: return "an entry on page \(page) has \(trouble.first) values instead of \(trouble.second)"
+    case .fieldCount: return "an entry on page \(page) does not have the index's \(trouble.first) values"
     case .overflowPage: return "an overflow chain of page \(page) names page \(trouble.first)"
     case .overflowEnds:
       return "an overflow chain of page \(page) ends after \(trouble.first) of \(trouble.second) pages"
