@@ -57,7 +57,8 @@ public struct IntegrityCheck: Check {
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
     let isFull = options.string("level").map { $0 == "full" } ?? !context.isBrief
     let request = IntegrityRequest(
-      isFull: isFull, asksEngine: options.string("engine") == "sqlite", findingsPerCause: Wording.few, progress: context.progress)
+      isFull: isFull, asksEngine: options.string("engine") == "sqlite", findingsPerCause: Wording.few,
+      workers: context.workers, progress: context.progress)
     return try context.session().verifyIntegrity(request)
   }
 }

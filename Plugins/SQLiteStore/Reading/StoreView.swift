@@ -50,6 +50,18 @@ final class StoreView {
   private let logStatus: FileStatus?
   private let isWatched: Bool
   private var readSinceLook = 0
+  private var image = Image.notRead
+
+  /// The content of a small file without an overlay, read with one call when something of it is first asked for.
+  private enum Image {
+    /// Files up to so many bytes are kept. The library reads page by page, and some pages again and again.
+    static let mostBytes = 256 << 10
+
+    case notRead
+    case read([UInt8])
+    /// The file is large, or cannot be read in one piece.
+    case none
+  }
 
   /// The state that the file has now, under the lock that this view took on it: for when the lock was let go meanwhile.
   func again() throws(Problem) -> StoreView { try StoreView(path, locking: .none, keeping: file) }
@@ -98,7 +110,11 @@ final class StoreView {
     let wanted = min(buffer.count, size - offset)
     guard wanted > 0 else { return 0 }
     guard let overlay else {
-      return try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
+      let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+      if case .notRead = image { readImage() }
+      guard case .read(let bytes) = image else { return try file.read(into: target, at: offset) }
+      bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + wanted])) }
+      return wanted
     }
     let pageSize = Self.pageSize(of: overlay)
     var done = 0
@@ -115,6 +131,13 @@ final class StoreView {
       done += count
     }
     return done
+  }
+
+  /// Where it fails, the reads that follow say why, page by page.
+  private func readImage() {
+    image = .none
+    guard size <= Image.mostBytes, let bytes = try? file.read(size, at: 0), bytes.count == size else { return }
+    image = .read(bytes)
   }
 
   /// Reads bytes of the state.

@@ -30,7 +30,9 @@ final class Connection {
         fileSystem: ViewFileSystem.name
       ) { ViewFileSystem.withdraw(name) }
       connection.view = view
-      try connection.execute("PRAGMA query_only = ON")
+      // The view does not change, so one transaction serves all that is read: without it, each statement would begin by
+      // looking whether another connection has written.
+      try connection.execute("PRAGMA query_only = ON; BEGIN")
       return connection
     } catch {
       ViewFileSystem.withdraw(name)
@@ -44,9 +46,14 @@ final class Connection {
     return try open(path, path: path, flags: flags, fileSystem: nil) {}
   }
 
+  /// Has the library keep no statistics of its memory: they cost a lock that all connections of the process share at each
+  /// allocation. Where the library is in use already it refuses, which does no harm.
+  static let isConfigured: Bool = csqlite_leave_out_statistics() == SQLITE_OK
+
   private static func open(
     _ name: String, path: String, flags: Int32, fileSystem: String?, onClose: @escaping () -> Void
   ) throws(Problem) -> Connection {
+    _ = isConfigured
     var handle: OpaquePointer?
     let code = sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, fileSystem)
     guard code == SQLITE_OK, let handle else {

@@ -36,6 +36,8 @@ public final class CheckContext {
   /// Whether a check is asked to leave out what takes many times as long as reading the store, unless the operator asked
   /// for that part in so many words.
   public let isBrief: Bool
+  /// The number of threads that a check of this store may use; 1 where several stores are checked at once.
+  public let workers: Int
   /// What the checks before this one found in the same store, in this run.
   public var previous: [Finding] = []
   /// Called now and then with how far a long check is, from 0 to 1.
@@ -47,7 +49,7 @@ public final class CheckContext {
   public init(
     store: StoreIdentity, path: String, driver: (any Driver)?, backups: (any Backups)? = nil,
     repository: String? = nil, patience: Double = 5, holdsWriters: Bool = true,
-    isBrief: Bool = false, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    isBrief: Bool = false, workers: Int = Workers.processors, progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.store = store
     self.path = path
@@ -57,6 +59,7 @@ public final class CheckContext {
     self.patience = patience
     self.holdsWriters = holdsWriters
     self.isBrief = isBrief
+    self.workers = workers
     self.progress = progress
   }
 
