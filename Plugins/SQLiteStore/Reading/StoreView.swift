@@ -88,14 +88,14 @@ final class StoreView {
     overlay = try Self.overlay(of: file, sidecars, index: index?.header, isReserved: isReserved)
     status = try file.status()
     logStatus = try? FileStatus.of(sidecars.log)
-    let first = try Self.read(overlay, file, page: 1, within: 0..<DatabaseHeader.size, pageSizeHint: 512)
-    header = DatabaseHeader(first)
+    let stored = try file.read(DatabaseHeader.size, at: 0)
+    header = DatabaseHeader(try Self.overlaidHeader(overlay) ?? stored)
     switch overlay {
     case .log(let log, _): size = Int(log.pageCount) * log.pageSize
     case .journal(let journal, _): size = Int(journal.pageCount) * journal.pageSize
     case nil: size = status.size
     }
-    stamp = try Self.stamp(status, file: file, overlay: overlay)
+    stamp = Self.stamp(status, DatabaseHeader(stored), overlay)
     if case .momentary = locking, index == nil {
       LockBytes.release(file)
       isWatched = true
@@ -258,19 +258,13 @@ final class StoreView {
     }
   }
 
-  private static func read(
-    _ overlay: Overlay?, _ file: FileHandle, page: UInt32, within range: Range<Int>, pageSizeHint: Int
-  ) throws(Problem) -> [UInt8] {
-    if let overlay, let (source, start) = place(of: page, overlay) {
-      return try source.read(range.count, at: start + range.lowerBound)
-    }
-    return try file.read(range.count, at: (Int(page) - 1) * pageSizeHint + range.lowerBound)
+  /// The header's bytes where the overlay holds page one.
+  private static func overlaidHeader(_ overlay: Overlay?) throws(Problem) -> [UInt8]? {
+    guard let overlay, let (source, start) = place(of: 1, overlay) else { return nil }
+    return try source.read(DatabaseHeader.size, at: start)
   }
 
-  private static func stamp(
-    _ status: FileStatus, file: FileHandle, overlay: Overlay?
-  ) throws(Problem) -> StoreStamp {
-    let stored = DatabaseHeader(try file.read(DatabaseHeader.size, at: 0))
+  private static func stamp(_ status: FileStatus, _ stored: DatabaseHeader?, _ overlay: Overlay?) -> StoreStamp {
     var log: [UInt64] = []
     switch overlay {
     case .log(let contents, _):

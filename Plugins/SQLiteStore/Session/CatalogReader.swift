@@ -28,6 +28,14 @@ struct CatalogReader {
 
   /// The catalog of the main database.
   func read() throws(Problem) -> Catalog {
+    let key = try KnownCatalogs.key(connection)
+    if let known = KnownCatalogs.catalog(key) { return known }
+    let catalog = try readAnew()
+    KnownCatalogs.keep(catalog, key)
+    return catalog
+  }
+
+  private func readAnew() throws(Problem) -> Catalog {
     let objects = try objects()
     let kinds = try kinds()
     var tables: [Table] = []
@@ -117,13 +125,17 @@ struct CatalogReader {
   /// Tables first, then what rests on them. The engine's own tables are left out: they come by themselves; so are the
   /// tables that a virtual table's module makes.
   private static func schema(_ objects: [Object], shadows: Set<[UInt8]>) -> String {
-    let written = objects.filter {
-      $0.sql != nil && !isOfEngine($0.name) && !shadows.contains(Array($0.name.utf8)) && !shadows.contains(Array($0.table.utf8))
+    var texts = ["", "", "", ""]
+    for object in objects {
+      guard let sql = object.sql, !isOfEngine(object.name) else { continue }
+      if !shadows.isEmpty, shadows.contains(Array(object.name.utf8)) || shadows.contains(Array(object.table.utf8)) {
+        continue
+      }
+      let place = ["table", "index", "view"].firstIndex(of: object.type) ?? 3
+      texts[place] += sql
+      texts[place] += ";\n"
     }
-    func place(_ object: Object) -> Int { ["table", "index", "view"].firstIndex(of: object.type) ?? 3 }
-    var texts: [[String]] = [[], [], [], []]
-    for object in written { texts[place(object)].append((object.sql ?? "") + ";\n") }
-    return texts.joined().joined()
+    return texts.joined()
   }
 
   private static func isOfEngine(_ name: String) -> Bool { name.lowercased().hasPrefix("sqlite_") }

@@ -110,9 +110,19 @@ final class Connection {
     return result
   }
 
+  /// The first column of the first row; nil where there is none.
+  func value(_ sql: String) throws(Problem) -> SQLValue? {
+    var value: SQLValue?
+    try rows(sql) { row throws(Problem) in
+      if row.count > 0 { value = row[0] }
+      return false
+    }
+    return value
+  }
+
   /// The whole number in the first column of the first row.
   func integer(_ sql: String) throws(Problem) -> Int? {
-    try query(sql, limit: 1).first?.first?.integer.map(Int.init)
+    try value(sql)?.integer.map(Int.init)
   }
 
   /// Whether a statement reads only; nil when it does not even compile.
@@ -164,6 +174,7 @@ final class Connection {
 
   /// A name as an identifier in SQL.
   static func quoted(_ identifier: String) -> String {
+    guard identifier.utf8.contains(UInt8(ascii: "\"")) else { return "\"" + identifier + "\"" }
     var text = "\""
     for character in identifier.unicodeScalars {
       if character == "\"" { text += "\"" }
@@ -174,6 +185,7 @@ final class Connection {
 
   /// A text as a literal in SQL.
   static func literal(_ text: String) -> String {
+    guard text.utf8.contains(UInt8(ascii: "'")) else { return "'" + text + "'" }
     var result = "'"
     for character in text.unicodeScalars {
       if character == "'" { result += "'" }
@@ -204,6 +216,17 @@ final class Connection {
         return .blob(Array(UnsafeRawBufferPointer(start: blob, count: Int(sqlite3_column_bytes(statement, column)))))
       default: return .null
       }
+    }
+
+    /// Adds what stands in a column to a key, so that two keys are equal only where all columns are.
+    func append(_ column: Int, to key: inout [UInt8]) {
+      let column = Int32(column)
+      let type = sqlite3_column_type(statement, column)
+      key.append(UInt8(truncatingIfNeeded: type))
+      guard type != SQLITE_NULL, let text = sqlite3_column_text(statement, column) else { return }
+      let count = Int(sqlite3_column_bytes(statement, column))
+      withUnsafeBytes(of: count) { key.append(contentsOf: $0) }
+      key.append(contentsOf: UnsafeBufferPointer(start: text, count: count))
     }
 
     /// A column's text; empty where it has none.

@@ -104,7 +104,7 @@ class SQLiteSession: SQLSession {
     let stored = try storedSequences()
     var states: [SequenceState] = []
     for table in tables {
-      let largest = try connection.query("SELECT max(rowid) FROM \(quoted(table.name))", limit: 1).first?.first?.integer
+      let largest = try connection.value("SELECT max(rowid) FROM \(quoted(table.name))")?.integer
       states.append(
         SequenceState(
           table: table.name, last: stored[Array(table.name.utf8)]?.integer, largestKey: largest, engineRecovers: true))

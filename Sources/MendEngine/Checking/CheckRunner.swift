@@ -56,6 +56,7 @@ private struct CheckRun {
     result = CheckResult(store: store, failOn: engine.settings.failOn)
     rules = RuleBook(rules: store.isConfigured ? engine.configuration.rules : [])
     let path: String
+    var head: FileHead?
     var holdsWriters = true
     if case .unheld = scope { holdsWriters = false }
     switch scope {
@@ -64,7 +65,7 @@ private struct CheckRun {
       isCopy = false
       result.bytes = try? FileStatus.of(path).size
       do throws(Problem) {
-        let head = try StoreFile.head(of: path)
+        head = try StoreFile.head(of: path)
         result.driver = try engine.driver(of: store, head: head)
       } catch {
         obstacle = error
@@ -78,7 +79,7 @@ private struct CheckRun {
     }
     let observer = engine.observer
     context = CheckContext(
-      store: store.identity, path: path, driver: result.driver,
+      store: store.identity, path: path, driver: result.driver, head: head,
       backups: engine.repository(of: store).backups(of: store.identity), repository: store.repository,
       patience: engine.patience, holdsWriters: holdsWriters,
       isBrief: isBrief && (result.bytes ?? 0) > Engine.RowCounting.cheapSize, workers: workers,
