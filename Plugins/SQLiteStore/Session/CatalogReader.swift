@@ -3,13 +3,15 @@ import MendKit
 
 /// Reads a database's schema into the common terms of a catalog.
 ///
-/// The pragmas are asked table by table: joined with the schema table as functions, the library would prepare each of them
-/// just the same, and plan the join besides.
+/// Plain definitions are read here: asking the library about a table takes three statements and more for its indexes, which for
+/// thousands of tables takes longer than reading their rows. For any other definition the library is asked.
 struct CatalogReader {
   let connection: Connection
+  /// Whether the library is asked about every table; for tests that hold both ways against each other.
+  var asksLibrary = false
 
   /// An object of the schema table.
-  private struct Object {
+  struct Object {
     let type: String
     let name: String
     let table: String
@@ -28,27 +30,27 @@ struct CatalogReader {
 
   /// The catalog of the main database.
   func read() throws(Problem) -> Catalog {
-    let key = try KnownCatalogs.key(connection)
-    if let known = KnownCatalogs.catalog(key) { return known }
-    let catalog = try readAnew()
-    KnownCatalogs.keep(catalog, key)
-    return catalog
-  }
-
-  private func readAnew() throws(Problem) -> Catalog {
     let objects = try objects()
-    let kinds = try kinds()
+    let listed = objects.filter { $0.type == "table" && !Self.isOfEngine($0.name) }
+    let definitions = asksLibrary ? nil : PlainDefinitions(objects)
+    let plain = listed.map { definitions?.table($0) }
+    // Without a virtual table there are none that a module made for it, and no plain definition is of a virtual table.
+    let kinds = plain.contains { $0 == nil } ? try kinds() : [:]
     var tables: [Table] = []
-    for object in objects where object.type == "table" && !Self.isOfEngine(object.name) {
-      guard let kind = kinds[Array(object.name.utf8)], kind.type == "table" || kind.type == "virtual" else { continue }
-      tables.append(try table(object.name, kind))
+    for (object, plain) in zip(listed, plain) {
+      let kind = kinds[Array(object.name.utf8)]
+      if let plain, kinds.isEmpty || kind?.type == "table" {
+        tables.append(plain)
+      } else if let kind, kind.type == "table" || kind.type == "virtual" {
+        tables.append(try table(object.name, kind))
+      }
     }
     return Catalog(
       tables: tables, views: objects.filter { $0.type == "view" }.map(\.name),
       schema: Self.schema(objects, shadows: Set(kinds.filter { $0.value.type == "shadow" }.keys)))
   }
 
-  private func objects() throws(Problem) -> [Object] {
+  func objects() throws(Problem) -> [Object] {
     var result: [Object] = []
     try connection.rows("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid") { row throws(Problem) in
       if let name = row[1].text {
