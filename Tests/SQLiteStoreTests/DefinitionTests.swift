@@ -142,20 +142,26 @@ private struct RandomSchema {
   }
 
   private mutating func columnConstraint(_ columns: [String]) -> String {
-    pick([
-      "not null", "null", "unique", "primary key", "primary key autoincrement", "primary key asc", "primary key desc",
-      "default 1", "default -1.5", "default +1e3", "default 'it''s, (x'", "default (1 + 2)", "default x'00'",
-      "default \"q\"", "default current_timestamp", "default true", "check(1 > 0)", "collate nocase",
+    if below(8) == 0 {
+      return pick([
+        "default x'00'", "references t not deferrable", "generated always as (1)", "as (2) stored", "primary key desc",
+        "unique on conflict replace", "not null on conflict ignore", "references t match full", "primary key",
+        "primary key autoincrement",
+      ])
+    }
+    return pick([
+      "not null", "null", "unique", "primary key asc", "default 1", "default -1.5", "default +1e3",
+      "default 'it''s, (x'", "default (1 + 2)", "default \"q\"", "default current_timestamp", "default true",
+      "check(1 > 0)", "collate nocase", "constraint k not null", "constraint k",
       "references t(a) on delete set null on update cascade", "references \"u v\" deferrable initially deferred",
-      "references t not deferrable", "constraint k not null", "generated always as (1)", "as (2) stored",
-      "unique on conflict replace", "not null on conflict ignore", "references t match full", "constraint k",
     ])
   }
 
   private mutating func tableConstraint(_ columns: [String]) -> String {
     let list = list(columns)
     return pick([
-      "primary key(\(list))", "unique(\(list))", "constraint k unique (\(list))", "check(1 < 2)",
+      "primary key(\(list))", "unique(\(list))", "primary key(\(pick(columns)))", "constraint k unique (\(list))",
+      "check(1 < 2)",
       "foreign key(\(pick(columns))) references t(a) on delete no action", "unique(\(list)) on conflict ignore",
       "primary key(\(pick(columns)) autoincrement)", "unique(\(pick(columns)) collate nocase)",
     ])
@@ -171,7 +177,8 @@ private struct RandomSchema {
     (0...below(2)).map { _ in
       let column = pick(columns)
       return pick([
-        column, column, column, column.uppercased(), column + " desc", column + " collate nocase", "\(column) || 'x'",
+        column, column, column, column, column, column, column.uppercased(), column + " desc",
+        column + " collate nocase", "\(column) || 'x'",
         "rowid", "(\(column))",
       ])
     }.joined(separator: ", ")
