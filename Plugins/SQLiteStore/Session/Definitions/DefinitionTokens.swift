@@ -41,16 +41,18 @@ struct DefinitionTokens {
   /// The text between two offsets, as it was written.
   func written(_ range: Range<Int>) -> String { String(decoding: text[range], as: UTF8.self) }
 
-  /// Whether the next token is a word, in whatever case. `word` is in capitals.
+  /// Whether the next token is a word, in whatever case. `word` is in capitals and has letters only.
   func isNext(_ word: StaticString) -> Bool {
     guard !isAtEnd, tokens[position].kind == .word else { return false }
     let range = tokens[position].range
     guard range.count == word.utf8CodeUnitCount else { return false }
-    return word.withUTF8Buffer { capitals in
-      zip(text[range], capitals).allSatisfy { byte, capital in
-        byte == capital || (byte & 0xDF == capital && capital >= UInt8(ascii: "A"))
-      }
+    // Most words differ in their first letter.
+    var at = 0
+    while at < range.count {
+      guard text[range.lowerBound + at] & 0xDF == word.utf8Start[at] else { return false }
+      at += 1
     }
+    return true
   }
 
   /// Whether the next token is this symbol.

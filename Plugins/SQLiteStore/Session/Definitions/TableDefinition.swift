@@ -67,6 +67,7 @@ struct TableDefinition {
     guard isNamed else { return "" }
     if tokens.isNext(symbol: "("), !readSizes() { return nil }
     let type = tokens.written(start..<tokens.end)
+    guard type.utf8.count <= 7 else { return type }
     return Self.standardTypes.first { $0 == type.uppercased() } ?? type
   }
 
