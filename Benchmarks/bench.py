@@ -6,6 +6,7 @@ import sys
 import tempfile
 
 import large
+import many
 import small
 from measure import Table
 
@@ -17,6 +18,7 @@ def main():
         print(f"{os.cpu_count()} processors; SQLite {sqlite}; medians of runs in turn\n")
         table = Table()
         small.benchmark(table, dbmend, folder)
+        many.benchmark(table, dbmend, folder)
         if len(sys.argv) > 2:
             large.benchmark(table, dbmend, os.path.abspath(sys.argv[2]), folder)
 

@@ -67,7 +67,7 @@ public struct IntegrityCheck: Check {
     let isFull = options.string("level").map { $0 == "full" } ?? !context.isBrief
     let request = IntegrityRequest(
       isFull: isFull, asksEngine: options.string("engine") == "sqlite", findingsPerCause: Wording.few,
-      progress: context.progress)
+      workers: context.workers, progress: context.progress)
     return try context.session().verifyIntegrity(request)
   }
 }

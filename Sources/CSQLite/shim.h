@@ -16,6 +16,9 @@ static inline void csqlite_allow_schema_writes(sqlite3 *db, int on) {
   sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, on, (int *)0);
 }
 
+/* Have the library count no memory; to be called before anything else of it. */
+static inline int csqlite_leave_out_statistics(void) { return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 static const int csqlite_ioerr_read = SQLITE_IOERR_READ;
 static const int csqlite_ioerr_short_read = SQLITE_IOERR_SHORT_READ;
 static const int csqlite_ioerr_fstat = SQLITE_IOERR_FSTAT;

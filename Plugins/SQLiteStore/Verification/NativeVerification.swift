@@ -32,7 +32,7 @@ struct NativeVerification {
       perCause: request.findingsPerCause)
     let walk = FileWalk(
       pages: pages, header: header, trees: plan.trees, fingerprints: plan.comparisons.count, setting: setting,
-      workers: request.workers ?? Workers.processors, progress: request.progress)
+      workers: request.workers, progress: request.progress)
     let result = walk.run()
 
     var verification = Verification()

@@ -24,6 +24,8 @@ public final class CheckContext {
   public let path: String
   /// The driver that the store's kind names, nil when no driver knows the file.
   public let driver: (any Driver)?
+  /// The beginning of the file, as it was read to choose the driver; nil where it could not be read.
+  public let head: FileHead?
   /// The archives of the store.
   public let backups: (any Backups)?
   /// Where archives are kept, whether or not the folder is there yet; nil where no archive would be taken.
@@ -36,6 +38,8 @@ public final class CheckContext {
   /// Whether a check is asked to leave out what takes many times as long as reading the store, unless the operator asked
   /// for that part in so many words.
   public let isBrief: Bool
+  /// The number of threads that a check of this store may use; 1 where several stores are checked at once.
+  public let workers: Int
   /// What the checks before this one found in the same store, in this run.
   public var previous: [Finding] = []
   /// Called now and then with how far a long check is, from 0 to 1.
@@ -45,18 +49,21 @@ public final class CheckContext {
 
   /// A context; see the properties.
   public init(
-    store: StoreIdentity, path: String, driver: (any Driver)?, backups: (any Backups)? = nil,
+    store: StoreIdentity, path: String, driver: (any Driver)?, head: FileHead? = nil,
+    backups: (any Backups)? = nil,
     repository: String? = nil, patience: Double = 5, holdsWriters: Bool = true,
-    isBrief: Bool = false, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    isBrief: Bool = false, workers: Int = Workers.processors, progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.store = store
     self.path = path
     self.driver = driver
+    self.head = head
     self.backups = backups
     self.repository = repository
     self.patience = patience
     self.holdsWriters = holdsWriters
     self.isBrief = isBrief
+    self.workers = workers
     self.progress = progress
   }
 

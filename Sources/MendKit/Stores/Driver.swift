@@ -145,14 +145,14 @@ public struct IntegrityRequest: Sendable {
   public var asksEngine: Bool
   /// The number of findings kept for each cause; the rest is counted.
   public var findingsPerCause: Int
-  /// How many threads may work at it; nil for one a processor.
-  public var workers: Int?
+  /// The number of threads that the verification may use: all processors, but 1 where several stores are checked at once.
+  public var workers: Int
   /// Called with how far the work is, from 0 to 1.
   public var progress: @Sendable (Double) -> Void
 
-  /// A request; full, by the driver, with 5 findings a cause.
+  /// A request; full, by the driver, with 5 findings a cause, on all processors.
   public init(
-    isFull: Bool = true, asksEngine: Bool = false, findingsPerCause: Int = 5, workers: Int? = nil,
+    isFull: Bool = true, asksEngine: Bool = false, findingsPerCause: Int = 5, workers: Int = Workers.processors,
     progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.isFull = isFull
