@@ -43,6 +43,8 @@ public struct IntegrityCheck: Check {
       FindingDescription("column.type", .error, "a value has another type than its column allows"),
       FindingDescription("key.null", .error, "a NULL stands in a primary key"),
       FindingDescription("check.violated", .error, "a row breaks a CHECK constraint"),
+      FindingDescription(
+        "table.unverified", .info, "neither the driver nor the engine can tell whether a table is sound"),
       FindingDescription("virtual-table.malformed", .error, "a module finds its virtual table damaged"),
       FindingDescription("schema.malformed", .fatal, "the definitions of the tables cannot be read"),
       FindingDescription(
@@ -68,7 +70,10 @@ public struct IntegrityCheck: Check {
     let request = IntegrityRequest(
       isFull: isFull, asksEngine: options.string("engine") == "sqlite", findingsPerCause: Wording.few,
       progress: context.progress)
-    return try context.session().verifyIntegrity(request)
+    let session = try context.session()
+    let findings = try session.verifyIntegrity(request)
+    context.account = session.verificationAccount
+    return findings
   }
 }
 

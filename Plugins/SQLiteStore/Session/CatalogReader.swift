@@ -16,10 +16,11 @@ struct CatalogReader {
     let kinds = Dictionary(listed.map { ($0[0].description, $0) }) { first, _ in first }
     for name in order.compactMap({ $0[0].text }) where !name.lowercased().hasPrefix("sqlite_") {
       guard let kind = kinds[name] else { continue }
+      let isVirtual = kind[1].text == "virtual"
       tables.append(
         table(
-          name, isVirtual: kind[1].text == "virtual", hasNoRowid: kind[2].integer == 1, columns: columns[name] ?? [],
-          indexes: indexes[name] ?? []))
+          name, isVirtual: isVirtual, hasNoRowid: kind[2].integer == 1,
+          columns: isVirtual ? try virtualColumns(of: name) : columns[name] ?? [], indexes: indexes[name] ?? []))
     }
     let views = try connection.query("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY rowid")
     return Catalog(tables: tables, views: views.compactMap { $0[0].text }, schema: try schema())
@@ -32,7 +33,7 @@ struct CatalogReader {
     try connection.rows(
       """
       SELECT m.name, c.name, c.type, c."notnull", c.pk FROM sqlite_schema AS m, pragma_table_xinfo(m.name) AS c
-      WHERE m.type = 'table' AND c.hidden IN (0, 2, 3) ORDER BY m.rowid, c.cid
+      WHERE m.type = 'table' AND m.rootpage > 0 AND c.hidden IN (0, 2, 3) ORDER BY m.rowid, c.cid
       """
     ) { row throws(Problem) in
       let column = Column(name: row.text(1), type: row.text(2), isNotNull: row.integer(3) == 1)
@@ -40,6 +41,21 @@ struct CatalogReader {
       return true
     }
     return result
+  }
+
+  /// The columns that a virtual table's module tells of; none where the module is not here.
+  private func virtualColumns(of name: String) throws(Problem) -> [KeyedColumn] {
+    do throws(Problem) {
+      return try connection.query(
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(\(Connection.literal(name))) WHERE hidden IN (0, 2, 3)"
+      ).map { row in
+        let column = Column(name: row[0].text ?? "", type: row[1].text ?? "", isNotNull: row[2].integer == 1)
+        return (column, Int(row[3].integer ?? 0))
+      }
+    } catch {
+      guard error.kind == .system, error.code == nil else { throw error }
+      return []
+    }
   }
 
   private func indexes() throws(Problem) -> [String: [(index: Index, isPrimaryKey: Bool)]] {

@@ -99,6 +99,7 @@ private struct CheckRun {
   private mutating func run(_ check: any Check, _ configured: Configuration.ConfiguredCheck) {
     engine.observer.began(.checking(store.identity, check: configured.title))
     let start = engine.clock.steady()
+    context.account = nil
     let verdict: Verdict
     do throws(Problem) {
       if let obstacle, !check.looksAtPlace { throw obstacle }
@@ -109,7 +110,8 @@ private struct CheckRun {
       verdict = take(error, from: configured, isOfPlace: check.looksAtPlace)
     }
     let seconds = engine.clock.steady() - start
-    result.outcomes.append(CheckOutcome(check: configured.title, verdict: verdict, seconds: seconds))
+    result.outcomes.append(
+      CheckOutcome(check: configured.title, verdict: verdict, seconds: seconds, verified: context.account))
   }
 
   /// Applies the rules. The same trouble that an earlier check found is not listed again.

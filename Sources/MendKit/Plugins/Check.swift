@@ -38,6 +38,8 @@ public final class CheckContext {
   public let isBrief: Bool
   /// What the checks before this one found in the same store, in this run.
   public var previous: [Finding] = []
+  /// Set by a check that verifies the store in more than one way, for the report; empty again before the next check.
+  public var account: VerificationAccount?
   /// Called now and then with how far a long check is, from 0 to 1.
   public let progress: @Sendable (Double) -> Void
 
