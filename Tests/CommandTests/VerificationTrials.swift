@@ -29,4 +29,21 @@ import Testing
     #expect(brief.contains("  · not verified wholly: geo (module spatial has no check of its own)\n"))
     #expect(!brief.contains("natively"))
   }
+
+  @Test("a backup of a large store holds its indexes against their tables")
+  func largeBackup() throws {
+    let trial = try Trial("app.db")
+    try trial.spoilIndex()
+    try trial.sql(
+      """
+      create table files(content);
+      with recursive n(i) as (values(1) union all select i + 1 from n where i < 17)
+      insert into files select zeroblob(4000000) from n;
+      """)
+    #expect(try FileStatus.of(trial.file("app.db")).size > 64_000_000)
+    let outcome = try trial.dbmend("backup", "app.db")
+    #expect(outcome.exit == 1, "\(outcome.everything)")
+    #expect(outcome.codes == ["index.entry-missing", "index.entry-missing"])
+    #expect(outcome.archive != nil)
+  }
 }

@@ -24,11 +24,10 @@ extension Engine {
   }
 
   /// Runs the checks of one store in their order, on one session. Nothing is created or changed.
-  /// With `isBrief`, checks of a store that is not small leave out what takes many times as long as reading it.
   func runChecks(
-    _ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never, isBrief: Bool = false
+    _ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never
   ) -> CheckResult {
-    var run = CheckRun(engine: self, store: store, scope: scope, isBrief: isBrief)
+    var run = CheckRun(engine: self, store: store, scope: scope)
     run.runAll()
     run.count(counting)
     run.confirm()
@@ -48,7 +47,7 @@ private struct CheckRun {
   private var obstacle: Problem?
   private var reported: [Problem] = []
 
-  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope, isBrief: Bool) {
+  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope) {
     self.engine = engine
     self.store = store
     result = CheckResult(store: store, failOn: engine.settings.failOn)
@@ -78,8 +77,7 @@ private struct CheckRun {
     context = CheckContext(
       store: store.identity, path: path, driver: result.driver,
       backups: engine.repository(of: store).backups(of: store.identity), repository: store.repository,
-      patience: engine.patience, holdsWriters: holdsWriters,
-      isBrief: isBrief && (result.bytes ?? 0) > Engine.RowCounting.cheapSize, progress: { observer.progressed($0) })
+      patience: engine.patience, holdsWriters: holdsWriters, progress: { observer.progressed($0) })
   }
 
   mutating func runAll() {

@@ -33,9 +33,6 @@ public final class CheckContext {
   /// Whether the session may keep the store's writers waiting while it lasts. Where it may not, and one of them writes, the
   /// view is given up with a problem of kind `changing`.
   public let holdsWriters: Bool
-  /// Whether a check is asked to leave out what takes many times as long as reading the store, unless the operator asked
-  /// for that part in so many words.
-  public let isBrief: Bool
   /// What the checks before this one found in the same store, in this run.
   public var previous: [Finding] = []
   /// Set by a check that verifies the store in more than one way, for the report; empty again before the next check.
@@ -49,7 +46,7 @@ public final class CheckContext {
   public init(
     store: StoreIdentity, path: String, driver: (any Driver)?, backups: (any Backups)? = nil,
     repository: String? = nil, patience: Double = 5, holdsWriters: Bool = true,
-    isBrief: Bool = false, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.store = store
     self.path = path
@@ -58,7 +55,6 @@ public final class CheckContext {
     self.repository = repository
     self.patience = patience
     self.holdsWriters = holdsWriters
-    self.isBrief = isBrief
     self.progress = progress
   }
 
