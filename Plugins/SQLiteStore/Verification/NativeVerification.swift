@@ -50,6 +50,10 @@ struct NativeVerification {
       try askEngine(plan, layout, result, &verification)
     }
     tell(plan, layout, result, &verification)
+    let whole = WholeTables(plan: plan, result: result, hasContent: request.isFull).names
+    for (place, finding) in verification.findings.enumerated() where finding.code == "table.malformed" {
+      verification.findings[place].hidesNoRow = finding.location.table.map(whole.contains) ?? false
+    }
     // Zeros that stand for what could not be read, or pages of two states, prove nothing.
     try view.confirmUnheld()
     try pages.confirmRead()
