@@ -72,13 +72,14 @@ struct CatalogReader {
 
   private func table(_ name: String, _ kind: Kind) throws(Problem) -> Table {
     let literal = Connection.literal(name)
-    let columns = try columns(of: literal)
-    let indexes = try indexes(of: literal)
+    let isVirtual = kind.type == "virtual"
+    let columns = isVirtual ? try virtualColumns(of: literal) : try columns(of: literal)
+    let indexes = isVirtual ? [] : try indexes(of: literal)
     let key = columns.filter { $0.key > 0 }.sorted { $0.key < $1.key }.map(\.column.name)
     let isRowidAlias = !key.isEmpty && !kind.hasNoRowid && !indexes.contains { $0.isPrimaryKey }
     return Table(
       name: name, columns: columns.map(\.column), primaryKey: key, keyIsStructural: isRowidAlias || kind.hasNoRowid,
-      hasSequence: isRowidAlias && key.count == 1 && isAutoincrement(name, key[0]), isVirtual: kind.type == "virtual",
+      hasSequence: isRowidAlias && key.count == 1 && isAutoincrement(name, key[0]), isVirtual: isVirtual,
       // The primary key of a table without rowid is the table itself, not an index on it.
       indexes: indexes.filter { !($0.isPrimaryKey && kind.hasNoRowid) }.map(\.index))
   }
@@ -93,6 +94,14 @@ struct CatalogReader {
       return true
     }
     return result
+  }
+
+  /// The columns that a virtual table's module tells of; none where the module is not here.
+  private func virtualColumns(of table: String) throws(Problem) -> [KeyedColumn] {
+    do throws(Problem) { return try columns(of: table) } catch {
+      guard error.kind == .system, error.code == nil else { throw error }
+      return []
+    }
   }
 
   private func indexes(of table: String) throws(Problem) -> [OwnedIndex] {

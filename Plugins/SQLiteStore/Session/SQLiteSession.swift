@@ -5,6 +5,7 @@ import MendKit
 class SQLiteSession: SQLSession {
   private(set) var connection: Connection
   let facts: StoreFacts
+  private(set) var verificationAccount: VerificationAccount?
   private var viewForChecks: () throws(Problem) -> StoreView
   private var confirmation: () throws(Problem) -> Void
   private var cachedCatalog: Catalog?
@@ -96,6 +97,8 @@ class SQLiteSession: SQLSession {
       let check = EngineIntegrityCheck(connection: connection, view: view, catalog: catalog, request: request)
       let result = try check.run()
       suspectIndexes = result.suspectIndexes
+      let reasons = catalog.tables.map { ($0.name, "engine: sqlite") }
+      verificationAccount = VerificationAccount(engine: "sqlite", byEngine: Dictionary(reasons) { first, _ in first })
       return result.findings
     }
     let check = NativeVerification(
@@ -103,6 +106,7 @@ class SQLiteSession: SQLSession {
     let result = try check.run()
     suspectIndexes = result.suspectIndexes
     rowCounts = result.rowCounts
+    verificationAccount = result.account
     return result.findings
   }
 

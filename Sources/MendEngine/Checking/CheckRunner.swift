@@ -24,13 +24,12 @@ extension Engine {
   }
 
   /// Runs the checks of one store in their order, on one session. Nothing is created or changed.
-  /// With `isBrief`, checks of a store that is not small leave out what takes many times as long as reading it. `workers` is
-  /// the number of threads that a check may use.
+  /// `workers` is the number of threads that a check may use.
   func runChecks(
-    _ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never, isBrief: Bool = false,
+    _ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never,
     workers: Int = Workers.processors
   ) -> CheckResult {
-    var run = CheckRun(engine: self, store: store, scope: scope, isBrief: isBrief, workers: workers)
+    var run = CheckRun(engine: self, store: store, scope: scope, workers: workers)
     run.runAll()
     run.count(counting)
     run.confirm()
@@ -50,7 +49,7 @@ private struct CheckRun {
   private var obstacle: Problem?
   private var reported: [Problem] = []
 
-  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope, isBrief: Bool, workers: Int) {
+  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope, workers: Int) {
     self.engine = engine
     self.store = store
     result = CheckResult(store: store, failOn: engine.settings.failOn)
@@ -81,8 +80,7 @@ private struct CheckRun {
     context = CheckContext(
       store: store.identity, path: path, driver: result.driver, head: head,
       backups: engine.repository(of: store).backups(of: store.identity), repository: store.repository,
-      patience: engine.patience, holdsWriters: holdsWriters,
-      isBrief: isBrief && (result.bytes ?? 0) > Engine.RowCounting.cheapSize, workers: workers,
+      patience: engine.patience, holdsWriters: holdsWriters, workers: workers,
       progress: { observer.progressed($0) })
   }
 
@@ -103,6 +101,7 @@ private struct CheckRun {
   private mutating func run(_ check: any Check, _ configured: Configuration.ConfiguredCheck) {
     engine.observer.began(.checking(store.identity, check: configured.title))
     let start = engine.clock.steady()
+    context.account = nil
     let verdict: Verdict
     do throws(Problem) {
       if let obstacle, !check.looksAtPlace { throw obstacle }
@@ -113,7 +112,8 @@ private struct CheckRun {
       verdict = take(error, from: configured, isOfPlace: check.looksAtPlace)
     }
     let seconds = engine.clock.steady() - start
-    result.outcomes.append(CheckOutcome(check: configured.title, verdict: verdict, seconds: seconds))
+    result.outcomes.append(
+      CheckOutcome(check: configured.title, verdict: verdict, seconds: seconds, verified: context.account))
   }
 
   /// Applies the rules. The same trouble that an earlier check found is not listed again.

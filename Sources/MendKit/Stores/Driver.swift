@@ -99,6 +99,9 @@ public protocol StoreSession: AnyObject {
   /// The store's own structures and contents, held against each other as thoroughly as the options ask.
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding]
 
+  /// Which way the last verification went about each part; nil before one, and for drivers that have one way only.
+  var verificationAccount: VerificationAccount? { get }
+
   /// The number of rows of one table.
   func rowCount(of table: Table) throws(Problem) -> Int
 
@@ -113,6 +116,9 @@ public protocol StoreSession: AnyObject {
 }
 
 extension StoreSession {
+  /// For drivers that have one way only.
+  public var verificationAccount: VerificationAccount? { nil }
+
   /// For sessions that hold one state for as long as they live.
   public func confirm() throws(Problem) {}
 }
