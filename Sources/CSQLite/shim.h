@@ -16,6 +16,11 @@ static inline void csqlite_allow_schema_writes(sqlite3 *db, int on) {
   sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, on, (int *)0);
 }
 
+/* New databases get schema format 1, as every SQLite made them before 2006; tests make such files. */
+static inline void csqlite_use_old_format(sqlite3 *db) {
+  sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_FILE_FORMAT, 1, (int *)0);
+}
+
 static const int csqlite_ioerr_read = SQLITE_IOERR_READ;
 static const int csqlite_ioerr_short_read = SQLITE_IOERR_SHORT_READ;
 static const int csqlite_ioerr_fstat = SQLITE_IOERR_FSTAT;
