@@ -22,7 +22,10 @@ public final class DatabasePool {
     try SQLiteFile.make(path, "PRAGMA journal_mode = DELETE; PRAGMA secure_delete = OFF")
     let earlier = try folder.read("base.db")
     try changeOneRow(path)
-    guard var image = DatabaseImage(try folder.read("base.db")), image.pageCount > 1 else {
+    // What SQLite itself calls damaged as soon as it was made cannot show anything.
+    guard var image = DatabaseImage(try folder.read("base.db")), image.pageCount > 1,
+      Opinion.ofEngine(path).verdict == .sound
+    else {
       let next = try self.image(seed + 1_000_000)
       images[seed] = next
       return next

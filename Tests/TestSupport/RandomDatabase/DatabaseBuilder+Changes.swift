@@ -38,7 +38,7 @@ extension DatabaseBuilder {
     let count: Int
     switch size {
     case .tiny: count = random.int(1...60)
-    case .small: count = random.chance(20) ? random.int(200...1500) : random.int(1...150)
+    case .small: count = random.chance(8) ? random.int(200...1500) : random.int(1...100)
     case .large: count = random.int(500...20_000)
     }
     let start = random.pick([0, 0, 1000, -5000])

@@ -12,7 +12,6 @@ struct DatabaseBuilder {
   /// Whether a log is left behind that was not checkpointed.
   private(set) var hasLog = false
   private var pageSize = 4096
-  private var isOpen = false
 
   init(size: RandomDatabase.Size, random: SeededRandom, writer: ScriptWriter) {
     self.size = size
@@ -38,9 +37,15 @@ struct DatabaseBuilder {
     if random.chance(size == .tiny ? 6 : 12) { try addVirtualTable() }
     let rounds = size == .tiny ? random.int(4...16) : random.int(8...40)
     try writer.run("BEGIN")
-    isOpen = true
-    for _ in 0..<rounds { try change() }
-    if isOpen { try writer.run("COMMIT") }
+    for _ in 0..<rounds {
+      do {
+        try change()
+      } catch is TransactionLost {
+        tables = []
+        try writer.run("BEGIN")
+      }
+    }
+    try writer.run("COMMIT")
     try leave()
   }
 
@@ -50,10 +55,12 @@ struct DatabaseBuilder {
   private mutating func chooseSettings() throws {
     switch size {
     case .tiny: pageSize = random.pick([512, 512, 512, 512, 1024])
-    case .small: pageSize = random.pick([512, 512, 1024, 1024, 2048, 4096, 4096, 8192, 16384, 32768, 65536])
+    case .small:
+      pageSize = random.pick([512, 512, 512, 1024, 1024, 1024, 2048, 4096, 4096, 4096, 8192, 16384, 32768, 65536])
     case .large: pageSize = random.pick([512, 1024, 4096, 4096, 65536])
     }
-    values = RandomValues(longest: size == .tiny ? 3 * pageSize : random.chance(15) ? 100_000 : min(4 * pageSize, 9000))
+    let longest = size == .tiny ? 3 * pageSize : random.chance(8) ? 100_000 : min(4 * pageSize, 6000)
+    values = RandomValues(longest: longest)
     try writer.run("PRAGMA page_size = \(pageSize)")
     features.insert("page size \(pageSize)")
     if random.chance(10) {
@@ -108,7 +115,6 @@ struct DatabaseBuilder {
   /// Ends the transaction, one way or the other, and begins the next one.
   private mutating func turnTransaction() throws {
     if random.chance(10) {
-      // What was rolled back is gone from the database, and must go from what is known of it.
       try writer.run("COMMIT")
       try writer.run("BEGIN")
       try insertMany()

@@ -1,6 +1,9 @@
 import CSQLite
 import MendKit
 
+/// The library took the whole transaction back.
+struct TransactionLost: Error {}
+
 /// A connection that runs statements and keeps them, so that what was made can be made again.
 final class ScriptWriter {
   /// Everything that was run and not refused, in order.
@@ -31,12 +34,15 @@ final class ScriptWriter {
   @discardableResult
   func attempt(_ sql: String, mayBeWrong: Bool = false) throws -> Bool {
     tried += 1
+    let isOpen = isInTransaction
     let code = sqlite3_exec(handle, sql, nil, nil, nil)
     if code == SQLITE_OK {
       script.append(sql)
       return true
     }
     refused += 1
+    // A full rowid range takes the whole transaction back, and nobody knows here what was defined in it.
+    if isOpen, !isInTransaction { throw TransactionLost() }
     let tolerated =
       [SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_TOOBIG, SQLITE_FULL] + (mayBeWrong ? [SQLITE_ERROR] : [])
     guard tolerated.contains(code & 0xFF) else { throw failure(sql) }
@@ -54,6 +60,9 @@ final class ScriptWriter {
     }
     return values
   }
+
+  /// Whether a transaction is open.
+  var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
   /// Sets bytes at the end of every page aside, as encrypting and checksumming extensions do. Before anything is written.
   func reserve(_ bytes: Int) {
