@@ -94,8 +94,11 @@ public struct DamagedDatabase: Sendable {
     var done = Done(base: number % bases)
     let sound = try pool.image(done.base)
     var image = sound
-    let kinds = kind.map { [$0] } ?? random.some(random.pick([1, 1, 1, 1, 2, 3]), of: PageDamage.allCases)
-    for kind in kinds where image.bytes.count > 512 && kind.apply(to: &image, &random) { done.kinds.append(kind) }
+    let wanted = kind == nil ? random.pick([1, 1, 1, 1, 2, 3]) : 1
+    for kind in kind.map({ [$0] }) ?? random.some(12, of: PageDamage.allCases)
+    where done.kinds.count < wanted && image.bytes.count > 512 {
+      if kind.apply(to: &image, &random) { done.kinds.append(kind) }
+    }
     guard !done.kinds.isEmpty else { return nil }
     for leftover in ["-wal", "-shm", "-journal"] { try Paths.removeFile(path + leftover) }
     if random.chance(6), let log = LogOfChanges.bytes(from: sound, to: image, salt: UInt32(truncatingIfNeeded: number))

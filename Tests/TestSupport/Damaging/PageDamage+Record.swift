@@ -4,10 +4,10 @@ extension PageDamage {
     switch self {
     case .indexEntryRemoved:
       guard let page = random.pickAny(image.pages(.leafIndex)) else { return }
-      return remove(image.cells(page), page, &image, &random)
+      return removeCleanly(page, &image, &random)
     case .rowRemoved:
       guard let page = random.pickAny(image.pages(.leafTable)) else { return }
-      return remove(image.cells(page), page, &image, &random)
+      return removeCleanly(page, &image, &random)
     case .indexValueByte: return damageValue(random.pickAny(image.pages(.leafIndex, .interiorIndex)), &image, &random)
     case .schemaByte: return damageValue(1, &image, &random)
     case .schemaRoot:
@@ -44,6 +44,33 @@ extension PageDamage {
       guard let value = random.pickAny(image.values(cell).filter { [8, 9, 12, 13].contains($0.type) }) else { return }
       image.setByte(value.typeAt, 0)
     default: damageValue(page, &image, &random)
+    }
+  }
+
+  /// Writes a leaf page anew without one of its cells: a page as well formed as any, so that only its content can tell.
+  private func removeCleanly(_ page: Int, _ image: inout DatabaseImage, _ random: inout SeededRandom) {
+    let cells = image.cells(page)
+    guard let gone = cells.indices.randomElement(using: &random), cells.allSatisfy({ $0.overflowAt == nil }) else {
+      return
+    }
+    let head = image.head(page)
+    var end = image.start(page) + image.usable
+    var content: [(pointer: Int, bytes: [UInt8])] = []
+    for (position, cell) in cells.enumerated() where position != gone {
+      guard let record = cell.recordAt, image.bytes.indices.contains(record + cell.local - 1) else { return }
+      let length = max(4, record + cell.local - cell.at)
+      end -= length
+      content.append((end - image.start(page), Array(image.bytes[cell.at..<min(image.bytes.count, cell.at + length)])))
+    }
+    guard end >= head + 8 + 2 * cells.count else { return }
+    image.set(head + 8, [UInt8](repeating: 0, count: image.start(page) + image.usable - head - 8))
+    image.setWord(head + 1, 0)
+    image.setWord(head + 3, content.count)
+    image.setWord(head + 5, end - image.start(page))
+    image.setByte(head + 7, 0)
+    for (position, cell) in content.enumerated() {
+      image.setWord(head + 8 + 2 * position, cell.pointer)
+      image.set(image.start(page) + cell.pointer, cell.bytes)
     }
   }
 

@@ -37,7 +37,7 @@ extension DatabaseBuilder {
     let table = tables[chosen ?? random.int(0...tables.count - 1)]
     let count: Int
     switch size {
-    case .tiny: count = random.int(1...60)
+    case .tiny: count = random.int(1...30)
     case .small: count = random.chance(8) ? random.int(200...1500) : random.int(1...100)
     case .large: count = random.int(500...20_000)
     }

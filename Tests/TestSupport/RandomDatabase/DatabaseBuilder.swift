@@ -34,8 +34,8 @@ struct DatabaseBuilder {
     if random.chance(10) { try addView() }
     if random.chance(3) { try addManyObjects() }
     for _ in 0..<random.pick(size == .tiny ? [1, 1, 2] : [1, 2, 2, 3, 5]) { try addTable() }
-    if random.chance(size == .tiny ? 6 : 12) { try addVirtualTable() }
-    let rounds = size == .tiny ? random.int(4...16) : random.int(8...40)
+    if random.chance(size == .tiny ? 4 : 12) { try addVirtualTable() }
+    let rounds = size == .tiny ? random.int(3...12) : random.int(8...40)
     try writer.run("BEGIN")
     for _ in 0..<rounds {
       do {
@@ -59,7 +59,7 @@ struct DatabaseBuilder {
       pageSize = random.pick([512, 512, 512, 1024, 1024, 1024, 2048, 4096, 4096, 4096, 8192, 16384, 32768, 65536])
     case .large: pageSize = random.pick([512, 1024, 4096, 4096, 65536])
     }
-    let longest = size == .tiny ? 3 * pageSize : random.chance(8) ? 100_000 : min(4 * pageSize, 6000)
+    let longest = size == .tiny ? 2 * pageSize : random.chance(8) ? 100_000 : min(4 * pageSize, 6000)
     values = RandomValues(longest: longest)
     try writer.run("PRAGMA page_size = \(pageSize)")
     features.insert("page size \(pageSize)")
