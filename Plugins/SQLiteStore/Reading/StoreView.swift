@@ -38,6 +38,14 @@ final class StoreView {
   var isInterrupted: Bool { if case .journal = overlay { true } else { false } }
   /// Whether pages are shown that do not stand in the file itself.
   var hasOverlay: Bool { overlay != nil }
+  /// The file whose pages are laid over the database's own, and each one's offset in it.
+  var overlaid: (file: FileHandle, pages: [UInt32: Int])? {
+    switch overlay {
+    case .log(let log, let file): (file, log.pages)
+    case .journal(let journal, let file): (file, journal.pages)
+    case nil: nil
+    }
+  }
   /// Whether other connections have a log open, which the view holds still.
   var holdsLog: Bool { logIndex != nil }
 
@@ -144,6 +152,13 @@ final class StoreView {
     guard now.modified == status.modified, now.size == status.size, now.inode == status.inode,
       log?.modified == logStatus?.modified, log?.size == logStatus?.size
     else { throw Self.changed(path) }
+  }
+
+  /// Throws when the view is watched rather than held, and the file was written to since.
+  func confirmUnheld() throws(Problem) {
+    guard isWatched else { return }
+    let now = try file.status()
+    guard now.modified == status.modified, now.size == status.size else { throw Self.changed(path) }
   }
 
   /// The problem of a store that was written to while it was read.

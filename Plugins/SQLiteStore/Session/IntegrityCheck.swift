@@ -11,6 +11,14 @@ struct EngineIntegrityCheck {
   let view: StoreView
   let catalog: Catalog
   let request: IntegrityRequest
+  var scope = Scope.file
+
+  /// What the library is asked about.
+  enum Scope {
+    case file
+    /// One table; its rows alone, or its indexes too.
+    case table(String, holdsIndexes: Bool)
+  }
 
   /// What the check found, and which indexes it found to disagree with their tables.
   struct Result {
@@ -48,10 +56,15 @@ struct EngineIntegrityCheck {
   }
 
   private func ask() throws(Problem) -> [String] {
-    let pragma = request.isFull ? "integrity_check" : "quick_check"
+    let question =
+      switch scope {
+      case .file: "\(request.isFull ? "integrity_check" : "quick_check")(\(Self.mostMessages))"
+      case .table(let name, let holdsIndexes):
+        "\(holdsIndexes ? "integrity_check" : "quick_check")(\(Connection.literal(name)))"
+      }
     var messages: [String] = []
     do throws(Problem) {
-      try connection.rows("PRAGMA \(pragma)(\(Self.mostMessages))") { row throws(Problem) in
+      try connection.rows("PRAGMA \(question)") { row throws(Problem) in
         for line in row.text(0).split(separator: "\n") where line != "ok" && !line.hasPrefix("*** in database") {
           messages.append(String(line))
         }

@@ -9,6 +9,8 @@ class SQLiteSession: SQLSession {
   private var confirmation: () throws(Problem) -> Void
   private var cachedCatalog: Catalog?
   private var suspectIndexes: Set<String> = []
+  /// Rows that a verification counted on its way.
+  private var rowCounts: [String: Int] = [:]
 
   init(
     connection: Connection, facts: StoreFacts, view: @escaping () throws(Problem) -> StoreView,
@@ -82,17 +84,30 @@ class SQLiteSession: SQLSession {
   }
 
   /// Forgets what was read of the schema: it was changed.
-  func forgetCatalog() { cachedCatalog = nil }
+  func forgetCatalog() {
+    cachedCatalog = nil
+    rowCounts = [:]
+  }
 
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
-    let check = EngineIntegrityCheck(
-      connection: connection, view: try viewForChecks(), catalog: try catalog(), request: request)
+    let view = try viewForChecks()
+    let catalog = try catalog()
+    guard !request.asksEngine, let header = view.header else {
+      let check = EngineIntegrityCheck(connection: connection, view: view, catalog: catalog, request: request)
+      let result = try check.run()
+      suspectIndexes = result.suspectIndexes
+      return result.findings
+    }
+    let check = NativeVerification(
+      connection: connection, view: view, header: header, catalog: catalog, request: request)
     let result = try check.run()
     suspectIndexes = result.suspectIndexes
+    rowCounts = result.rowCounts
     return result.findings
   }
 
   func rowCount(of table: Table) throws(Problem) -> Int {
+    if let counted = rowCounts[table.name] { return counted }
     let isSuspect = table.indexes.contains { suspectIndexes.contains($0.name) }
     let hint = isSuspect && !table.isVirtual ? " NOT INDEXED" : ""
     return try connection.integer("SELECT count(*) FROM \(quoted(table.name))\(hint)") ?? 0

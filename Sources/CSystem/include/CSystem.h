@@ -62,6 +62,14 @@ int csystem_open(const char *path, int flags, mode_t mode);
 /* Have a program to be spawned start in a folder; 0, or an error number. */
 int csystem_spawn_in_folder(posix_spawn_file_actions_t *actions, const char *folder);
 
+/* A file mapped for reading. Where the disk fails, or the file is cut off meanwhile, the system would end the process with
+   SIGBUS at the read; a mapping made here shows zeros from then on in that page instead, and remembers it. `slot` names
+   the mapping; NULL is returned, with errno, where it cannot be made (ENOBUFS: too many at once). */
+void *csystem_map(int fd, size_t length, int *slot);
+/* How many pages of memory could not be read, and the offset of the first one in *first. */
+size_t csystem_map_faults(int slot, size_t *first);
+void csystem_unmap(int slot);
+
 /* Give the exit status parts of wait(2) as functions: the macros are not imported. */
 bool csystem_exited(int status);
 int csystem_exit_code(int status);

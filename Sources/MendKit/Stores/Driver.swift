@@ -145,17 +145,20 @@ public struct IntegrityRequest: Sendable {
   public var asksEngine: Bool
   /// The number of findings kept for each cause; the rest is counted.
   public var findingsPerCause: Int
+  /// How many threads may work at it; nil for one a processor.
+  public var workers: Int?
   /// Called with how far the work is, from 0 to 1.
   public var progress: @Sendable (Double) -> Void
 
   /// A request; full, by the driver, with 5 findings a cause.
   public init(
-    isFull: Bool = true, asksEngine: Bool = false, findingsPerCause: Int = 5,
+    isFull: Bool = true, asksEngine: Bool = false, findingsPerCause: Int = 5, workers: Int? = nil,
     progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.isFull = isFull
     self.asksEngine = asksEngine
     self.findingsPerCause = findingsPerCause
+    self.workers = workers
     self.progress = progress
   }
 }

@@ -1,0 +1,30 @@
+/// Variable-length integers (SQLite's file format, section 1.6): seven bits a byte, most significant first; the ninth byte
+/// holds eight.
+enum Varint {
+  /// The number at an offset and the offset after it; nil where it would reach `end`.
+  static func read(_ bytes: UnsafeRawPointer, at start: Int, end: Int) -> (value: UInt64, next: Int)? {
+    var value: UInt64 = 0
+    var at = start
+    while at < end {
+      let byte = bytes.load(fromByteOffset: at, as: UInt8.self)
+      at += 1
+      if at - start == 9 { return (value << 8 | UInt64(byte), at) }
+      value = value << 7 | UInt64(byte & 0x7F)
+      if byte < 0x80 { return (value, at) }
+    }
+    return nil
+  }
+}
+
+extension UnsafeRawPointer {
+  /// One byte at an offset.
+  @inline(__always) func byte(_ offset: Int) -> Int { Int(load(fromByteOffset: offset, as: UInt8.self)) }
+  /// Two big-endian bytes at an offset.
+  @inline(__always) func big16(_ offset: Int) -> Int {
+    Int(UInt16(bigEndian: loadUnaligned(fromByteOffset: offset, as: UInt16.self)))
+  }
+  /// Four big-endian bytes at an offset.
+  @inline(__always) func big32(_ offset: Int) -> UInt32 {
+    UInt32(bigEndian: loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+  }
+}

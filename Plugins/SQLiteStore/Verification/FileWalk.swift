@@ -1,0 +1,123 @@
+import MendKit
+import Synchronization
+
+/// Reads a database file wholly: every b-tree in the order of its keys, on all workers, then the freelist and what is left.
+struct FileWalk: Sendable {
+  let pages: PageMap
+  let header: DatabaseHeader
+  let trees: [TreePlan]
+  let fingerprints: Int
+  let setting: WalkSetting
+  let workers: Int
+  let progress: @Sendable (Double) -> Void
+
+  /// What a walk found.
+  struct Result {
+    var troubles: TroubleBook
+    /// What each fingerprint is by its index, and by its table's rows.
+    var ofIndexes: [Fingerprint]
+    var ofRows: [Fingerprint]
+    /// Rows or entries of each tree.
+    var entryCounts: [Int]
+    /// Trees with a payload too large to be read here.
+    var unread: Set<Int>
+    /// Pages that belong to nothing: the first ones, and how many.
+    var unused: (first: [UInt32], count: Int) = ([], 0)
+    var freelist: FreelistWalk.Result?
+    fileprivate var isAmbiguous = false
+  }
+
+  func run() -> Result {
+    let result = run(workers: workers)
+    // Two workers met the same page: one worker alone tells which tree came to it first.
+    return result.isAmbiguous && workers > 1 ? run(workers: 1) : result
+  }
+
+  private func run(workers: Int) -> Result {
+    let first = TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
+    let splitter = WorkSplitter(walker: first)
+    let units = trees.indices.flatMap { splitter.parts(of: $0) }
+    let threads = max(1, min(workers, units.count, Int(pages.pageCount) / 256 + 1))
+    let walkers = WalkerList([first] + (1..<threads).map { _ in
+      TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
+    })
+    walk(units, walkers)
+    return finish(walkers.walkers)
+  }
+
+  private func walk(_ units: [WalkUnit], _ walkers: WalkerList) {
+    let counter = Counter()
+    let progress = progress
+    Workers.run(walkers.walkers.count) { worker in
+      let walker = walkers.walkers[worker]
+      while true {
+        let index = counter.next()
+        guard index < units.count else { return }
+        walker.walk(units[index])
+        if worker == 0, index % 16 == 0 { progress(Double(index) / Double(units.count)) }
+      }
+    }
+  }
+
+  private func finish(_ walkers: [TreeWalker]) -> Result {
+    let first = walkers[0]
+    var result = Result(
+      troubles: first.troubles, ofIndexes: Array(first.ofIndexes), ofRows: Array(first.ofRows),
+      entryCounts: trees.indices.map { first.entryCounts[$0] }, unread: first.unread)
+    var levels = first.leafLevels
+    for other in walkers.dropFirst() {
+      result.troubles.merge(other.troubles)
+      result.unread.formUnion(other.unread)
+      for index in result.ofIndexes.indices {
+        result.ofIndexes[index].add(other.ofIndexes[index])
+        result.ofRows[index].add(other.ofRows[index])
+      }
+      for tree in trees.indices {
+        result.entryCounts[tree] += other.entryCounts[tree]
+        let level = other.leafLevels[tree]
+        if levels[tree] == 0 { levels[tree] = level }
+        if level != 0, level != levels[tree] {
+          result.troubles.note(
+            Trouble(
+              kind: .depth, tree: tree, page: trees[tree].root, first: Int64(level), second: Int64(levels[tree])))
+        }
+      }
+      if !first.seen.formUnion(other.seen).isEmpty { result.isAmbiguous = true }
+    }
+    account(first, &result)
+    return result
+  }
+
+  /// The pages of no b-tree: the freelist, the pointer maps, the page of the lock bytes, and what is left over.
+  private func account(_ walker: TreeWalker, _ result: inout Result) {
+    let map = PointerMap(pageSize: pages.pageSize, usableSize: pages.usableSize)
+    let before = walker.troubles
+    walker.troubles = TroubleBook(perCause: setting.perCause)
+    walker.tree = -1
+    if map.lockBytePage <= pages.pageCount { _ = walker.claim(map.lockBytePage, from: 0) }
+    if setting.hasPointerMaps {
+      var page: UInt32 = 2
+      while page <= pages.pageCount {
+        let own = map.mapPage(of: page)
+        if own <= pages.pageCount { _ = walker.claim(own, from: 0) }
+        page += UInt32(pages.usableSize / 5) + 1
+      }
+    }
+    result.freelist = FreelistWalk(walker: walker, header: header).run()
+    result.troubles.merge(walker.troubles)
+    walker.troubles = before
+    // Where a tree could not be read to its end, its pages are not without an owner: nobody knows it.
+    result.unused = walker.seen.missing(limit: setting.perCause)
+  }
+}
+
+/// The walkers of one walk. Unchecked, since each is used by one worker only, and by this thread before and after.
+private final class WalkerList: @unchecked Sendable {
+  let walkers: [TreeWalker]
+  init(_ walkers: [TreeWalker]) { self.walkers = walkers }
+}
+
+private final class Counter: Sendable {
+  private let value = Atomic(0)
+  func next() -> Int { value.wrappingAdd(1, ordering: .relaxed).oldValue }
+}

@@ -1,0 +1,39 @@
+import MendKit
+
+/// What the 100 bytes of the file header say, held against the file (SQLite's file format, section 1.3).
+struct HeaderReview {
+  let header: DatabaseHeader
+  let pages: PageMap
+  let trees: [TreePlan]
+
+  var findings: [Finding] {
+    var findings: [Finding] = []
+    func add(_ byte: Int, _ message: String, _ evidence: String) {
+      findings.append(Finding("header.malformed", .error, at: .init(page: 1, byte: byte), message, evidence: evidence))
+    }
+    if header.largestRootPage != 0 {
+      let largest = trees.map(\.root).max() ?? 1
+      if largest != header.largestRootPage {
+        add(
+          52, "the header's largest root page is not that of the schema",
+          "the header says \(header.largestRootPage), the schema \(largest)")
+      }
+    } else if header.isIncrementalVacuum != 0 {
+      add(64, "the header asks for incremental vacuum in a database without pointer maps", "\(header.isIncrementalVacuum)")
+    }
+    if pages.claimedPages > pages.filePages {
+      findings.append(
+        Finding(
+          "file.malformed", .error, at: .init(byte: 28), "the file is shorter than its header says: it was cut off",
+          evidence: "\(pages.claimedPages) pages by the header, \(pages.filePages) in the file"))
+    }
+    if pages.claimedPages < pages.filePages {
+      findings.append(
+        Finding(
+          "file.tail", .warning, at: .init(byte: Int(pages.claimedPages) * pages.pageSize),
+          "the file goes on beyond the end of the database",
+          evidence: "\(pages.claimedPages) pages by the header, \(pages.filePages) in the file"))
+    }
+    return findings
+  }
+}

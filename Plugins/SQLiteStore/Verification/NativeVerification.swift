@@ -1,0 +1,118 @@
+import MendKit
+
+/// What a verification found, and what it learned on the way.
+struct Verification {
+  var findings: [Finding] = []
+  /// Indexes that are not what their tables make of them, or whose pages are damaged.
+  var suspectIndexes: Set<String> = []
+  /// Rows of the tables whose b-trees are whole.
+  var rowCounts: [String: Int] = [:]
+  /// Tables that SQLite was asked about, each with the reason.
+  var byEngine: [(table: String, because: String)] = []
+  /// Parts that nobody could verify, each with the reason.
+  var unverified: [(name: String, because: String)] = []
+}
+
+/// Verifies a database by reading its file once: the structure of every b-tree, and each index against its table. SQLite is
+/// asked only about what cannot be told from the records.
+struct NativeVerification {
+  let connection: Connection
+  let view: StoreView
+  let header: DatabaseHeader
+  let catalog: Catalog
+  let request: IntegrityRequest
+
+  func run() throws(Problem) -> Verification {
+    let encoding = TextEncoding(rawValue: header.textEncoding) ?? .utf8
+    let layout = try SchemaLayoutReader(connection: connection).read()
+    let plan = VerificationPlan(layout, encoding: encoding)
+    let pages = try PageMap(view, header: header)
+    let setting = WalkSetting(
+      hasPointerMaps: header.largestRootPage != 0, encoding: encoding, readsContent: request.isFull,
+      perCause: request.findingsPerCause)
+    let walk = FileWalk(
+      pages: pages, header: header, trees: plan.trees, fingerprints: plan.comparisons.count, setting: setting,
+      workers: request.workers ?? Workers.processors, progress: request.progress)
+    let result = walk.run()
+
+    var verification = Verification()
+    let words = TroubleWords(plan: plan, pages: pages, catalog: catalog, hasOverlay: view.hasOverlay)
+    verification.findings = HeaderReview(header: header, pages: pages, trees: plan.trees).findings
+    verification.findings += words.findings(result.troubles)
+    verification.findings += words.findings(freelist: result.freelist, perCause: request.findingsPerCause)
+    verification.findings += words.findings(unused: result.unused)
+    for (table, tree) in plan.tableTrees where !result.troubles.brokenTrees.contains(tree) {
+      verification.rowCounts[table] = result.entryCounts[tree]
+    }
+    for tree in result.troubles.brokenTrees where tree >= 0 && plan.trees[tree].isIndex {
+      verification.suspectIndexes.insert(plan.trees[tree].name)
+    }
+    if request.isFull {
+      try compareContent(plan, walk, result, words, &verification)
+      try askEngine(plan, layout, result, &verification)
+    }
+    // Zeros that stand for what could not be read, or pages of two states, prove nothing.
+    try view.confirmUnheld()
+    try pages.confirmRead()
+    verification.findings.sort { $0.severity > $1.severity }
+    return verification
+  }
+
+  /// Each index against its table, where both could be read to their ends.
+  private func compareContent(
+    _ plan: VerificationPlan, _ walk: FileWalk, _ result: FileWalk.Result, _ words: TroubleWords,
+    _ verification: inout Verification
+  ) throws(Problem) {
+    let broken = result.troubles.brokenTrees.union(result.unread)
+    let differing = plan.comparisons.filter { comparison in
+      !broken.contains(comparison.indexTree) && !broken.contains(comparison.tableTree)
+        && result.ofIndexes[comparison.fingerprint] != result.ofRows[comparison.fingerprint]
+    }
+    guard !differing.isEmpty else { return }
+    for comparison in differing { verification.suspectIndexes.insert(comparison.index.name) }
+    let byTable = Dictionary(grouping: differing) { $0.table.name }.sorted { $0.key < $1.key }
+    for (_, comparisons) in byTable {
+      let differences = IndexDifferences(walk: walk, comparisons: comparisons, words: words, result: result)
+      verification.findings += differences.findings(perCause: request.findingsPerCause)
+    }
+  }
+
+  /// What only SQLite can tell, table by table.
+  private func askEngine(
+    _ plan: VerificationPlan, _ layout: SchemaLayout, _ result: FileWalk.Result, _ verification: inout Verification
+  ) throws(Problem) {
+    var needs = plan.engineNeeds
+    for tree in result.unread {
+      needs[plan.trees[tree].table, default: []].insert(
+        .index(name: plan.trees[tree].name, because: "has a value of more than 8 MiB"))
+    }
+    for cause in result.troubles.entries.keys where cause.kind == .numericText && cause.tree >= 0 {
+      needs[plan.trees[cause.tree].table, default: []].insert(.rows(because: "texts that look like numbers"))
+    }
+    let broken = Set(result.troubles.brokenTrees.compactMap { $0 >= 0 ? plan.trees[$0].table : nil })
+    var engine = EngineIntegrityCheck(connection: connection, view: view, catalog: catalog, request: request)
+    for (table, ofTable) in needs.sorted(by: { $0.key < $1.key }) where !broken.contains(table) {
+      let needsIndexes = ofTable.contains { if case .index = $0 { true } else { false } }
+      verification.byEngine.append((table, ofTable.map(\.words).sorted().joined(separator: ", ")))
+      engine.scope = .table(table, holdsIndexes: needsIndexes)
+      let found = try engine.run()
+      verification.suspectIndexes.formUnion(found.suspectIndexes)
+      for finding in found.findings where !verification.findings.contains(where: { $0.isSameTrouble(as: finding) }) {
+        verification.findings.append(finding)
+      }
+    }
+    for table in layout.virtualTables {
+      let check = VirtualTableCheck(connection: connection, name: table.name, module: table.module)
+      switch try check.run() {
+      case .sound: verification.byEngine.append((table.name, "a virtual table of \(table.module)"))
+      case .damaged(let said):
+        verification.byEngine.append((table.name, "a virtual table of \(table.module)"))
+        verification.findings.append(
+          Finding(
+            "virtual-table.malformed", .error, at: .init(table: table.name),
+            "virtual table \(table.name) (\(table.module)) finds its own content damaged", evidence: said))
+      case .unknown(let reason): verification.unverified.append((table.name, reason))
+      }
+    }
+  }
+}

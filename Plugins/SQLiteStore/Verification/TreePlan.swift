@@ -1,0 +1,130 @@
+/// A b-tree of the database and how its entries are to be read. Set up before the trees are read; only read afterwards.
+///
+/// Unchecked, since the plans' buffers are written before any worker starts and let go of after the last one ended.
+final class TreePlan: @unchecked Sendable {
+  let name: String
+  /// The table that the tree belongs to: itself, for a table's own.
+  let table: String
+  let root: UInt32
+  /// Whether it is a table b-tree, with rowids, rather than an index b-tree.
+  let hasRowids: Bool
+  /// Whether the tree is an index of a table, rather than a table (without rowid, it has an index's form).
+  let isIndex: Bool
+  /// How the columns of a table's rows are read; nil where nothing is known of them.
+  var rows: RowPlan?
+  /// How the entries of an index b-tree are ordered; nil where that is not known.
+  var key: KeyPlan?
+
+  init(name: String, table: String, root: UInt32, hasRowids: Bool, isIndex: Bool) {
+    self.name = name
+    self.table = table
+    self.root = root
+    self.hasRowids = hasRowids
+    self.isIndex = isIndex
+  }
+
+  deinit {
+    rows?.release()
+    key?.release()
+  }
+}
+
+/// What is done with the values of a row, column by column as they stand in the record.
+struct RowPlan {
+  /// One column of the record.
+  struct Column {
+    /// Where the hash of its value is kept for the indexes; -1 when none needs it.
+    var slot: Int32 = -1
+    /// The classes of values, as bits, that may not stand here.
+    var forbidden: UInt8 = 0
+    /// Whether a text that looks like a number would have been stored as one.
+    var checksNumericText = false
+    /// The hash of the value that rows have which were written before the column was added.
+    var absent = Hash128.null
+    /// The class bit of that value.
+    var absentClass: UInt8 = 1
+  }
+
+  /// An index whose entries are computed from the row.
+  struct Entry {
+    /// The number of its fingerprint.
+    var fingerprint: Int32
+    /// Which part of `terms` its columns are.
+    var start: Int32
+    var count: Int32
+    /// The condition of a partial index; -1 for none.
+    var condition: Int32 = -1
+  }
+
+  /// Bits of the classes of values.
+  static let nullBit: UInt8 = 1
+  static let integerBit: UInt8 = 2
+  static let realBit: UInt8 = 4
+  static let textBit: UInt8 = 8
+  static let blobBit: UInt8 = 16
+
+  let columns: UnsafeMutableBufferPointer<Column>
+  let entries: UnsafeMutableBufferPointer<Entry>
+  /// Slots of the indexes' columns; slot 0 is the rowid.
+  let terms: UnsafeMutableBufferPointer<Int32>
+  let slotCount: Int
+  let programs: [RowProgram]
+
+  init(columns: [Column], entries: [Entry], terms: [Int32], slotCount: Int, programs: [RowProgram] = []) {
+    self.columns = .copy(columns)
+    self.entries = .copy(entries)
+    self.terms = .copy(terms)
+    self.slotCount = slotCount
+    self.programs = programs
+  }
+
+  func release() {
+    columns.deallocate()
+    entries.deallocate()
+    terms.deallocate()
+  }
+}
+
+/// Something that SQLite's expressions decide of a row, evaluated natively.
+struct RowProgram {}
+
+/// In which order an index b-tree's entries stand, and what they hold.
+struct KeyPlan {
+  /// One value of an entry.
+  struct Term {
+    var collation = Collation.binary
+    var isDescending = false
+    /// Whether the fingerprint takes it up.
+    var isHashed = true
+  }
+
+  /// The values that are compared: all of an index's, the primary key of a table without rowid.
+  let terms: UnsafeMutableBufferPointer<Term>
+  /// Values in every entry; less are there in rows of a table without rowid from before a column was added.
+  let fieldCount: Int
+  /// Whether each entry has exactly so many.
+  let isExact: Bool
+  /// The first values that no two entries may share, unless one is NULL; 0 where they may.
+  let uniqueCount: Int
+  /// The fingerprint that the entries add up to; -1 for none.
+  let fingerprint: Int
+
+  init(terms: [Term], fieldCount: Int, isExact: Bool, uniqueCount: Int, fingerprint: Int) {
+    self.terms = .copy(terms)
+    self.fieldCount = fieldCount
+    self.isExact = isExact
+    self.uniqueCount = uniqueCount
+    self.fingerprint = fingerprint
+  }
+
+  func release() { terms.deallocate() }
+}
+
+extension UnsafeMutableBufferPointer {
+  /// A copy of an array that is let go of by hand.
+  fileprivate static func copy(_ elements: [Element]) -> Self {
+    let buffer = Self.allocate(capacity: elements.count)
+    _ = buffer.initialize(from: elements)
+    return buffer
+  }
+}

@@ -1,0 +1,208 @@
+import MendKit
+
+/// Reads b-trees in the order of their keys, each page once: one worker's share of a verification.
+final class TreeWalker {
+  /// The deepest tree that SQLite reads.
+  static let deepest = 20
+
+  let pages: PageMap
+  let trees: [TreePlan]
+  let geometry: PayloadGeometry
+  let pointerMap: PointerMap?
+  let encoding: TextEncoding
+  /// Whether values are read, or only the structure.
+  let readsContent: Bool
+
+  /// The pages that this worker met.
+  let seen: PageSet
+  var troubles: TroubleBook
+  /// Fingerprints that index b-trees add up to, and those that their tables' rows add up to.
+  let ofIndexes: UnsafeMutableBufferPointer<Fingerprint>
+  let ofRows: UnsafeMutableBufferPointer<Fingerprint>
+  /// Rows or entries of each tree.
+  let entryCounts: UnsafeMutableBufferPointer<Int>
+  /// On which level each tree's leaves stand; 0 as long as none was met.
+  var leafLevels: [Int]
+  /// Trees with a payload that is too large to be put together here.
+  var unread: Set<Int> = []
+  /// What is done with entries beyond adding them up; nil in the first pass.
+  var collector: EntryCollector?
+
+  // What the page at hand needs.
+  let audit: PageAudit
+  let starts: UnsafeMutablePointer<Int32>
+  let ends: UnsafeMutablePointer<Int32>
+  var tree = 0
+
+  // The entry before the one at hand, in two buffers that change places.
+  let keys: (UnsafeMutablePointer<KeyValue>, UnsafeMutablePointer<KeyValue>)
+  var currentKey = 0
+  var hasPrevious = false
+  var previousRowid: Int64?
+  /// Hashes of a row's columns: slot 0 is the rowid.
+  let slots: UnsafeMutablePointer<Hash128>
+  var assembly: PayloadAssembly
+
+  init(pages: PageMap, trees: [TreePlan], fingerprints: Int, setting: WalkSetting) {
+    self.pages = pages
+    self.trees = trees
+    geometry = PayloadGeometry(usableSize: pages.usableSize)
+    pointerMap = setting.hasPointerMaps ? PointerMap(pageSize: pages.pageSize, usableSize: pages.usableSize) : nil
+    encoding = setting.encoding
+    readsContent = setting.readsContent
+    seen = PageSet(pageCount: pages.pageCount)
+    troubles = TroubleBook(perCause: setting.perCause)
+    ofIndexes = .allocate(capacity: fingerprints)
+    ofIndexes.initialize(repeating: Fingerprint())
+    ofRows = .allocate(capacity: fingerprints)
+    ofRows.initialize(repeating: Fingerprint())
+    entryCounts = .allocate(capacity: trees.count)
+    entryCounts.initialize(repeating: 0)
+    leafLevels = Array(repeating: 0, count: trees.count)
+    audit = PageAudit(usableSize: pages.usableSize)
+    let mostCells = pages.pageSize / 6 + 1
+    starts = .allocate(capacity: mostCells)
+    ends = .allocate(capacity: mostCells)
+    let mostTerms = trees.reduce(1) { max($0, $1.key?.terms.count ?? 0) }
+    keys = (.allocate(capacity: mostTerms), .allocate(capacity: mostTerms))
+    keys.0.initialize(repeating: KeyValue(), count: mostTerms)
+    keys.1.initialize(repeating: KeyValue(), count: mostTerms)
+    let mostSlots = trees.reduce(1) { max($0, $1.rows?.slotCount ?? 0) }
+    slots = .allocate(capacity: mostSlots)
+    slots.initialize(repeating: .null, count: mostSlots)
+    assembly = PayloadAssembly()
+  }
+
+  deinit {
+    ofIndexes.deallocate()
+    ofRows.deallocate()
+    entryCounts.deallocate()
+    starts.deallocate()
+    ends.deallocate()
+    keys.0.deallocate()
+    keys.1.deallocate()
+    slots.deallocate()
+  }
+
+  /// Reads one unit of work.
+  func walk(_ unit: WalkUnit) {
+    tree = unit.tree
+    hasPrevious = false
+    previousRowid = unit.above
+    let plan = trees[tree]
+    if plan.hasRowids {
+      walkTable(unit.page, parent: unit.parent, level: unit.level, atMost: unit.atMost)
+    } else {
+      if let before = unit.before { takeSeparator(before.page, cell: before.cell, counts: false) }
+      walkIndex(unit.page, parent: unit.parent, level: unit.level)
+      if let after = unit.after { takeSeparator(after.page, cell: after.cell, counts: true) }
+    }
+  }
+
+  /// Takes a page for the tree at hand; nil when it is not there, belongs to something else already, or is no b-tree page of
+  /// the tree's kind.
+  func enter(_ number: UInt32, parent: UInt32, level: Int) -> (page: UnsafeRawPointer, header: BTreePage)? {
+    guard let page = claim(number, from: parent) else { return nil }
+    if let pointerMap { expect(parent == 0 ? .root : .child, parent: parent, of: number, pointerMap) }
+    guard let header = BTreePage(page, number: number), header.kind.isTable == trees[tree].hasRowids else {
+      let start = number == 1 ? DatabaseHeader.size : 0
+      note(.pageKind, number, at: start, first: Int64(page.byte(start)))
+      return nil
+    }
+    guard level <= Self.deepest else {
+      note(.tooDeep, number, first: Int64(level))
+      return nil
+    }
+    let usable = pages.usableSize
+    guard header.cellCount <= (pages.pageSize - 8) / 6, header.cellPointersEnd <= usable else {
+      note(.cellCount, number, at: header.start + 3, first: Int64(header.cellCount))
+      return nil
+    }
+    guard header.contentStart <= usable, header.contentStart >= header.cellPointersEnd else {
+      note(.contentStart, number, at: header.start + 5, first: Int64(header.contentStart))
+      return nil
+    }
+    // Only a root may be empty; only on page one may an interior one be, since it must hold the header too.
+    if header.cellCount == 0, parent != 0 || !header.kind.isLeaf && number != 1 { note(.noCells, number) }
+    if header.kind.isLeaf {
+      if leafLevels[tree] == 0 { leafLevels[tree] = level }
+      if leafLevels[tree] != level {
+        note(.depth, number, first: Int64(level), second: Int64(leafLevels[tree]))
+      }
+    }
+    return (page, header)
+  }
+
+  /// Marks a page as met; nil when there is none of that number, or it was met before.
+  func claim(_ number: UInt32, from parent: UInt32) -> UnsafeRawPointer? {
+    guard let page = pages[number] else {
+      note(.pageOutOfRange, parent == 0 ? number : parent, first: Int64(number))
+      return nil
+    }
+    guard seen.insert(number) else {
+      note(.pageTwice, number, first: Int64(parent))
+      return nil
+    }
+    return page
+  }
+
+  /// Holds a page's entry in the pointer map against what the page is.
+  func expect(_ kind: PointerMap.Entry, parent: UInt32, of number: UInt32, _ map: PointerMap) {
+    guard number > 1, let page = pages[map.mapPage(of: number)] else { return }
+    let at = map.offset(of: number)
+    guard at >= 0, at + 5 <= pages.usableSize else { return }
+    let found = page.byte(at)
+    let foundParent = page.big32(at + 1)
+    if found != Int(kind.rawValue) || foundParent != parent {
+      note(.pointerMap, number, first: Int64(found), second: Int64(foundParent))
+    }
+  }
+
+  /// Audits the page whose cells were noted in `starts` and `ends`.
+  func auditPage(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
+    switch audit.audit(page, header, starts: starts, ends: ends) {
+    case nil: break
+    case .freeblock(let at): note(.freeblock, number, at: at)
+    case .overlap(let at): note(.cellsOverlap, number, at: at)
+    case .fragments(let found):
+      note(.fragments, number, at: header.start + 7, first: Int64(header.fragmentedBytes), second: Int64(found))
+    }
+  }
+
+  func note(
+    _ kind: Trouble.Kind, _ page: UInt32, at offset: Int = -1, first: Int64 = 0, second: Int64 = 0, row: Int64? = nil
+  ) {
+    troubles.note(
+      Trouble(kind: kind, tree: tree, page: page, offset: offset, first: first, second: second, row: row))
+  }
+}
+
+/// What holds for a whole walk.
+struct WalkSetting: Sendable {
+  let hasPointerMaps: Bool
+  let encoding: TextEncoding
+  let readsContent: Bool
+  let perCause: Int
+}
+
+/// A part of a tree that is read in one go.
+struct WalkUnit: Sendable {
+  /// A cell of an interior index page, which holds an entry between two children.
+  struct Separator: Sendable {
+    let page: UInt32
+    let cell: Int
+  }
+
+  let tree: Int
+  let page: UInt32
+  /// The page that points here; 0 for a root.
+  let parent: UInt32
+  /// 1 for a root.
+  let level: Int
+  /// Bounds of a table's rowids: greater than `above`, at most `atMost`.
+  var above: Int64?
+  var atMost: Int64?
+  /// Bounds of an index's entries. The one after the part is read with it.
+  var before: Separator?
+  var after: Separator?
+}

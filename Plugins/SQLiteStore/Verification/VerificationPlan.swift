@@ -1,0 +1,165 @@
+import MendKit
+
+/// What is read natively of a schema, and what is left to SQLite, with the reason.
+struct VerificationPlan {
+  /// Why SQLite is asked about a table.
+  enum EngineNeed: Hashable {
+    /// An index that cannot be computed from the record, or whose order only SQLite knows.
+    case index(name: String, because: String)
+    /// Rows are held against constraints that only SQLite evaluates; no index is looked at.
+    case rows(because: String)
+
+    var words: String {
+      switch self {
+      case .index(let name, let reason): "index \(name) \(reason)"
+      case .rows(let reason): reason
+      }
+    }
+  }
+
+  /// An index with a fingerprint.
+  struct Comparison {
+    let index: SchemaLayout.Index
+    let table: SchemaLayout.Table
+    let indexTree: Int
+    let tableTree: Int
+    let fingerprint: Int
+  }
+
+  var trees: [TreePlan] = []
+  var comparisons: [Comparison] = []
+  /// The columns of each table's tree, in the order of the record.
+  var recordColumns: [Int: [SchemaLayout.Column]] = [:]
+  /// The tree of each table.
+  var tableTrees: [String: Int] = [:]
+  var layouts: [String: SchemaLayout.Table] = [:]
+  var engineNeeds: [String: Set<EngineNeed>] = [:]
+  private var absent: AbsentValues
+
+  init(_ layout: SchemaLayout, encoding: TextEncoding) {
+    absent = AbsentValues(encoding: encoding)
+    for table in layout.tables { add(table) }
+    for unknown in layout.unknownRoots {
+      trees.append(
+        TreePlan(
+          name: unknown.name, table: unknown.table, root: unknown.root, hasRowids: !unknown.isIndex,
+          isIndex: unknown.isIndex))
+    }
+  }
+
+  private mutating func add(_ table: SchemaLayout.Table) {
+    let order = table.recordOrder
+    let tableTree = trees.count
+    trees.append(
+      TreePlan(name: table.name, table: table.name, root: table.root, hasRowids: table.hasRowid, isIndex: false))
+    tableTrees[table.name] = tableTree
+    layouts[table.name] = table
+    recordColumns[tableTree] = order.map { table.columns[$0] }
+
+    var columns = order.map { plan(table.columns[$0], isRowid: $0 == table.rowidColumn, in: table) }
+    var slots: [Int: Int32] = [:]
+    var entries: [RowPlan.Entry] = []
+    var terms: [Int32] = []
+    for index in table.indexes where index.root > 0 {
+      let isNative = computable(index, of: table, stored: Set(order))
+      let fingerprint = isNative ? comparisons.count : -1
+      if isNative {
+        entries.append(
+          RowPlan.Entry(
+            fingerprint: Int32(fingerprint), start: Int32(terms.count), count: Int32(index.terms.count)))
+        for term in index.terms {
+          guard let column = term.column, column != table.rowidColumn else {
+            terms.append(0)
+            continue
+          }
+          let slot = slots[column] ?? Int32(slots.count + 1)
+          slots[column] = slot
+          terms.append(slot)
+        }
+        comparisons.append(
+          Comparison(
+            index: index, table: table, indexTree: trees.count, tableTree: tableTree, fingerprint: fingerprint))
+      }
+      let tree = TreePlan(name: index.name, table: table.name, root: index.root, hasRowids: false, isIndex: true)
+      tree.key = key(index.terms, uniqueOf: index.isUnique, fingerprint: fingerprint)
+      trees.append(tree)
+    }
+    for (place, column) in order.enumerated() {
+      guard let slot = slots[column] else { continue }
+      columns[place].slot = slot
+    }
+    trees[tableTree].rows = RowPlan(columns: columns, entries: entries, terms: terms, slotCount: slots.count + 1)
+    if !table.hasRowid {
+      let own = table.storage.filter(\.isKey)
+      trees[tableTree].key = KeyPlan(
+        terms: own.map { KeyPlan.Term(collation: $0.collation, isDescending: $0.isDescending) },
+        fieldCount: table.storage.count, isExact: false, uniqueCount: own.count, fingerprint: -1)
+    }
+    noteConstraints(of: table)
+  }
+
+  private func key(_ terms: [SchemaLayout.Term], uniqueOf isUnique: Bool, fingerprint: Int) -> KeyPlan {
+    KeyPlan(
+      terms: terms.map { KeyPlan.Term(collation: $0.collation, isDescending: $0.isDescending) },
+      fieldCount: terms.count, isExact: true, uniqueCount: isUnique ? terms.count(where: \.isKey) : 0,
+      fingerprint: fingerprint)
+  }
+
+  /// Whether an index's entries can be computed from the record; otherwise the reason is noted.
+  private mutating func computable(
+    _ index: SchemaLayout.Index, of table: SchemaLayout.Table, stored: Set<Int>
+  ) -> Bool {
+    if index.terms.contains(where: { $0.collation == .custom }) {
+      need(.index(name: index.name, because: "is ordered by a collation of the application"), of: table)
+    }
+    var reason: String?
+    if index.isPartial { reason = "is partial" }
+    if index.terms.contains(where: \.isExpression) { reason = "is on an expression" }
+    if index.terms.contains(where: { term in term.column.map { !stored.contains($0) } ?? false }) {
+      reason = "is on a generated column"
+    }
+    guard let reason else { return true }
+    need(.index(name: index.name, because: reason), of: table)
+    return false
+  }
+
+  private mutating func noteConstraints(of table: SchemaLayout.Table) {
+    if table.sql.uppercased().range(of: "CHECK") != nil { need(.rows(because: "CHECK constraints"), of: table) }
+    if table.columns.contains(where: { $0.isVirtual && $0.isNotNull }) {
+      need(.rows(because: "a generated column that may not be NULL"), of: table)
+    }
+  }
+
+  private mutating func need(_ need: EngineNeed, of table: SchemaLayout.Table) {
+    engineNeeds[table.name, default: []].insert(need)
+  }
+
+  private mutating func plan(
+    _ column: SchemaLayout.Column, isRowid: Bool, in table: SchemaLayout.Table
+  ) -> RowPlan.Column {
+    var plan = RowPlan.Column()
+    guard !isRowid else { return plan }
+    if column.isNotNull { plan.forbidden |= RowPlan.nullBit }
+    if table.isStrict {
+      plan.forbidden |= Self.forbidden(strictType: column.type)
+    } else if column.affinity == .text {
+      plan.forbidden |= RowPlan.integerBit | RowPlan.realBit
+    } else if column.affinity != .blob {
+      plan.checksNumericText = true
+    }
+    if let value = absent.value(of: column) {
+      (plan.absent, plan.absentClass) = absent.hash(value)
+    }
+    return plan
+  }
+
+  private static func forbidden(strictType: String) -> UInt8 {
+    switch strictType.uppercased() {
+    case "INT", "INTEGER": RowPlan.realBit | RowPlan.textBit | RowPlan.blobBit
+    case "REAL": RowPlan.textBit | RowPlan.blobBit
+    case "TEXT": RowPlan.integerBit | RowPlan.realBit | RowPlan.blobBit
+    case "BLOB": RowPlan.integerBit | RowPlan.realBit | RowPlan.textBit
+    default: 0
+    }
+  }
+}

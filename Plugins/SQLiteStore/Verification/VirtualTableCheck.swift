@@ -1,0 +1,56 @@
+import MendKit
+
+/// Asks a virtual table's own module whether its content is sound: each has its own way.
+struct VirtualTableCheck {
+  enum Answer {
+    case sound
+    case damaged(String)
+    /// The module is not here, or has no such check.
+    case unknown(String)
+  }
+
+  let connection: Connection
+  let name: String
+  let module: String
+
+  func run() throws(Problem) -> Answer {
+    switch module {
+    case "fts3", "fts4", "fts5": return try command("integrity-check")
+    case "rtree", "rtree_i32", "geopoly": return try function("rtreecheck")
+    default: return .unknown("module \(module) has no check of its own")
+    }
+  }
+
+  /// A full-text index checks itself on an insert into the column that has its own name. Nothing is written.
+  private func command(_ word: String) throws(Problem) -> Answer {
+    let quoted = Connection.quoted(name)
+    try connection.execute("PRAGMA query_only = OFF")
+    let outcome = Result { () throws(Problem) in
+      try connection.execute("INSERT INTO \(quoted)(\(quoted)) VALUES(\(Connection.literal(word)))")
+    }
+    try connection.execute("PRAGMA query_only = ON")
+    return try answer(outcome)
+  }
+
+  private func function(_ function: String) throws(Problem) -> Answer {
+    do throws(Problem) {
+      let said = try connection.query("SELECT \(function)('main', \(Connection.literal(name)))", limit: 1).first?.first
+      return said?.text == "ok" ? .sound : .damaged(said?.description ?? "nothing")
+    } catch {
+      return try answer(.failure(error))
+    }
+  }
+
+  private func answer(_ outcome: Result<Void, Problem>) throws(Problem) -> Answer {
+    do throws(Problem) {
+      try outcome.get()
+      return .sound
+    } catch {
+      switch error.kind {
+      case .damaged: return .damaged(error.said)
+      case .system where error.said.hasPrefix("no such"): return .unknown(error.said)
+      default: throw error
+      }
+    }
+  }
+}
