@@ -5,13 +5,15 @@ struct Summary {
   var counts: [String: Int] = [:]
   /// How each kind of damage came out.
   var kinds: [String: Int] = [:]
+  /// What only dbmend found, by codes, with how often and the number of one case.
+  var stronger: [String: Int] = [:]
+  var examples: [String: Int] = [:]
   /// Failures in full; of other things that are worth a look, the first few.
   var notes: [String] = []
   var native = 0.0
   var engine = 0.0
   var bytes = 0
 
-  /// Codes that only dbmend found are told, that somebody may look at why.
   private static let mostNotes = 40
 
   var cases: Int { counts.values.reduce(0, +) }
@@ -29,6 +31,10 @@ struct Summary {
     native += result.native
     engine += result.engine
     bytes += result.bytes
+    if result.outcome == .onlyNative {
+      stronger[result.codes, default: 0] += 1
+      examples[result.codes] = Int(number)
+    }
     if result.outcome.isFailure || result.outcome == .engineBug || result.outcome == .refused {
       notes.append("\(number) \(result.outcome.rawValue): \(result.words)")
     }
@@ -37,6 +43,8 @@ struct Summary {
   mutating func add(_ other: Summary) {
     counts.merge(other.counts, uniquingKeysWith: +)
     kinds.merge(other.kinds, uniquingKeysWith: +)
+    stronger.merge(other.stronger, uniquingKeysWith: +)
+    examples.merge(other.examples, uniquingKeysWith: min)
     notes += other.notes
     native += other.native
     engine += other.engine
@@ -46,7 +54,8 @@ struct Summary {
   /// As a line of a worker's results.
   var json: JSONValue {
     .object([
-      "counts": Self.json(counts), "kinds": Self.json(kinds), "notes": .array(notes.map { .string($0) }),
+      "counts": Self.json(counts), "kinds": Self.json(kinds), "stronger": Self.json(stronger),
+      "examples": Self.json(examples), "notes": .array(notes.map { .string($0) }),
       "native": .integer(Int(native * 1e6)), "engine": .integer(Int(engine * 1e6)), "bytes": .integer(bytes),
     ])
   }
@@ -56,6 +65,8 @@ struct Summary {
   init(_ json: JSONValue) {
     counts = Self.numbers(json["counts"])
     kinds = Self.numbers(json["kinds"])
+    stronger = Self.numbers(json["stronger"])
+    examples = Self.numbers(json["examples"])
     notes = json["notes"]?.array?.compactMap(\.string) ?? []
     native = Double(json["native"]?.integer ?? 0) / 1e6
     engine = Double(json["engine"]?.integer ?? 0) / 1e6
@@ -77,6 +88,10 @@ struct Summary {
     for note in notes.filter({ !isFailure($0) }).prefix(Self.mostNotes) { Swift.print("\nnote, \(mode) \(note)") }
     Swift.print("\n\(cases) cases in \(Int(seconds)) s, \(Int(Double(cases) / max(seconds, 0.001))) in a second")
     for (name, count) in counts.sorted(by: { $0.key < $1.key }) { Swift.print("  \(pad(count)) \(name)") }
+    if !stronger.isEmpty { Swift.print("found only by dbmend, and one case of each:") }
+    for (codes, count) in stronger.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+      Swift.print("  \(pad(count)) \(codes) (\(examples[codes, default: 0]))")
+    }
     let tried = max(1, cases - counts[Outcome.nothing.rawValue, default: 0])
     Swift.print(
       "  on average \(bytes / tried) bytes, \(Int(native / Double(tried) * 1e6)) µs for dbmend, "

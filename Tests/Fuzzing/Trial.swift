@@ -67,6 +67,8 @@ struct Trial {
     var engine = 0.0
     var bytes = 0
     var kinds: [String] = []
+    /// The codes of what dbmend found.
+    var codes = ""
   }
 
   func run(_ number: UInt64) throws -> Result {
@@ -98,7 +100,7 @@ struct Trial {
     if hasTraces { outcome = .traces }
     return Result(
       outcome: outcome, words: "\(made)\n    dbmend: \(native)\n    SQLite: \(engine)", native: native.seconds,
-      engine: engine.seconds, bytes: before.size, kinds: kinds)
+      engine: engine.seconds, bytes: before.size, kinds: kinds, codes: native.codes.sorted().joined(separator: " "))
   }
 
   private func compare(_ native: Opinion, _ engine: Opinion) -> Outcome {

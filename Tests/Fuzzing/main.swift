@@ -1,5 +1,6 @@
 import Foundation
 import MendKit
+import SQLiteStore
 import TestSupport
 
 // `scripts/fuzz` builds and starts this; it says there how to use it.
@@ -24,6 +25,11 @@ func mode(_ text: String) -> Mode {
 switch words.first {
 case "--work" where words.count == 5:
   try Worker(mode: mode(words[1]), numbers: number(words[2])..<number(words[3]), folder: words[4]).run()
+
+case "--compare" where words.count > 1:
+  for path in words.dropFirst() {
+    print("\(path)\n    dbmend: \(Opinion.of(SQLiteDriver(), path))\n    SQLite: \(Opinion.ofEngine(path))")
+  }
 
 case "--again" where words.count == 4:
   let folder = try TemporaryFolder("dbmend-again")

@@ -21,6 +21,8 @@ public struct Opinion: Sendable, CustomStringConvertible {
   public var words: [String]
   /// Whether what is wrong is that the schema's definitions are not understood, which is no fault of the pages.
   public var isAboutSchema = false
+  /// The codes of what was found, of errors alone where there are any.
+  public var codes: Set<String> = []
   /// How long it took, in seconds.
   public var seconds = 0.0
 
@@ -138,6 +140,7 @@ public struct Opinion: Sendable, CustomStringConvertible {
         opinion = Opinion(
           verdict: grave.allSatisfy { $0.code == "schema.unsupported" } ? .refused : .damaged, words: words)
       }
+      opinion.codes = Set((grave.isEmpty ? findings : grave).map(\.code.rawValue))
     } catch {
       opinion = Opinion(
         verdict: error.kind == .damaged ? .damaged : .refused, words: ["\(error.code ?? "-"): \(error)"])
