@@ -83,7 +83,7 @@ struct Summary {
 
   /// Everything, for a person.
   func print(seconds: Double, mode: Mode) {
-    if mode == .damage { printKinds() }
+    if mode == .damage || mode == .tool { printKinds() }
     for note in notes.filter(isFailure) { Swift.print("\n\(mode) \(note)") }
     for note in notes.filter({ !isFailure($0) }).prefix(Self.mostNotes) { Swift.print("\nnote, \(mode) \(note)") }
     Swift.print("\n\(cases) cases in \(Int(seconds)) s, \(Int(Double(cases) / max(seconds, 0.001))) in a second")

@@ -10,6 +10,8 @@ enum Mode: String, CaseIterable {
   case inputs
   /// Every kind of damage to databases of all page sizes.
   case damage
+  /// The kinds of the damage tool beside the repository, to databases of all sizes.
+  case tool
 }
 
 /// How a case came out.
@@ -73,18 +75,7 @@ struct Trial {
 
   func run(_ number: UInt64) throws -> Result {
     phase(0)
-    let made: String
-    var kinds: [String] = []
-    if mode == .healthy {
-      for leftover in ["", "-wal", "-shm", "-journal"] { try Paths.removeFile(path + leftover) }
-      made = try RandomDatabase(seed: number, size: .small).make(at: path).features.joined(separator: ", ")
-    } else {
-      let kind = mode == .damage ? PageDamage.allCases[Int(number % UInt64(PageDamage.allCases.count))] : nil
-      let damaged = DamagedDatabase(number: number, bases: mode == .inputs ? Self.tinyBases : Self.bases, kind: kind)
-      guard let done = try damaged.write(to: path, from: pool) else { return Result(outcome: .nothing, words: "") }
-      made = done.description
-      kinds = done.kinds.map(\.rawValue)
-    }
+    guard let made = try make(number) else { return Result(outcome: .nothing, words: "") }
     let before = try FileStatus.of(path)
     let memory = Self.mostMemory()
     phase(1)
@@ -99,8 +90,68 @@ struct Trial {
     if grown > Self.memory { outcome = .memory }
     if hasTraces { outcome = .traces }
     return Result(
-      outcome: outcome, words: "\(made)\n    dbmend: \(native)\n    SQLite: \(engine)", native: native.seconds,
-      engine: engine.seconds, bytes: before.size, kinds: kinds, codes: native.codes.sorted().joined(separator: " "))
+      outcome: outcome, words: "\(made.words)\n    dbmend: \(native)\n    SQLite: \(engine)", native: native.seconds,
+      engine: engine.seconds, bytes: before.size, kinds: made.kinds, codes: native.codes.sorted().joined(separator: " ")
+    )
+  }
+
+  /// One sound database of fifty is large.
+  static func size(_ number: UInt64) -> RandomDatabase.Size { number % 50 == 49 ? .large : .small }
+
+  private struct Made {
+    var words: String
+    var kinds: [String] = []
+  }
+
+  /// Makes the file of a case; nil where there was nothing to damage.
+  private func make(_ number: UInt64) throws -> Made? {
+    switch mode {
+    case .healthy:
+      try clear(path)
+      return Made(
+        words: try RandomDatabase(seed: number, size: Self.size(number)).make(at: path).features.joined(separator: ", ")
+      )
+    case .inputs:
+      let damaged = DamagedDatabase(number: number, bases: Self.tinyBases)
+      return try damaged.write(to: path, from: pool).map { Made(words: "\($0)", kinds: $0.kinds.map(\.rawValue)) }
+    case .damage:
+      let kind = PageDamage.allCases[Int(number % UInt64(PageDamage.allCases.count))]
+      let damaged = DamagedDatabase(number: number, bases: Self.bases, kind: kind)
+      return try damaged.write(to: path, from: pool).map { Made(words: "\($0)", kinds: $0.kinds.map(\.rawValue)) }
+    case .tool: return try useTool(number)
+    }
+  }
+
+  private static let tools = [
+    "zero-pages", "garbage-pages", "bitflips", "sectors", "interior", "truncate", "header", "page-one", "swap",
+    "duplicate",
+    "index-entries", "freelist", "stale-pages", "null-key",
+  ]
+  private static let projections = "/usr/share/proj/proj.db"
+
+  private func useTool(_ number: UInt64) throws -> Made? {
+    var random = SeededRandom(number, "tool")
+    let kind = Self.tools[Int(number % UInt64(Self.tools.count))]
+    let seed = random.int(1...100_000)
+    let count = random.pick([1, 1, 2, 5, 20])
+    let base = random.int(1...16)
+    var source = Self.projections
+    if random.chance(90) || !FileStatus.exists(source) {
+      source = Paths.join(folder, "base-\(base).db")
+      if !FileStatus.exists(source) {
+        _ = try RandomDatabase(seed: UInt64(base), size: base % 8 == 0 ? .large : .small).make(at: source)
+        try SQLiteFile.make(source, "PRAGMA journal_mode = DELETE")
+        // What SQLite itself calls damaged as soon as it was made cannot show anything.
+        if Opinion.ofEngine(source).verdict != .sound { try FileHandle.update(source).truncate(to: 0) }
+      }
+    }
+    try clear(path)
+    guard (try? DamageTool.damage(kind, source, to: path, seed: seed, count: count)) == true else { return nil }
+    return Made(words: "damage.py \(kind) \(source) --seed \(seed) --count \(count), database \(base)", kinds: [kind])
+  }
+
+  private func clear(_ path: String) throws {
+    for leftover in ["", "-wal", "-shm", "-journal"] { try Paths.removeFile(path + leftover) }
   }
 
   private func compare(_ native: Opinion, _ engine: Opinion) -> Outcome {

@@ -45,7 +45,8 @@ case "--again" where words.count == 4:
   let result = try trial.run(number(words[2]))
   print("\(which) \(words[2]) \(result.outcome.rawValue): \(result.words)\nit stands in \(words[3])")
   if which == .healthy {
-    let made = try RandomDatabase(seed: number(words[2]), size: .small).make(at: folder.file("again.db"))
+    let made = try RandomDatabase(seed: number(words[2]), size: Trial.size(number(words[2]))).make(
+      at: folder.file("again.db"))
     try made.script.joined(separator: ";\n").write(toFile: words[3] + ".sql", atomically: true, encoding: .utf8)
     print("the statements that made it stand in \(words[3]).sql")
   }

@@ -39,7 +39,7 @@ extension DatabaseBuilder {
     switch size {
     case .tiny: count = random.int(1...30)
     case .small: count = random.chance(8) ? random.int(200...1500) : random.int(1...100)
-    case .large: count = random.int(500...20_000)
+    case .large: count = random.int(500...6000)
     }
     let start = random.pick([0, 0, 1000, -5000])
     let row = table.writable.map { column in
