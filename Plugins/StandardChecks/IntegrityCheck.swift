@@ -7,9 +7,13 @@ public struct IntegrityCheck: Check {
     id: "integrity",
     title: "the store's pages, tables and indexes are sound and agree with each other",
     discussion: """
-      Asks the store's driver to verify all that the engine can be asked about: the file's structure, every table \
-      and every index. `level: full` also holds each index against its table, row by row; `quick` leaves that out \
-      and is several times faster. Both read the whole file.
+      Has the store's driver verify the whole store: the file's structure, every table and every index. `level: full` \
+      also holds the contents against each other, each index against its table among them; `quick` leaves that out. Both \
+      read the whole file.
+
+      SQLite files are read natively, each page once and in order, which takes little longer than reading the file. \
+      What the records alone do not tell (indexes on expressions, CHECK constraints, virtual tables) SQLite itself is \
+      asked about, for that table only.
 
       For each cause the first five places are reported one by one, and the rest is counted.
       """,
@@ -23,9 +27,14 @@ public struct IntegrityCheck: Check {
       FindingDescription("index.not-sorted", .error, "the entries of an index are not in their order"),
       FindingDescription("index.malformed", .error, "the pages of an index are damaged"),
       FindingDescription("table.malformed", .error, "the pages of a table are damaged"),
+      FindingDescription("page.stale", .error, "a page of a table is probably from before a commit"),
       FindingDescription("page.unused", .error, "a page belongs to nothing: what it held is cut off"),
       FindingDescription("page.duplicate-reference", .error, "a page belongs to two owners"),
       FindingDescription("freelist.malformed", .error, "the list of free pages is damaged"),
+      FindingDescription("pointer-map.malformed", .error, "a pointer map is wrong about a page"),
+      FindingDescription("header.malformed", .error, "a field of the file header is wrong"),
+      FindingDescription("file.tail", .warning, "the file goes on beyond the end of the database"),
+      FindingDescription("text.invalid", .warning, "a text is not valid in the database's encoding"),
       FindingDescription("file.malformed", .fatal, "the file is damaged where no table or index can be named"),
       FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
       FindingDescription("file.encrypted", .fatal, "the file looks encrypted"),
@@ -57,7 +66,8 @@ public struct IntegrityCheck: Check {
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
     let isFull = options.string("level").map { $0 == "full" } ?? !context.isBrief
     let request = IntegrityRequest(
-      isFull: isFull, asksEngine: options.string("engine") == "sqlite", findingsPerCause: Wording.few, progress: context.progress)
+      isFull: isFull, asksEngine: options.string("engine") == "sqlite", findingsPerCause: Wording.few,
+      progress: context.progress)
     return try context.session().verifyIntegrity(request)
   }
 }
@@ -159,7 +169,7 @@ extension IntegrityCheck {
         pragma writable_schema = on;
         update sqlite_schema set sql = replace(sql, ' where id < 4', '') where type = 'index';
         """,
-      finds: ["index.entry-missing", "row.refuted"]),
+      finds: ["index.entry-missing", "row.refuted", "page.stale"]),
     Example(
       "a header that counts free pages which are not there", script: orders,
       damage: [.overwrite(offset: 36, bytes: [0, 0, 0, 5])], finds: ["freelist.malformed"]),

@@ -13,7 +13,7 @@ public struct ReindexRepair: Repair {
       which were therefore most probably deleted, are moved to `dbmend_set_aside_TABLE` rather than brought back.
       """,
     kind: .repair,
-    mends: ["index.*", "row.refuted"],
+    mends: ["index.*", "row.refuted", "page.stale"],
     loss: .rows,
     examples: Self.examples)
 
@@ -56,7 +56,7 @@ public struct ReindexRepair: Repair {
 
     init(_ findings: [Finding], in context: RepairContext) throws(Problem) {
       guard let catalog = try context.readableCatalog() else { return }
-      for finding in findings where finding.code.matches("index.*") || finding.code == "row.refuted" {
+      for finding in findings where finding.code.matches("index.*") || Self.isOfRows(finding) {
         let names = Self.indexes(of: finding, catalog)
         guard !names.isEmpty else { continue }
         mends.append(finding)
@@ -64,9 +64,13 @@ public struct ReindexRepair: Repair {
       }
     }
 
+    private static func isOfRows(_ finding: Finding) -> Bool {
+      finding.code == "row.refuted" || finding.code == "page.stale"
+    }
+
     /// A refuted row needs all indexes of its table, since it is all of them together that refute it.
     private static func indexes(of finding: Finding, _ catalog: Catalog) -> [String] {
-      if finding.code != "row.refuted", let name = finding.location.index {
+      if !isOfRows(finding), let name = finding.location.index {
         return catalog.tables.contains { $0.indexes.contains { $0.name == name } } ? [name] : []
       }
       return finding.location.table.flatMap { catalog.table($0) }?.indexes.map(\.name) ?? []
@@ -110,7 +114,7 @@ extension ReindexRepair {
         pragma writable_schema = on;
         update sqlite_schema set sql = replace(sql, ' where id < 4', '') where type = 'index';
         """,
-      finds: ["index.entry-missing", "row.refuted"]),
+      finds: ["index.entry-missing", "row.refuted", "page.stale"]),
     Example(
       "an index whose root page is noise", script: orders + "create index orders_sku on orders(sku);",
       damage: [.overwrite(offset: 8192, bytes: [7, 7, 7, 7, 7, 7, 7, 7])], finds: ["index.malformed"]),

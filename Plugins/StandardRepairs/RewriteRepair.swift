@@ -13,7 +13,10 @@ public struct RewriteRepair: Repair {
       a table cannot be read to its end, the repair fails and the next one is tried.
       """,
     kind: .repair,
-    mends: ["page.unused", "freelist.malformed", "table.malformed", "file.malformed"],
+    mends: [
+      "page.unused", "freelist.malformed", "pointer-map.malformed", "header.malformed", "table.malformed",
+      "file.malformed",
+    ],
     loss: .rows,
     examples: Self.examples)
 

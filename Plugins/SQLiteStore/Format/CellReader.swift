@@ -41,13 +41,12 @@ struct CellReader {
   }
 
   private func value(_ value: KeyValue) -> SQLValue {
-    let bytes = UnsafeRawBufferPointer(start: value.start, count: value.count)
-    return switch value.type {
+    switch value.type {
     case .null: .null
     case .integer: .integer(value.bits)
     case .real: .real(Double(bitPattern: UInt64(bitPattern: value.bits)))
-    case .text: .text(String(decoding: encoding.utf8(bytes), as: UTF8.self))
-    case .blob: .blob(Array(bytes))
+    case .text: .text(String(decoding: encoding.utf8(value.bytes), as: UTF8.self))
+    case .blob: .blob(Array(value.bytes))
     }
   }
 }

@@ -2,16 +2,21 @@
 enum SerialType {
   /// Bytes of the body that a value of a type takes.
   @inline(__always) static func size(_ type: Int) -> Int {
-    if type >= 12 { return (type - 12) >> 1 }
+    if type >= 12 { return (type &- 12) &>> 1 }
     // 0, 1, 2, 3, 4, 6, 8, 8, and nothing for the rest: a digit each, from the right.
-    return (0x8864_3210 >> (type * 4)) & 0xF
+    return (0x8864_3210 &>> (type &* 4)) & 0xF
   }
 
   /// A big-endian two's-complement number of 1 to 8 bytes. The eight bytes before its end must be readable.
   @inline(__always) static func integer(_ body: UnsafeRawPointer, size: Int) -> Int64 {
-    let raw = UInt64(bigEndian: body.loadUnaligned(fromByteOffset: size - 8, as: UInt64.self))
-    let shift = Int64(64 - 8 * size)
-    return (Int64(bitPattern: raw) << shift) >> shift
+    integer(body + size, ofLast: size)
+  }
+
+  /// Likewise, by where its body ends.
+  @inline(__always) static func integer(_ end: UnsafeRawPointer, ofLast size: Int) -> Int64 {
+    let raw = Int64(bigEndian: (end - 8).loadUnaligned(as: Int64.self))
+    let shift = Int64(truncatingIfNeeded: 64 &- 8 &* size)
+    return (raw &<< shift) &>> shift
   }
 }
 
@@ -27,37 +32,41 @@ struct KeyValue {
   }
 
   var type = Class.null
-  /// The whole number, or the real's bits.
+  /// The whole number, the real's bits, or how many bytes a text or blob has.
   var bits: Int64 = 0
+  /// The bytes of a text or blob; nil for anything else.
+  var start: UnsafeRawPointer?
+
   /// The bytes of a text or blob.
-  var start = UnsafeRawPointer(bitPattern: 8)!
-  var count = 0
+  var bytes: UnsafeRawBufferPointer {
+    type == .text || type == .blob ? UnsafeRawBufferPointer(start: start, count: Int(bits)) : .init(start: nil, count: 0)
+  }
 
   /// A value by its serial type. Reals that hold whole numbers come as these, and NaN as NULL, since SQLite reads them so.
   @inline(__always) init(type serial: Int, body: UnsafeRawPointer) {
-    switch serial {
-    case 0, 10, 11: break
-    case 1...6:
-      type = .integer
-      bits = SerialType.integer(body, size: SerialType.size(serial))
-    case 7:
-      let raw = UInt64(bigEndian: body.loadUnaligned(as: UInt64.self))
-      let value = Double(bitPattern: raw)
-      if value >= -0x1p63, value < 0x1p63, value == value.rounded(.towardZero) {
-        type = .integer
-        bits = Int64(value)
-      } else if !value.isNaN {
-        type = .real
-        bits = Int64(bitPattern: raw)
-      }
-    case 8: type = .integer
-    case 9:
-      type = .integer
-      bits = 1
-    default:
+    if serial >= 12 {
       type = serial & 1 == 0 ? .blob : .text
       start = body
-      count = (serial - 12) >> 1
+      bits = Int64(truncatingIfNeeded: (serial &- 12) >> 1)
+    } else if serial != 7 {
+      guard serial != 0, serial < 10 else { return }
+      type = .integer
+      // Types 8 and 9 are the numbers 0 and 1 and have no body.
+      bits = serial < 7 ? SerialType.integer(body, size: SerialType.size(serial)) : Int64(serial &- 8)
+    } else {
+      takeReal(body)
+    }
+  }
+
+  @inline(never) private mutating func takeReal(_ body: UnsafeRawPointer) {
+    let raw = UInt64(bigEndian: body.loadUnaligned(as: UInt64.self))
+    let value = Double(bitPattern: raw)
+    if value >= -0x1p63, value < 0x1p63, Double(Int64(value)) == value {
+      type = .integer
+      bits = Int64(value)
+    } else if !value.isNaN {
+      type = .real
+      bits = Int64(bitPattern: raw)
     }
   }
 
@@ -65,12 +74,8 @@ struct KeyValue {
 
   /// The value's hash.
   @inline(__always) var hash: Hash128 {
-    switch type {
-    case .null: .null
-    case .integer: Hash128(integer: bits)
-    case .real: Hash128(real: UInt64(bitPattern: bits))
-    case .text: Hash128(start, count: count, isText: true)
-    case .blob: Hash128(start, count: count, isText: false)
-    }
+    if type == .integer { return Hash128(integer: bits) }
+    if let start { return Hash128(start, count: Int(bits), isText: type == .text) }
+    return type == .null ? .null : Hash128(real: UInt64(bitPattern: bits))
   }
 }

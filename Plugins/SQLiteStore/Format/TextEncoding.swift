@@ -46,7 +46,8 @@ enum TextEncoding: UInt32 {
     case ..<0x10000: bytes += [byte(0xE0 | code >> 12), byte(0x80 | code >> 6 & 0x3F), byte(0x80 | code & 0x3F)]
     default:
       bytes += [
-        byte(0xF0 | code >> 18), byte(0x80 | code >> 12 & 0x3F), byte(0x80 | code >> 6 & 0x3F), byte(0x80 | code & 0x3F),
+        byte(0xF0 | code >> 18), byte(0x80 | code >> 12 & 0x3F), byte(0x80 | code >> 6 & 0x3F),
+        byte(0x80 | code & 0x3F),
       ]
     }
   }
@@ -59,7 +60,8 @@ enum TextEncoding: UInt32 {
         at += 1
         continue
       }
-      let length = lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 0
+      let length =
+        lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 0
       guard length > 0, at + length <= text.count else { return false }
       for follower in text[(at + 1)..<(at + length)] where follower & 0xC0 != 0x80 { return false }
       let second = text[at + 1]

@@ -38,9 +38,11 @@ struct FileWalk: Sendable {
     let splitter = WorkSplitter(walker: first)
     let units = trees.indices.flatMap { splitter.parts(of: $0) }
     let threads = max(1, min(workers, units.count, Int(pages.pageCount) / 256 + 1))
-    let walkers = WalkerList([first] + (1..<threads).map { _ in
-      TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
-    })
+    let walkers = WalkerList(
+      [first]
+        + (1..<threads).map { _ in
+          TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
+        })
     walk(units, walkers)
     return finish(walkers.walkers)
   }

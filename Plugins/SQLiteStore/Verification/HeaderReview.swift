@@ -19,7 +19,9 @@ struct HeaderReview {
           "the header says \(header.largestRootPage), the schema \(largest)")
       }
     } else if header.isIncrementalVacuum != 0 {
-      add(64, "the header asks for incremental vacuum in a database without pointer maps", "\(header.isIncrementalVacuum)")
+      add(
+        64, "the header asks for incremental vacuum in a database without pointer maps", "\(header.isIncrementalVacuum)"
+      )
     }
     if pages.claimedPages > pages.filePages {
       findings.append(

@@ -41,7 +41,9 @@ struct IndexDifferences {
         isChanged
           ? "index \(index) has an entry for row \(row) of \(table) with other values than the row has"
           : "index \(index) has an entry for row \(row), which \(table) does not have"
-      } isChanged: { changed.contains($0) }
+      } isChanged: {
+        changed.contains($0)
+      }
       let counts = (
         result.ofIndexes[comparison.fingerprint].count, result.ofRows[comparison.fingerprint].count
       )
@@ -93,7 +95,11 @@ struct IndexDifferences {
     _ code: FindingCode, _ differences: [Difference], _ comparison: VerificationPlan.Comparison, _ perCause: Int,
     _ message: (String) -> String
   ) -> [Finding] {
-    list(code, differences, comparison, perCause) { row, _ in message(row) } isChanged: { _ in false }
+    list(code, differences, comparison, perCause) { row, _ in
+      message(row)
+    } isChanged: { _ in
+      false
+    }
   }
 
   private func list(

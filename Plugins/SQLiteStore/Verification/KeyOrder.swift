@@ -19,44 +19,52 @@ enum Collation: UInt8 {
 
 /// In which order values stand in an index.
 enum KeyOrder {
-  /// Less than zero when `a` comes before `b`, greater when after, by ascending order. `encoding` is that of the database.
-  @inline(__always) static func compare(
-    _ a: KeyValue, _ b: KeyValue, _ collation: Collation, _ encoding: TextEncoding
+  /// Less than zero when the first value comes before the second, greater when after, in ascending order. Each value is its
+  /// class, its number or length, and its bytes. `encoding` is that of the database.
+  @inline(never) static func compare(
+    _ tag: Int, _ bits: Int, _ start: UnsafeRawPointer, _ otherTag: Int, _ otherBits: Int,
+    _ otherStart: UnsafeRawPointer, _ collation: Collation, _ encoding: TextEncoding
   ) -> Int {
-    if a.type == b.type {
-      switch a.type {
-      case .null: return 0
-      case .integer: return a.bits < b.bits ? -1 : a.bits > b.bits ? 1 : 0
-      case .real:
-        let x = Double(bitPattern: UInt64(bitPattern: a.bits))
-        let y = Double(bitPattern: UInt64(bitPattern: b.bits))
+    if tag == otherTag {
+      switch tag {
+      case EntryKernel.Tag.null: return 0
+      case EntryKernel.Tag.integer: return bits < otherBits ? -1 : bits > otherBits ? 1 : 0
+      case EntryKernel.Tag.real:
+        let x = real(bits)
+        let y = real(otherBits)
         return x < y ? -1 : x > y ? 1 : 0
-      case .blob: return bytes(a, b)
-      case .text: return collation == .binary || collation == .custom ? bytes(a, b) : collated(a, b, collation, encoding)
+      case EntryKernel.Tag.text where collation == .nocase || collation == .rtrim:
+        return collated(
+          UnsafeRawBufferPointer(start: start, count: bits),
+          UnsafeRawBufferPointer(start: otherStart, count: otherBits), collation, encoding)
+      default: return bytes(start, bits, otherStart, otherBits)
       }
     }
-    if a.type == .integer, b.type == .real { return number(a.bits, Double(bitPattern: UInt64(bitPattern: b.bits))) }
-    if a.type == .real, b.type == .integer { return -number(b.bits, Double(bitPattern: UInt64(bitPattern: a.bits))) }
-    return Int(a.type.rawValue) - Int(b.type.rawValue)
+    if tag == EntryKernel.Tag.integer, otherTag == EntryKernel.Tag.real { return number(Int64(bits), real(otherBits)) }
+    if tag == EntryKernel.Tag.real, otherTag == EntryKernel.Tag.integer { return -number(Int64(otherBits), real(bits)) }
+    return tag - otherTag
   }
 
-  @inline(__always) private static func bytes(_ a: KeyValue, _ b: KeyValue) -> Int {
-    let shorter = min(a.count, b.count)
+  private static func real(_ bits: Int) -> Double { Double(bitPattern: UInt64(bitPattern: Int64(bits))) }
+
+  /// Byte for byte; a beginning comes before what it is the beginning of. The eight bytes before each value's end are
+  /// readable.
+  @inline(__always) static func bytes(_ x: UnsafeRawPointer, _ xCount: Int, _ y: UnsafeRawPointer, _ yCount: Int) -> Int {
+    let shorter = xCount < yCount ? xCount : yCount
     var at = 0
-    while at + 8 <= shorter {
-      let x = UInt64(bigEndian: a.start.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-      let y = UInt64(bigEndian: b.start.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-      if x != y { return x < y ? -1 : 1 }
-      at += 8
+    while at &+ 8 <= shorter {
+      let p = UInt64(bigEndian: (x + at).loadUnaligned(as: UInt64.self))
+      let q = UInt64(bigEndian: (y + at).loadUnaligned(as: UInt64.self))
+      if p != q { return p < q ? -1 : 1 }
+      at &+= 8
     }
-    let rest = shorter - at
-    if rest > 0 {
-      let shift = UInt64(64 - 8 * rest)
-      let x = UInt64(bigEndian: a.start.loadUnaligned(fromByteOffset: shorter - 8, as: UInt64.self)) << shift
-      let y = UInt64(bigEndian: b.start.loadUnaligned(fromByteOffset: shorter - 8, as: UInt64.self)) << shift
-      if x != y { return x < y ? -1 : 1 }
+    if at < shorter {
+      let shift = UInt64(truncatingIfNeeded: 64 &- 8 &* (shorter &- at))
+      let p = UInt64(bigEndian: (x + shorter - 8).loadUnaligned(as: UInt64.self)) &<< shift
+      let q = UInt64(bigEndian: (y + shorter - 8).loadUnaligned(as: UInt64.self)) &<< shift
+      if p != q { return p < q ? -1 : 1 }
     }
-    return a.count - b.count
+    return xCount &- yCount
   }
 
   /// A whole number and a real that is none.
@@ -68,10 +76,13 @@ enum KeyOrder {
     return Double(cut) < real ? -1 : 1
   }
 
-  private static func collated(_ a: KeyValue, _ b: KeyValue, _ collation: Collation, _ encoding: TextEncoding) -> Int {
+  @inline(never) private static func collated(
+    _ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, _ collation: Collation, _ encoding: TextEncoding
+  ) -> Int {
+    if encoding == .utf8 { return collation == .nocase ? folded(a, b) : trimmed(a, b) }
     // These two are defined on UTF-8 only; SQLite converts other texts before it compares.
-    let x = encoding.utf8(UnsafeRawBufferPointer(start: a.start, count: a.count))
-    let y = encoding.utf8(UnsafeRawBufferPointer(start: b.start, count: b.count))
+    let x = encoding.utf8(a)
+    let y = encoding.utf8(b)
     return x.withUnsafeBytes { x in
       y.withUnsafeBytes { y in
         collation == .nocase ? folded(x, y) : trimmed(x, y)

@@ -44,8 +44,8 @@ struct NativeVerification {
     for (table, tree) in plan.tableTrees where !result.troubles.brokenTrees.contains(tree) {
       verification.rowCounts[table] = result.entryCounts[tree]
     }
-    for tree in result.troubles.brokenTrees where tree >= 0 && plan.trees[tree].isIndex {
-      verification.suspectIndexes.insert(plan.trees[tree].name)
+    for finding in verification.findings where finding.severity >= .error {
+      if let index = finding.location.index { verification.suspectIndexes.insert(index) }
     }
     if request.isFull {
       try compareContent(plan, walk, result, words, &verification)

@@ -223,7 +223,9 @@ struct SchemaLayoutReader {
   /// The module of a virtual table, from `CREATE VIRTUAL TABLE name USING module(…)`.
   private static func module(_ sql: String) -> String {
     let words = sql.split { $0.isWhitespace || $0 == "(" }
-    guard let using = words.firstIndex(where: { $0.lowercased() == "using" }), using + 1 < words.count else { return "" }
+    guard let using = words.firstIndex(where: { $0.lowercased() == "using" }), using + 1 < words.count else {
+      return ""
+    }
     return words[using + 1].lowercased()
   }
 }

@@ -63,30 +63,41 @@ struct RowPlan {
   static let textBit: UInt8 = 8
   static let blobBit: UInt8 = 16
 
+  /// What is looked at for every value, apart from the rest so that it stays close together.
+  struct Operation {
+    var slot: Int16
+    var forbidden: UInt8
+    var checksNumericText: Bool
+
+    /// For values beyond the columns that the table has.
+    static let none = Operation(slot: -1, forbidden: 0, checksNumericText: false)
+  }
+
   let columns: UnsafeMutableBufferPointer<Column>
+  let operations: UnsafeMutableBufferPointer<Operation>
   let entries: UnsafeMutableBufferPointer<Entry>
   /// Slots of the indexes' columns; slot 0 is the rowid.
   let terms: UnsafeMutableBufferPointer<Int32>
   let slotCount: Int
-  let programs: [RowProgram]
 
-  init(columns: [Column], entries: [Entry], terms: [Int32], slotCount: Int, programs: [RowProgram] = []) {
+  init(columns: [Column], entries: [Entry], terms: [Int32], slotCount: Int) {
     self.columns = .copy(columns)
+    operations = .copy(
+      columns.map {
+        Operation(slot: Int16($0.slot), forbidden: $0.forbidden, checksNumericText: $0.checksNumericText)
+      })
     self.entries = .copy(entries)
     self.terms = .copy(terms)
     self.slotCount = slotCount
-    self.programs = programs
   }
 
   func release() {
     columns.deallocate()
+    operations.deallocate()
     entries.deallocate()
     terms.deallocate()
   }
 }
-
-/// Something that SQLite's expressions decide of a row, evaluated natively.
-struct RowProgram {}
 
 /// In which order an index b-tree's entries stand, and what they hold.
 struct KeyPlan {
@@ -106,6 +117,8 @@ struct KeyPlan {
   let isExact: Bool
   /// The first values that no two entries may share, unless one is NULL; 0 where they may.
   let uniqueCount: Int
+  /// The first value in which two entries may not differ alone: the one after the unique ones, or after the last.
+  var firstFree: Int { uniqueCount > 0 ? uniqueCount : terms.count }
   /// The fingerprint that the entries add up to; -1 for none.
   let fingerprint: Int
 

@@ -3,7 +3,7 @@ extension TreeWalker {
   func walkIndex(_ number: UInt32, parent: UInt32, level: Int) {
     guard let (page, header) = enter(number, parent: parent, level: level) else { return }
     if header.kind == .indexLeaf {
-      entries(page, header, number, isLeaf: true)
+      entries(page, header, number)
       return
     }
     guard noteCells(page, header, number) else { return }
@@ -38,7 +38,7 @@ extension TreeWalker {
     let local: Int
   }
 
-  @inline(__always) private func indexCell(
+  @inline(never) private func indexCell(
     _ page: UnsafeRawPointer, _ header: BTreePage, pointer: Int
   ) -> CellPlace? {
     let usable = pages.usableSize
@@ -65,27 +65,59 @@ extension TreeWalker {
       let place = indexCell(page, header, pointer: header.cellPointers + 2 * cell)
     else { return }
     if counts { entryCounts[tree] += 1 }
-    take(page, place, number, counts: counts)
+    take(
+      page, place, number, readsContent ? trees[tree].key : nil, readsContent ? trees[tree].rows : nil, counts: counts)
   }
 
-  private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32, isLeaf: Bool) {
-    var pointer = header.cellPointers
+  private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
+    let plan = trees[tree]
+    let key = readsContent ? plan.key : nil
+    let rows = readsContent ? plan.rows : nil
+    let plain = rows == nil && !isCollecting && key?.isExact ?? false
+      ? EntryKernel.PlainHeader(fields: key?.fieldCount ?? 0) : nil
+    let maximum = min(geometry.indexMaximum, 0x7F)
+    let usable = pages.usableSize
+    let contentStart = header.contentStart
+    let starts = starts
+    let ends = ends
     var isWhole = true
-    var expectedEnd = pages.usableSize
+    var expectedEnd = usable
     var isDense = true
     for cell in 0..<header.cellCount {
-      guard let place = indexCell(page, header, pointer: pointer) else {
-        note(.cellOutside, number, at: pointer, first: Int64(page.big16(pointer)))
+      let at = page.big16(header.cellPointers &+ 2 &* cell)
+      // What is not plain is looked at again below, with every check. A plain cell has at least twelve bytes, or the page
+      // goes on behind it with as many.
+      if at >= contentStart, at <= usable &- 12 {
+        let size = page.byte(at)
+        var end = at &+ 1 &+ size
+        if end < at &+ 4 { end = at &+ 4 }
+        if size <= maximum, end <= usable {
+          starts[cell] = Int32(truncatingIfNeeded: at)
+          ends[cell] = Int32(truncatingIfNeeded: end)
+          if end != expectedEnd { isDense = false }
+          expectedEnd = at
+          let record = page + (at &+ 1)
+          if let key {
+            if let plain, plain.matches(record), hot.pointee.hasPrevious {
+              plainEntry(record, size: size, plain, key, page: number, at: at)
+            } else {
+              entry(record, size: size, available: size, key, page: number, at: at, counts: true)
+            }
+          }
+          if let rows { row(record, size: size, available: size, rows, rowid: 0, page: number, at: at) }
+          continue
+        }
+      }
+      guard let place = indexCell(page, header, pointer: header.cellPointers + 2 * cell) else {
+        note(.cellOutside, number, at: header.cellPointers + 2 * cell, first: Int64(at))
         isWhole = false
-        pointer += 2
         continue
       }
-      pointer += 2
       starts[cell] = Int32(truncatingIfNeeded: place.at)
       ends[cell] = Int32(truncatingIfNeeded: place.end)
       if place.end != expectedEnd { isDense = false }
       expectedEnd = place.at
-      take(page, place, number, counts: true)
+      take(page, place, number, key, rows, counts: true)
     }
     entryCounts[tree] += header.cellCount
     guard isWhole else { return }
@@ -93,20 +125,60 @@ extension TreeWalker {
     auditPage(page, header, number)
   }
 
-  @inline(__always) private func take(
-    _ page: UnsafeRawPointer, _ place: CellPlace, _ number: UInt32, counts: Bool
+  /// An entry as most are: few values, each with a type of one byte.
+  @inline(__always) private func plainEntry(
+    _ record: UnsafeRawPointer, size: Int, _ plain: EntryKernel.PlainHeader, _ plan: KeyPlan, page: UInt32, at cell: Int
   ) {
-    if place.local == place.size {
-      let record = page + place.body
-      if let key = trees[tree].key, readsContent {
-        entry(record, size: place.size, available: place.size, key, page: number, at: place.at, counts: counts)
-      }
-      if counts, readsContent, let rows = trees[tree].rows {
-        row(record, size: place.size, available: place.size, rows, rowid: 0, page: number, at: place.at)
-      }
-      return
+    let marks = marks
+    var hash = EntryHash()
+    let isSound = EntryKernel.readPlain(
+      record, headerSize: plain.size, end: record + size, slots: keySlots, marks: marks, encoding: encoding, hash: &hash)
+    if !isSound || marks.pointee.isUnusual || marks.pointee.decidedAt >= keySlots + plan.firstFree {
+      guard settle(isSound, record, size, plan, page: page, at: cell) else { return }
     }
-    overflowingEntry(page, place, number, counts: counts)
+    guard plan.fingerprint >= 0 else { return }
+    ofIndexes[plan.fingerprint].add(hash.hash)
+  }
+
+  /// Says what was unusual about a plain entry, which may be nothing; whether it can be taken up.
+  @inline(never) private func settle(
+    _ isSound: Bool, _ record: UnsafeRawPointer, _ size: Int, _ plan: KeyPlan, page: UInt32, at cell: Int
+  ) -> Bool {
+    let found = marks.pointee
+    marks.pointee.isUnusual = false
+    marks.pointee.isOutOfOrder = false
+    marks.pointee.hasNull = false
+    guard isSound else {
+      // Malformed, or the same entry twice: the general reading tells.
+      hot.pointee.hasPrevious = false
+      var ignored = EntryHash()
+      let outcome = EntryKernel.read(
+        record, size: size, available: size, plan, slots: keySlots, hasPrevious: false, encoding: encoding,
+        hash: &ignored)
+      guard outcome == .sound else { return complain(outcome, plan, page: page, at: cell, counts: true) }
+      hot.pointee.hasPrevious = true
+      note(.keyOrder, page, at: cell)
+      return true
+    }
+    if found.isOutOfOrder {
+      note(.keyOrder, page, at: cell)
+    } else if found.decidedAt >= keySlots + plan.firstFree, !found.hasNull {
+      note(.notUnique, page, at: cell)
+    }
+    return true
+  }
+
+  @inline(never) private func take(
+    _ page: UnsafeRawPointer, _ place: CellPlace, _ number: UInt32, _ key: KeyPlan?, _ rows: RowPlan?, counts: Bool
+  ) {
+    guard place.local == place.size else { return overflowingEntry(page, place, number, counts: counts) }
+    let record = page + place.body
+    if let key {
+      entry(record, size: place.size, available: place.size, key, page: number, at: place.at, counts: counts)
+    }
+    if counts, let rows {
+      row(record, size: place.size, available: place.size, rows, rowid: 0, page: number, at: place.at)
+    }
   }
 
   @inline(never) private func overflowingEntry(
@@ -137,74 +209,37 @@ extension TreeWalker {
   @inline(__always) private func entry(
     _ record: UnsafeRawPointer, size: Int, available: Int, _ plan: KeyPlan, page: UInt32, at cell: Int, counts: Bool
   ) {
-    var at = 1
-    var headerEnd = size > 0 ? record.byte(0) : 0
-    if headerEnd >= 0x80 {
-      guard let read = Varint.read(record, at: 0, end: available), read.value <= UInt64(available) else {
-        return note(.record, page, at: cell)
-      }
-      headerEnd = Int(read.value)
-      at = read.next
+    var hash = EntryHash()
+    let outcome = EntryKernel.read(
+      record, size: size, available: available, plan, slots: keySlots, hasPrevious: hot.pointee.hasPrevious,
+      encoding: encoding, hash: &hash)
+    if outcome != .sound {
+      guard complain(outcome, plan, page: page, at: cell, counts: counts) else { return }
     }
-    guard headerEnd >= at, headerEnd <= available else { return note(.record, page, at: cell) }
-    let current = currentKey == 0 ? keys.0 : keys.1
-    let previous = currentKey == 0 ? keys.1 : keys.0
-    let terms = plan.terms
-    let termCount = terms.count
-    var body = headerEnd
-    var field = 0
-    var hash = Hash128.seed
-    var order = hasPrevious ? 0 : -1
-    var firstDifference = hasPrevious ? Int.max : 0
-    var hasNull = false
-    while at < headerEnd {
-      var type = record.byte(at)
-      at += 1
-      if type >= 0x80 {
-        guard let read = Varint.read(record, at: at - 1, end: headerEnd), read.value <= 0xFFFF_FFFF else {
-          return note(.record, page, at: cell)
-        }
-        type = Int(read.value)
-        at = read.next
-      }
-      let start = body
-      body += SerialType.size(type)
-      guard body <= size else { return note(.record, page, at: cell) }
-      if field < termCount {
-        guard body <= available else { return }
-        let value = KeyValue(type: type, body: record + start)
-        current[field] = value
-        if field < plan.uniqueCount, value.type == .null { hasNull = true }
-        if order == 0 {
-          let term = terms[field]
-          let difference = KeyOrder.compare(previous[field], value, term.collation, encoding)
-          if difference != 0 {
-            // Where an application's own collation decides, any order may be right.
-            order = term.collation == .custom ? -1 : term.isDescending ? -difference : difference
-            firstDifference = field
-          }
-        }
-        if plan.fingerprint >= 0 { hash.combine(value.hash) }
-      }
-      field += 1
+    hot.pointee.hasPrevious = true
+    guard counts, plan.fingerprint >= 0 else { return }
+    ofIndexes[plan.fingerprint].add(hash.hash)
+    if isCollecting {
+      let last = keySlots[plan.terms.count - 1]
+      collect(hash.hash, ofRow: false, plan.fingerprint, rowid: Int64(last.bits), page: page, cell: cell)
     }
-    guard body == size, at == headerEnd else { return note(.record, page, at: cell) }
-    guard field == plan.fieldCount || !plan.isExact && field >= termCount else {
-      return note(.fieldCount, page, at: cell, first: Int64(field), second: Int64(plan.fieldCount))
+  }
+
+  /// Notes what is wrong with an entry; whether it can be taken up nevertheless.
+  @inline(never) private func complain(
+    _ outcome: EntryKernel.Outcome, _ plan: KeyPlan, page: UInt32, at cell: Int, counts: Bool
+  ) -> Bool {
+    switch outcome {
+    case .sound: return true
+    case .outOfOrder: if counts { note(.keyOrder, page, at: cell) }
+    case .notUnique: if counts { note(.notUnique, page, at: cell) }
+    case .malformed, .fieldCount, .unread:
+      // What was read of it is no entry that the next one could be held against.
+      hot.pointee.hasPrevious = false
+      if outcome == .malformed { note(.record, page, at: cell) }
+      if outcome == .fieldCount { note(.fieldCount, page, at: cell, first: Int64(plan.fieldCount)) }
+      return false
     }
-    currentKey = 1 - currentKey
-    hasPrevious = true
-    guard counts else { return }
-    if order >= 0 {
-      note(.keyOrder, page, at: cell)
-    } else if firstDifference >= plan.uniqueCount, plan.uniqueCount > 0, !hasNull {
-      note(.notUnique, page, at: cell)
-    }
-    guard plan.fingerprint >= 0 else { return }
-    ofIndexes[plan.fingerprint].add(hash)
-    if collector != nil {
-      let last = current[termCount - 1]
-      collector?.take(hash, ofRow: false, plan.fingerprint, rowid: last.bits, page: page, cell: cell)
-    }
+    return true
   }
 }

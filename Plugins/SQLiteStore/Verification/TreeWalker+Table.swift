@@ -63,13 +63,11 @@ extension TreeWalker {
         size = Int(read.value)
         next = read.next
       }
-      guard let key = Varint.read(page, at: next, end: usable) else {
+      guard let (rowid, body) = Self.rowid(page, next, usable) else {
         note(.cellOutside, number, at: at)
         isWhole = false
         continue
       }
-      let rowid = Int64(bitPattern: key.value)
-      let body = key.next
       let local = size <= maximum ? size : geometry.local(size, maximum: maximum)
       let end = max(body + local + (local < size ? 4 : 0), at + 4)
       guard end <= usable else {
@@ -104,6 +102,22 @@ extension TreeWalker {
     auditPage(page, header, number)
   }
 
+  /// A rowid, mostly of one to four bytes, and the offset after it.
+  @inline(__always) private static func rowid(_ page: UnsafeRawPointer, _ at: Int, _ end: Int) -> (Int64, Int)? {
+    guard at &+ 4 <= end else { return Varint.read(page, at: at, end: end).map { (Int64(bitPattern: $0.value), $0.next) } }
+    let a = page.byte(at)
+    if a < 0x80 { return (Int64(a), at &+ 1) }
+    let b = page.byte(at &+ 1)
+    if b < 0x80 { return (Int64((a & 0x7F) &<< 7 | b), at &+ 2) }
+    let c = page.byte(at &+ 2)
+    if c < 0x80 { return (Int64((a & 0x7F) &<< 14 | (b & 0x7F) &<< 7 | c), at &+ 3) }
+    let d = page.byte(at &+ 3)
+    if d < 0x80 {
+      return (Int64((a & 0x7F) &<< 21 | (b & 0x7F) &<< 14 | (c & 0x7F) &<< 7 | d), at &+ 4)
+    }
+    return Varint.read(page, at: at, end: end).map { (Int64(bitPattern: $0.value), $0.next) }
+  }
+
   /// A row whose payload goes on in overflow pages. Only as much of these is put together as the columns need that are read.
   private func overflowingRow(
     _ cell: UnsafeRawPointer, size: Int, local: Int, _ rows: RowPlan, rowid: Int64, page: UInt32, at: Int
@@ -121,7 +135,9 @@ extension TreeWalker {
       return
     }
     let buffer = assembly.start(cell, local, capacity: needed)
-    guard followOverflow(first, size: size, local: local, page: page, at: at, into: buffer, upTo: needed) else { return }
+    guard followOverflow(first, size: size, local: local, page: page, at: at, into: buffer, upTo: needed) else {
+      return
+    }
     row(UnsafeRawPointer(buffer), size: size, available: needed, rows, rowid: rowid, page: page, at: at)
   }
 
@@ -150,66 +166,99 @@ extension TreeWalker {
   @inline(__always) func row(
     _ record: UnsafeRawPointer, size: Int, available: Int, _ rows: RowPlan, rowid: Int64, page: UInt32, at cell: Int
   ) {
-    var at = 1
-    var headerEnd = size > 0 ? record.byte(0) : 0
-    if headerEnd >= 0x80 {
+    let end = record + size
+    let readable = record + available
+    var at = record + 1
+    var body = record
+    let first = size > 0 ? record.byte(0) : 0
+    if first < 0x80 {
+      body += first
+    } else {
       guard let read = Varint.read(record, at: 0, end: available), read.value <= UInt64(available) else {
         return note(.record, page, at: cell, row: rowid)
       }
-      headerEnd = Int(read.value)
-      at = read.next
+      at = record + read.next
+      body = record + Int(truncatingIfNeeded: read.value)
     }
-    guard headerEnd >= at, headerEnd <= available else { return note(.record, page, at: cell, row: rowid) }
-    var body = headerEnd
-    var column = 0
-    let columns = rows.columns
-    let columnCount = columns.count
+    let headerEnd = body
+    guard headerEnd >= at, headerEnd <= readable, var operation = UnsafePointer(rows.operations.baseAddress) else {
+      return note(.record, page, at: cell, row: rowid)
+    }
+    let operationsEnd = operation + rows.operations.count
     let slots = slots
+    let highBits: UInt64 = encoding == .utf8 ? 0x8080_8080_8080_8080 : 0
     slots[0] = Hash128(integer: rowid)
     while at < headerEnd {
-      var type = record.byte(at)
+      var type = at.byte(0)
       at += 1
       if type >= 0x80 {
-        guard let read = Varint.read(record, at: at - 1, end: headerEnd), read.value <= 0xFFFF_FFFF else {
+        guard let read = Varint.read(at - 1, at: 0, end: headerEnd - (at - 1)), read.value <= 0xFFFF_FFFF else {
           return note(.record, page, at: cell, row: rowid)
         }
-        type = Int(read.value)
-        at = read.next
+        type = Int(truncatingIfNeeded: read.value)
+        at += read.next &- 1
       }
       let start = body
       body += SerialType.size(type)
-      guard body <= size else { return note(.record, page, at: cell, row: rowid) }
-      if column < columnCount {
-        let plan = columns[column]
-        if plan.forbidden & Self.classBit(type) != 0 { refuse(type, column, record + start, rowid, page, cell) }
-        if plan.checksNumericText, type >= 13, type & 1 == 1, body <= available {
-          checkNumber(record + start, count: body - start, column, rowid, page, cell)
+      guard body <= end else { return note(.record, page, at: cell, row: rowid) }
+      var plan = RowPlan.Operation.none
+      if operation < operationsEnd {
+        plan = operation.pointee
+        if plan.forbidden & Self.classBit(type) != 0 {
+          refuse(type, operationsEnd - operation, rows, rowid, page, cell)
         }
-        if plan.slot >= 0 { slots[Int(plan.slot)] = KeyValue(type: type, body: record + start).hash }
+        operation += 1
       }
-      if type >= 13, type & 1 == 1, body <= available, !isPlain(record + start, count: body - start) {
-        checkText(record + start, count: body - start, column, rowid, page, cell)
+      if type >= 12 {
+        guard body <= readable else { continue }
+        let count = (type &- 12) >> 1
+        let isText = type & 1 == 1
+        var bits: UInt64 = 0
+        if plan.slot >= 0 {
+          slots[Int(plan.slot)] = Hash128(start, count: count, isText: isText, bits: &bits)
+        } else if isText {
+          bits = Self.overlaid(start, count: count)
+        }
+        if isText, bits & highBits != 0 || highBits == 0 || plan.checksNumericText {
+          checkText(start, count: count, plan, operationsEnd - operation + 1, rows, rowid, page, cell)
+        }
+      } else if plan.slot >= 0 {
+        if type != 0, type < 7 {
+          slots[Int(plan.slot)] = Hash128(integer: SerialType.integer(body, ofLast: body - start))
+        } else {
+          let (tag, bits) = EntryKernel.rare(type, start)
+          slots[Int(plan.slot)] = EntryKernel.rareHash(tag, bits)
+        }
       }
-      column += 1
     }
-    guard body == size, at == headerEnd else { return note(.record, page, at: cell, row: rowid) }
-    while column < columnCount {
-      let plan = columns[column]
-      if plan.forbidden & plan.absentClass != 0 {
-        note(.null, page, at: cell, first: Int64(column), row: rowid)
+    guard body == end, at == headerEnd else { return note(.record, page, at: cell, row: rowid) }
+    if operation < operationsEnd { takeAbsent(operationsEnd - operation, rows, rowid, page, cell) }
+    guard var entry = UnsafePointer(rows.entries.baseAddress), let terms = rows.terms.baseAddress else { return }
+    let entriesEnd = entry + rows.entries.count
+    while entry < entriesEnd {
+      var combined = EntryHash()
+      var term = terms + Int(entry.pointee.start)
+      let termsEnd = term + Int(entry.pointee.count)
+      while term < termsEnd {
+        let slot = slots + Int(term.pointee)
+        combined.combine(slot.pointee.first, slot.pointee.second)
+        term += 1
       }
+      let hash = combined.hash
+      ofRows[Int(entry.pointee.fingerprint)].add(hash)
+      if isCollecting {
+        collect(hash, ofRow: true, Int(entry.pointee.fingerprint), rowid: rowid, page: page, cell: cell)
+      }
+      entry += 1
+    }
+  }
+
+  /// The values of columns that were added after the row was written: the last `count` ones.
+  @inline(never) private func takeAbsent(_ count: Int, _ rows: RowPlan, _ row: Int64, _ page: UInt32, _ cell: Int) {
+    for column in (rows.columns.count - count)..<rows.columns.count {
+      let plan = rows.columns[column]
+      if plan.forbidden & plan.absentClass != 0 { note(.null, page, at: cell, first: Int64(column), row: row) }
       if plan.slot >= 0 { slots[Int(plan.slot)] = plan.absent }
-      column += 1
-    }
-    for entry in rows.entries {
-      var hash = Hash128.seed
-      for term in Int(entry.start)..<Int(entry.start + entry.count) {
-        hash.combine(slots[Int(rows.terms[term])])
-      }
-      ofRows[Int(entry.fingerprint)].add(hash)
-      if collector != nil {
-        collector?.take(hash, ofRow: true, Int(entry.fingerprint), rowid: rowid, page: page, cell: cell)
-      }
     }
   }
 
@@ -221,47 +270,47 @@ extension TreeWalker {
     return type < 10 ? RowPlan.integerBit : RowPlan.nullBit
   }
 
-  /// Whether a text is valid without looking closer: ASCII in a database of UTF-8.
-  @inline(__always) func isPlain(_ text: UnsafeRawPointer, count: Int) -> Bool {
-    guard encoding == .utf8 else { return false }
+  /// All bytes of a text, laid over each other in words of eight.
+  @inline(__always) private static func overlaid(_ text: UnsafeRawPointer, count: Int) -> UInt64 {
     var bits: UInt64 = 0
     var at = 0
-    while at + 8 <= count {
+    while at &+ 8 <= count {
       bits |= text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-      at += 8
+      at &+= 8
     }
     if at < count {
       // The eight bytes before a value's end are always there.
-      bits |= UInt64(littleEndian: text.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)) >> UInt64(8 * (8 - (count - at)))
+      let last = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+      bits |= last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* (count &- at))
     }
-    return bits & 0x8080_8080_8080_8080 == 0
+    return bits
   }
 
-  @inline(never) func checkText(
-    _ text: UnsafeRawPointer, count: Int, _ column: Int, _ row: Int64?, _ page: UInt32, _ cell: Int
+  /// A text that is not plain ASCII, or that could be a number where SQLite would have stored it as one. `left` columns
+  /// follow it, itself included; more than there are stand for a column that the table does not have.
+  @inline(never) private func checkText(
+    _ text: UnsafeRawPointer, count: Int, _ plan: RowPlan.Operation, _ left: Int, _ rows: RowPlan, _ row: Int64,
+    _ page: UInt32, _ cell: Int
   ) {
-    guard !encoding.isValid(UnsafeRawBufferPointer(start: text, count: count)) else { return }
-    note(.text, page, at: cell, first: Int64(column), row: row)
-  }
-
-  /// A text in a column of numeric affinity that SQLite would have stored as a number.
-  @inline(never) private func checkNumber(
-    _ text: UnsafeRawPointer, count: Int, _ column: Int, _ row: Int64, _ page: UInt32, _ cell: Int
-  ) {
-    let bytes = encoding.utf8(UnsafeRawBufferPointer(start: text, count: min(count, 1 << 16)))
-    guard NumericText.isNumber(bytes) else { return }
-    note(.numericText, page, at: cell, first: Int64(column), row: row)
+    let column = Int64(rows.columns.count - left)
+    let bytes = UnsafeRawBufferPointer(start: text, count: count)
+    if plan.checksNumericText {
+      // No number has so many digits that more than this says anything.
+      let start = encoding.utf8(UnsafeRawBufferPointer(rebasing: bytes.prefix(1 << 16)))
+      if NumericText.isNumber(start) { note(.numericText, page, at: cell, first: column, row: row) }
+    }
+    if !encoding.isValid(bytes) { note(.text, page, at: cell, first: column, row: row) }
   }
 
   /// A value of a class that may not stand in its column.
   @inline(never) private func refuse(
-    _ type: Int, _ column: Int, _ body: UnsafeRawPointer, _ row: Int64, _ page: UInt32, _ cell: Int
+    _ type: Int, _ left: Int, _ rows: RowPlan, _ row: Int64, _ page: UInt32, _ cell: Int
   ) {
-    let bit = Self.classBit(type)
-    if bit == RowPlan.nullBit {
-      note(.null, page, at: cell, first: Int64(column), row: row)
+    let column = Int64(rows.columns.count - left)
+    if Self.classBit(type) == RowPlan.nullBit {
+      note(.null, page, at: cell, first: column, row: row)
     } else {
-      note(.type, page, at: cell, first: Int64(column), second: Int64(type), row: row)
+      note(.type, page, at: cell, first: column, second: Int64(type), row: row)
     }
   }
 }

@@ -26,7 +26,8 @@ final class TreeWalker {
   /// Trees with a payload that is too large to be put together here.
   var unread: Set<Int> = []
   /// What is done with entries beyond adding them up; nil in the first pass.
-  var collector: EntryCollector?
+  var collector: EntryCollector? { didSet { isCollecting = collector != nil } }
+  private(set) var isCollecting = false
 
   // What the page at hand needs.
   let audit: PageAudit
@@ -34,14 +35,19 @@ final class TreeWalker {
   let ends: UnsafeMutablePointer<Int32>
   var tree = 0
 
-  // The entry before the one at hand, in two buffers that change places.
-  let keys: (UnsafeMutablePointer<KeyValue>, UnsafeMutablePointer<KeyValue>)
-  var currentKey = 0
-  var hasPrevious = false
+  /// The entry before the one at hand, and how it is compared.
+  let keySlots: UnsafeMutablePointer<EntryKernel.Slot>
+  let hot: UnsafeMutablePointer<Hot>
+  let marks: UnsafeMutablePointer<EntryKernel.Marks>
   var previousRowid: Int64?
   /// Hashes of a row's columns: slot 0 is the rowid.
   let slots: UnsafeMutablePointer<Hash128>
   var assembly: PayloadAssembly
+
+  /// What changes with every entry, behind a pointer: the accesses to a class's own properties are checked at run time.
+  struct Hot {
+    var hasPrevious = false
+  }
 
   init(pages: PageMap, trees: [TreePlan], fingerprints: Int, setting: WalkSetting) {
     self.pages = pages
@@ -64,9 +70,14 @@ final class TreeWalker {
     starts = .allocate(capacity: mostCells)
     ends = .allocate(capacity: mostCells)
     let mostTerms = trees.reduce(1) { max($0, $1.key?.terms.count ?? 0) }
-    keys = (.allocate(capacity: mostTerms), .allocate(capacity: mostTerms))
-    keys.0.initialize(repeating: KeyValue(), count: mostTerms)
-    keys.1.initialize(repeating: KeyValue(), count: mostTerms)
+    keySlots = .allocate(capacity: mostTerms)
+    keySlots.initialize(
+      repeating: EntryKernel.Slot(
+        tag: 0, bits: 0, start: UnsafeRawPointer(starts), collation: .binary, isDescending: false), count: mostTerms)
+    hot = .allocate(capacity: 1)
+    hot.initialize(to: Hot())
+    marks = .allocate(capacity: 1)
+    marks.initialize(to: EntryKernel.Marks(decidedAt: keySlots))
     let mostSlots = trees.reduce(1) { max($0, $1.rows?.slotCount ?? 0) }
     slots = .allocate(capacity: mostSlots)
     slots.initialize(repeating: .null, count: mostSlots)
@@ -79,17 +90,24 @@ final class TreeWalker {
     entryCounts.deallocate()
     starts.deallocate()
     ends.deallocate()
-    keys.0.deallocate()
-    keys.1.deallocate()
+    keySlots.deallocate()
+    hot.deallocate()
+    marks.deallocate()
     slots.deallocate()
   }
 
   /// Reads one unit of work.
   func walk(_ unit: WalkUnit) {
     tree = unit.tree
-    hasPrevious = false
+    hot.pointee.hasPrevious = false
     previousRowid = unit.above
     let plan = trees[tree]
+    if let terms = plan.key?.terms {
+      for (index, term) in terms.enumerated() {
+        keySlots[index].collation = term.collation
+        keySlots[index].isDescending = term.isDescending
+      }
+    }
     if plan.hasRowids {
       walkTable(unit.page, parent: unit.parent, level: unit.level, atMost: unit.atMost)
     } else {
@@ -97,6 +115,12 @@ final class TreeWalker {
       walkIndex(unit.page, parent: unit.parent, level: unit.level)
       if let after = unit.after { takeSeparator(after.page, cell: after.cell, counts: true) }
     }
+  }
+
+  @inline(never) func collect(
+    _ hash: Hash128, ofRow: Bool, _ fingerprint: Int, rowid: Int64, page: UInt32, cell: Int
+  ) {
+    collector?.take(hash, ofRow: ofRow, fingerprint, rowid: rowid, page: page, cell: cell)
   }
 
   /// Takes a page for the tree at hand; nil when it is not there, belongs to something else already, or is no b-tree page of
@@ -169,7 +193,7 @@ final class TreeWalker {
     }
   }
 
-  func note(
+  @inline(never) func note(
     _ kind: Trouble.Kind, _ page: UInt32, at offset: Int = -1, first: Int64 = 0, second: Int64 = 0, row: Int64? = nil
   ) {
     troubles.note(

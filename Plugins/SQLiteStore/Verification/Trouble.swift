@@ -2,7 +2,8 @@
 struct Trouble: Hashable {
   enum Kind: UInt8, Hashable {
     // The structure.
-    case pageOutOfRange, pageTwice, pageKind, depth, tooDeep, cellCount, noCells, contentStart, cellOutside, cellsOverlap
+    case pageOutOfRange, pageTwice, pageKind, depth, tooDeep, cellCount, noCells, contentStart, cellOutside,
+      cellsOverlap
     case freeblock, fragments, rowidOrder, keyOrder, record, fieldCount, overflowPage, overflowEnds, overflowTooLong
     case pointerMap
     // The content.
@@ -25,6 +26,7 @@ struct Trouble: Hashable {
   var breaksTree: Bool {
     switch kind {
     case .notUnique, .null, .type, .text, .numericText, .pointerMap, .condition: false
+    case .fragments, .freeblock, .cellsOverlap, .keyOrder, .depth: false
     default: true
     }
   }
@@ -65,7 +67,8 @@ struct TroubleBook {
     for (cause, theirs) in other.entries {
       var entry = entries[cause] ?? Entry(kept: [], count: 0)
       entry.count += theirs.count
-      entry.kept = Array((entry.kept + theirs.kept).sorted { ($0.page, $0.offset) < ($1.page, $1.offset) }.prefix(perCause))
+      entry.kept = Array(
+        (entry.kept + theirs.kept).sorted { ($0.page, $0.offset) < ($1.page, $1.offset) }.prefix(perCause))
       entries[cause] = entry
     }
   }

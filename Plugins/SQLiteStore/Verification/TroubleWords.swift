@@ -83,6 +83,10 @@ struct TroubleWords {
       return Finding(
         "column.type", .error, at: place, "a value in \(name) is not of the declared type",
         evidence: "\(Self.className(Int(trouble.second))) in a column declared \(column?.type ?? "")")
+    case .keyOrder where tree.isIndex:
+      return Finding(
+        "index.not-sorted", .error, at: place, "entries of index \(tree.name) are not in their order",
+        evidence: evidence(trouble))
     case .pointerMap:
       return Finding(
         "pointer-map.malformed", .error, at: place, "the pointer map is wrong about page \(trouble.page)",
@@ -139,7 +143,7 @@ struct TroubleWords {
     case .rowidOrder: return "rowid \(trouble.row ?? 0) on page \(page) is out of order"
     case .keyOrder: return "an entry on page \(page) is out of order"
     case .record: return "a record on page \(page) is malformed"
-    case .fieldCount: return "an entry on page \(page) has \(trouble.first) values instead of \(trouble.second)"
+    case .fieldCount: return "an entry on page \(page) does not have the index's \(trouble.first) values"
     case .overflowPage: return "an overflow chain of page \(page) names page \(trouble.first)"
     case .overflowEnds:
       return "an overflow chain of page \(page) ends after \(trouble.first) of \(trouble.second) pages"

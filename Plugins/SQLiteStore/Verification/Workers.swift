@@ -9,11 +9,13 @@ enum Workers {
     for worker in 1..<max(1, count) {
       let start = Unmanaged.passRetained(Start { work(worker) })
       var thread = pthread_t()
-      let code = pthread_create(&thread, nil, { pointer in
-        guard let pointer else { return nil }
-        Unmanaged<Start>.fromOpaque(pointer).takeRetainedValue().body()
-        return nil
-      }, start.toOpaque())
+      let code = pthread_create(
+        &thread, nil,
+        { pointer in
+          guard let pointer else { return nil }
+          Unmanaged<Start>.fromOpaque(pointer).takeRetainedValue().body()
+          return nil
+        }, start.toOpaque())
       if code == 0 {
         threads.append(thread)
       } else {
