@@ -38,6 +38,9 @@ let package = Package(
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "CSQLite"], path: "Tests/TestSupport"),
+    // Not for users, and in no release: `scripts/fuzz` builds it.
+    .executableTarget(
+      name: "dbmend-fuzz", dependencies: ["SQLiteStore", "MendKit", "TestSupport"], path: "Tests/Fuzzing"),
     .testTarget(name: "MendKitTests", dependencies: ["MendKit", "TestSupport"]),
     .testTarget(name: "MendArchiveTests", dependencies: ["MendArchive", "MendKit", "TestSupport"]),
     .testTarget(
