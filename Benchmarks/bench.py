@@ -7,6 +7,7 @@ import tempfile
 
 import large
 import small
+import verification
 from measure import Table
 
 
@@ -17,8 +18,10 @@ def main():
         print(f"{os.cpu_count()} processors; SQLite {sqlite}; medians of runs in turn\n")
         table = Table()
         small.benchmark(table, dbmend, folder)
-        if len(sys.argv) > 2:
-            large.benchmark(table, dbmend, os.path.abspath(sys.argv[2]), folder)
+        database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
+        verification.benchmark(table, dbmend, database, folder)
+        if database:
+            large.benchmark(table, dbmend, database, folder)
 
 
 main()
