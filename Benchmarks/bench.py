@@ -6,6 +6,7 @@ import sys
 import tempfile
 
 import large
+import many
 import small
 import verification
 from measure import Table
@@ -18,6 +19,7 @@ def main():
         print(f"{os.cpu_count()} processors; SQLite {sqlite}; medians of runs in turn\n")
         table = Table()
         small.benchmark(table, dbmend, folder)
+        many.benchmark(table, dbmend, folder)
         database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
         verification.benchmark(table, dbmend, database, folder)
         if database:

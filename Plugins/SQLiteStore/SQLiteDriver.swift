@@ -6,7 +6,9 @@ public struct SQLiteDriver: Driver {
   public init() {}
 
   /// What the driver says of itself.
-  public var description: PluginDescription {
+  public var description: PluginDescription { Self.own }
+
+  private static let own =
     PluginDescription(
       id: "sqlite", title: "SQLite database files",
       discussion: """
@@ -28,7 +30,6 @@ public struct SQLiteDriver: Driver {
         FindingDescription("store.locked", .error, "another process kept the store locked"),
         FindingDescription("store.in-use", .error, "another process has the store open"),
       ])
-  }
 
   private static let extensions = ["db", "sqlite", "sqlite3", "db3", "s3db", "sl3", "gpkg", "mbtiles"]
 

@@ -56,6 +56,7 @@ public struct FileExistsCheck: Check {
       return [Finding("file.not-a-file", .fatal, "there is a \(status.kind.rawValue) where a file was expected")]
     }
     var findings = try OwnershipRule(options: options, path: context.path).findings(on: status)
+    if isAsItShould(status, context, wanted: options.string("kind")) { return findings }
     let file = try FileHandle.open(context.path, O_RDONLY | O_NONBLOCK, tried: "open")
     let head: FileHead
     do throws(Problem) {
@@ -66,6 +67,14 @@ public struct FileExistsCheck: Check {
       findings.append(Finding("file.unreadable", .fatal, message, evidence: error.said))
     }
     return findings
+  }
+
+  /// Whether the beginning that was read to choose the driver leaves nothing to be said of the content.
+  private func isAsItShould(_ status: FileStatus, _ context: CheckContext, wanted: String?) -> Bool {
+    guard let head = context.head, let driver = context.driver, head.size > 0, head.size == status.size else {
+      return false
+    }
+    return driver.recognise(head) == .certain && (wanted == nil || wanted == driver.description.id)
   }
 
   private func missing(_ path: String) -> Finding {

@@ -43,6 +43,8 @@ public struct IntegrityCheck: Check {
       FindingDescription("column.type", .error, "a value has another type than its column allows"),
       FindingDescription("key.null", .error, "a NULL stands in a primary key"),
       FindingDescription("check.violated", .error, "a row breaks a CHECK constraint"),
+      FindingDescription(
+        "table.unverified", .info, "neither the driver nor the engine can tell whether a table is sound"),
       FindingDescription("virtual-table.malformed", .error, "a module finds its virtual table damaged"),
       FindingDescription("schema.malformed", .fatal, "the definitions of the tables cannot be read"),
       FindingDescription(
@@ -50,9 +52,9 @@ public struct IntegrityCheck: Check {
     ],
     options: [
       OptionDescription(
-        "level", .choice(["full", "quick"]),
-        "whether indexes are held against their tables: full, but in `dbmend backup` of more than 64 MB quick, unless it is set"
-      ),
+        "level", .choice(["full", "quick"]), default: .string("full"),
+        "how much is verified: full holds indexes against their tables and rows against their constraints; quick "
+          + "looks at the structure of the file alone"),
       OptionDescription(
         "engine", .choice(["native", "sqlite"]), default: .string("native"),
         "who verifies: native reads the file itself; sqlite asks SQLite's own check, for who wants to compare"),
@@ -64,11 +66,13 @@ public struct IntegrityCheck: Check {
 
   /// What the driver's verification finds.
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
-    let isFull = options.string("level").map { $0 == "full" } ?? !context.isBrief
     let request = IntegrityRequest(
-      isFull: isFull, asksEngine: options.string("engine") == "sqlite", findingsPerCause: Wording.few,
-      progress: context.progress)
-    return try context.session().verifyIntegrity(request)
+      isFull: options.string("level") != "quick", asksEngine: options.string("engine") == "sqlite",
+      findingsPerCause: Wording.few, workers: context.workers, progress: context.progress)
+    let session = try context.session()
+    let findings = try session.verifyIntegrity(request)
+    context.account = session.verificationAccount
+    return findings
   }
 }
 
@@ -173,5 +177,28 @@ extension IntegrityCheck {
     Example(
       "a header that counts free pages which are not there", script: orders,
       damage: [.overwrite(offset: 36, bytes: [0, 0, 0, 5])], finds: ["freelist.malformed"]),
+    Example(
+      "an index with a value that changed in the table and in the index alike, and now stands in the wrong place",
+      script: orders + "create index orders_sku on orders(sku);", damage: [.replace("bolt", with: "zolt")],
+      finds: ["index.not-sorted"]),
+    Example(
+      "a pointer map that is wrong about a page", script: "pragma auto_vacuum = full;" + orders,
+      damage: [.overwrite(offset: 4096, bytes: [5])], finds: ["pointer-map.malformed"]),
+    Example(
+      "a header that asks for incremental vacuum in a file without pointer maps", script: orders,
+      damage: [.overwrite(offset: 64, bytes: [0, 0, 0, 1])], finds: ["header.malformed"]),
+    Example(
+      "a file that goes on beyond the last page of the database", script: orders,
+      damage: [.overwrite(offset: 8192, bytes: [UInt8](repeating: 0, count: 4096))], finds: ["file.tail"]),
+    Example(
+      "a text that is no UTF-8", script: orders + "update orders set sku = cast(x'626ff674' as text) where id = 1;",
+      finds: ["text.invalid"]),
+    Example(
+      "a virtual table of a module that is not here",
+      script: orders + """
+        pragma writable_schema = on;
+        insert into sqlite_schema values('table', 'geo', 'geo', 0, 'create virtual table geo using spatial(x)');
+        """,
+      finds: ["table.unverified"]),
   ]
 }

@@ -8,9 +8,11 @@ public struct RewriteRepair: Repair {
     title: "writes all content into a new file, without pages that belong to nothing",
     discussion: """
       Reads every table to its end and writes it anew, with a fresh list of free pages. Where only pages that belong to nothing \
-      or the list of free pages are at fault, no row is touched and the loss is `none`. Where pages of a table are damaged \
-      but every table can still be read, the loss is `rows`: a damaged page may have held rows that are not seen any more. Where \
-      a table cannot be read to its end, the repair fails and the next one is tried.
+      or what the file says of its own pages (the list of free pages, the pointer maps, the header) is at fault, no row is \
+      touched and the loss is `none`. The same holds where pages of a table only miscount what is free on them, and it is \
+      certain that every row was read all the same. Where pages of a table are damaged otherwise but every table can still be \
+      read, the loss is `rows`: a damaged page may have held rows that are not seen any more. Where a table cannot be read to \
+      its end, the repair fails and the next one is tried.
       """,
     kind: .repair,
     mends: [
@@ -27,13 +29,17 @@ public struct RewriteRepair: Repair {
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
     let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
     guard !mends.isEmpty, try context.readableCatalog() != nil else { return nil }
-    let touchesRows = mends.contains { $0.code == "table.malformed" || $0.code == "file.malformed" }
-    return RepairOffer(
-      loss: touchesRows ? .rows : .none, mends: mends,
-      reason: touchesRows
-        ? "writes every table that can be read to its end into a new file; rows that damaged pages no longer show are lost"
-        : "writes all tables into a new file; no row is touched",
-      order: 30)
+    let ofRows = mends.filter { $0.code == "table.malformed" || $0.code == "file.malformed" }
+    let touchesRows = !ofRows.allSatisfy(\.hidesNoRow)
+    let reason =
+      if touchesRows {
+        "writes every table that can be read to its end into a new file; rows that damaged pages no longer show are lost"
+      } else if ofRows.isEmpty {
+        "writes all tables into a new file; no row is touched"
+      } else {
+        "writes all tables into a new file; the damaged pages miscount their free bytes only, and every row is read"
+      }
+    return RepairOffer(loss: touchesRows ? .rows : .none, mends: mends, reason: reason, order: 30)
   }
 
   /// Writes the working copy anew.
@@ -41,13 +47,15 @@ public struct RewriteRepair: Repair {
     let copy = try context.driver.openCopy(context.path)
     do throws(Problem) {
       var outcome = RepairOutcome(notes: ["wrote all content into a new file"])
-      let tables = Set(findings.compactMap { $0.code == "table.malformed" ? $0.location.table : nil })
+      let malformed = findings.filter { $0.code == "table.malformed" }
+      let tables = Set(malformed.compactMap(\.location.table))
       try copy.rewrite()
       let catalog = try copy.catalog()
       for name in tables {
         guard let table = catalog.table(name) else { continue }
         // What a damaged page no longer shows, nobody can count.
-        outcome.rows[name] = RowTally(kept: try copy.rowCount(of: table), lost: nil)
+        let isWhole = malformed.allSatisfy { $0.location.table != name || $0.hidesNoRow }
+        outcome.rows[name] = RowTally(kept: try copy.rowCount(of: table), lost: isWhole ? 0 : nil)
       }
       try copy.close()
       return outcome
@@ -77,6 +85,12 @@ extension RewriteRepair {
     Example(
       "a header that counts free pages which are not there", script: orders,
       damage: [.overwrite(offset: 36, bytes: [0, 0, 0, 5])], finds: ["freelist.malformed"]),
+    Example(
+      "a pointer map that is wrong about a page", script: "pragma auto_vacuum = full;" + orders,
+      damage: [.overwrite(offset: 4096, bytes: [5])], finds: ["pointer-map.malformed"]),
+    Example(
+      "a header that asks for incremental vacuum in a file without pointer maps", script: orders,
+      damage: [.overwrite(offset: 64, bytes: [0, 0, 0, 1])], finds: ["header.malformed"]),
     Example(
       "a page of a table that counts its free bytes wrong", script: orders,
       damage: [.overwrite(offset: 4096 + 7, bytes: [9])], finds: ["table.malformed"]),

@@ -16,6 +16,8 @@ static inline void csqlite_allow_schema_writes(sqlite3 *db, int on) {
   sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, on, (int *)0);
 }
 
+/* Have the library count no memory; to be called before anything else of it. */
+static inline int csqlite_leave_out_statistics(void) { return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
 /* New databases get schema format 1, as every SQLite made them before 2006; tests make such files. */
 static inline void csqlite_use_old_format(sqlite3 *db) {
   sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_FILE_FORMAT, 1, (int *)0);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -148,6 +149,14 @@ csystem_option_step csystem_next_option(int argc, char *const argv[], const char
   step.next = optind;
   step.culprit = optopt;
   return step;
+}
+
+int csystem_processors(void) {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 int csystem_open(const char *path, int flags, mode_t mode) {

@@ -31,6 +31,8 @@ public struct RunSettings: Sendable {
 public enum Step: Sendable, Hashable {
   /// One check of one store.
   case checking(StoreIdentity, check: String)
+  /// So many stores are checked at once.
+  case checkingSeveral(Int)
   /// An archive is written and read back.
   case archiving(StoreIdentity)
   /// The working copy is made.
@@ -54,6 +56,7 @@ public enum Step: Sendable, Hashable {
   public var title: String {
     switch self {
     case .checking(let store, let check): "checking \(store): \(check)"
+    case .checkingSeveral(let count): "checking \(count) stores"
     case .archiving(let store): "archiving \(store)"
     case .copying(let store): "copying \(store)"
     case .mending(let store, let repair): "mending \(store): \(repair)"

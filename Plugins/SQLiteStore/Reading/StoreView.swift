@@ -58,6 +58,18 @@ final class StoreView {
   private let logStatus: FileStatus?
   private let isWatched: Bool
   private var readSinceLook = 0
+  private var image = Image.notRead
+
+  /// The content of a small file without an overlay, read with one call when something of it is first asked for.
+  private enum Image {
+    /// Files up to so many bytes are kept. The library reads page by page, and some pages again and again.
+    static let mostBytes = 256 << 10
+
+    case notRead
+    case read([UInt8])
+    /// The file is large, or cannot be read in one piece.
+    case none
+  }
 
   /// The state that the file has now, under the lock that this view took on it: for when the lock was let go meanwhile.
   func again() throws(Problem) -> StoreView { try StoreView(path, locking: .none, keeping: file) }
@@ -84,14 +96,14 @@ final class StoreView {
     overlay = try Self.overlay(of: file, sidecars, index: index?.header, isReserved: isReserved)
     status = try file.status()
     logStatus = try? FileStatus.of(sidecars.log)
-    let first = try Self.read(overlay, file, page: 1, within: 0..<DatabaseHeader.size, pageSizeHint: 512)
-    header = DatabaseHeader(first)
+    let stored = try file.read(DatabaseHeader.size, at: 0)
+    header = DatabaseHeader(try Self.overlaidHeader(overlay) ?? stored)
     switch overlay {
     case .log(let log, _): size = Int(log.pageCount) * log.pageSize
     case .journal(let journal, _): size = Int(journal.pageCount) * journal.pageSize
     case nil: size = status.size
     }
-    stamp = try Self.stamp(status, file: file, overlay: overlay)
+    stamp = Self.stamp(status, DatabaseHeader(stored), overlay)
     if case .momentary = locking, index == nil {
       LockBytes.release(file)
       isWatched = true
@@ -106,7 +118,11 @@ final class StoreView {
     let wanted = min(buffer.count, size - offset)
     guard wanted > 0 else { return 0 }
     guard let overlay else {
-      return try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
+      let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+      if case .notRead = image { readImage() }
+      guard case .read(let bytes) = image else { return try file.read(into: target, at: offset) }
+      bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + wanted])) }
+      return wanted
     }
     let pageSize = Self.pageSize(of: overlay)
     var done = 0
@@ -123,6 +139,13 @@ final class StoreView {
       done += count
     }
     return done
+  }
+
+  /// Where it fails, the reads that follow say why, page by page.
+  private func readImage() {
+    image = .none
+    guard size <= Image.mostBytes, let bytes = try? file.read(size, at: 0), bytes.count == size else { return }
+    image = .read(bytes)
   }
 
   /// Reads bytes of the state.
@@ -250,19 +273,13 @@ final class StoreView {
     }
   }
 
-  private static func read(
-    _ overlay: Overlay?, _ file: FileHandle, page: UInt32, within range: Range<Int>, pageSizeHint: Int
-  ) throws(Problem) -> [UInt8] {
-    if let overlay, let (source, start) = place(of: page, overlay) {
-      return try source.read(range.count, at: start + range.lowerBound)
-    }
-    return try file.read(range.count, at: (Int(page) - 1) * pageSizeHint + range.lowerBound)
+  /// The header's bytes where the overlay holds page one.
+  private static func overlaidHeader(_ overlay: Overlay?) throws(Problem) -> [UInt8]? {
+    guard let overlay, let (source, start) = place(of: 1, overlay) else { return nil }
+    return try source.read(DatabaseHeader.size, at: start)
   }
 
-  private static func stamp(
-    _ status: FileStatus, file: FileHandle, overlay: Overlay?
-  ) throws(Problem) -> StoreStamp {
-    let stored = DatabaseHeader(try file.read(DatabaseHeader.size, at: 0))
+  private static func stamp(_ status: FileStatus, _ stored: DatabaseHeader?, _ overlay: Overlay?) -> StoreStamp {
     var log: [UInt64] = []
     switch overlay {
     case .log(let contents, _):

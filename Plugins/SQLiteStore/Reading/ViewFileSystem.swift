@@ -43,6 +43,7 @@ enum ViewFileSystem {
   }
 
   private static let registered: Bool = {
+    _ = Connection.isConfigured
     guard let system = sqlite3_vfs_find(nil) else { return false }
     // Both live as long as the process, as SQLite asks of what is registered with it.
     let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)

@@ -2,81 +2,129 @@ import CSQLite
 import MendKit
 
 /// Reads a database's schema into the common terms of a catalog.
+///
+/// Plain definitions are read here: asking the library about a table takes three statements and more for its indexes, which for
+/// thousands of tables takes longer than reading their rows. For any other definition the library is asked.
 struct CatalogReader {
   let connection: Connection
+  /// Whether the library is asked about every table; for tests that hold both ways against each other.
+  var asksLibrary = false
 
-  /// The catalog of the main database.
-  func read() throws(Problem) -> Catalog {
-    let columns = try columns()
-    let indexes = try indexes()
-    var tables: [Table] = []
-    let listed = try connection.query(
-      "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')")
-    let order = try connection.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
-    let kinds = Dictionary(listed.map { ($0[0].description, $0) }) { first, _ in first }
-    for name in order.compactMap({ $0[0].text }) where !name.lowercased().hasPrefix("sqlite_") {
-      guard let kind = kinds[name] else { continue }
-      tables.append(
-        table(
-          name, isVirtual: kind[1].text == "virtual", hasNoRowid: kind[2].integer == 1, columns: columns[name] ?? [],
-          indexes: indexes[name] ?? []))
-    }
-    let views = try connection.query("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY rowid")
-    return Catalog(tables: tables, views: views.compactMap { $0[0].text }, schema: try schema())
+  /// An object of the schema table.
+  struct Object {
+    let type: String
+    let name: String
+    let table: String
+    let sql: String?
+  }
+
+  /// What the library says of a table beside its columns. Kept by the bytes of its name: to the library, names that only
+  /// look the same are different.
+  private struct Kind {
+    let type: String
+    let hasNoRowid: Bool
   }
 
   private typealias KeyedColumn = (column: Column, key: Int)
+  private typealias OwnedIndex = (index: Index, isPrimaryKey: Bool)
 
-  private func columns() throws(Problem) -> [String: [KeyedColumn]] {
-    var result: [String: [KeyedColumn]] = [:]
-    try connection.rows(
-      """
-      SELECT m.name, c.name, c.type, c."notnull", c.pk FROM sqlite_schema AS m, pragma_table_xinfo(m.name) AS c
-      WHERE m.type = 'table' AND c.hidden IN (0, 2, 3) ORDER BY m.rowid, c.cid
-      """
-    ) { row throws(Problem) in
-      let column = Column(name: row.text(1), type: row.text(2), isNotNull: row.integer(3) == 1)
-      result[row.text(0), default: []].append((column, row.integer(4)))
-      return true
-    }
-    return result
-  }
-
-  private func indexes() throws(Problem) -> [String: [(index: Index, isPrimaryKey: Bool)]] {
-    var result: [String: [(index: Index, isPrimaryKey: Bool)]] = [:]
-    try connection.rows(
-      """
-      SELECT m.name, i.name, i."unique", i.origin, i.partial, c.name FROM sqlite_schema AS m, pragma_index_list(m.name) AS i,
-      pragma_index_xinfo(i.name) AS c WHERE m.type = 'table' AND c.key = 1 ORDER BY m.rowid, i.seq, c.seqno
-      """
-    ) { row throws(Problem) in
-      var ofTable = result[row.text(0)] ?? []
-      let column = row[5].text
-      if let last = ofTable.last, last.index.name == row.text(1) {
-        ofTable[ofTable.count - 1].index.columns.append(column)
-      } else {
-        let index = Index(
-          name: row.text(1), isUnique: row.integer(2) == 1, isPartial: row.integer(4) == 1, columns: [column],
-          isImplicit: row.text(3) != "c")
-        ofTable.append((index, row.text(3) == "pk"))
+  /// The catalog of the main database.
+  func read() throws(Problem) -> Catalog {
+    let objects = try objects()
+    let listed = objects.filter { $0.type == "table" && !Self.isOfEngine($0.name) }
+    let definitions = asksLibrary ? nil : PlainDefinitions(objects)
+    let plain = listed.map { definitions?.table($0) }
+    // Without a virtual table there are none that a module made for it, and no plain definition is of a virtual table.
+    let kinds = plain.contains { $0 == nil } ? try kinds() : [:]
+    var tables: [Table] = []
+    for (object, plain) in zip(listed, plain) {
+      let kind = kinds[Array(object.name.utf8)]
+      if let plain, kinds.isEmpty || kind?.type == "table" {
+        tables.append(plain)
+      } else if let kind, kind.type == "table" || kind.type == "virtual" {
+        tables.append(try table(object.name, kind))
       }
-      result[row.text(0)] = ofTable
+    }
+    return Catalog(
+      tables: tables, views: objects.filter { $0.type == "view" }.map(\.name),
+      schema: Self.schema(objects, shadows: Set(kinds.filter { $0.value.type == "shadow" }.keys)))
+  }
+
+  func objects() throws(Problem) -> [Object] {
+    var result: [Object] = []
+    try connection.rows("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid") { row throws(Problem) in
+      if let name = row[1].text {
+        result.append(Object(type: row.text(0), name: name, table: row.text(2), sql: row[3].text))
+      }
       return true
     }
     return result
   }
 
-  private func table(
-    _ name: String, isVirtual: Bool, hasNoRowid: Bool, columns: [KeyedColumn],
-    indexes: [(index: Index, isPrimaryKey: Bool)]
-  ) -> Table {
+  private func kinds() throws(Problem) -> [[UInt8]: Kind] {
+    var result: [[UInt8]: Kind] = [:]
+    try connection.rows("PRAGMA main.table_list") { row throws(Problem) in
+      result[Array(row.text(1).utf8)] = Kind(type: row.text(2), hasNoRowid: row.integer(4) == 1)
+      return true
+    }
+    return result
+  }
+
+  private func table(_ name: String, _ kind: Kind) throws(Problem) -> Table {
+    let literal = Connection.literal(name)
+    let isVirtual = kind.type == "virtual"
+    let columns = isVirtual ? try virtualColumns(of: literal) : try columns(of: literal)
+    let indexes = isVirtual ? [] : try indexes(of: literal)
     let key = columns.filter { $0.key > 0 }.sorted { $0.key < $1.key }.map(\.column.name)
-    let isRowidAlias = !key.isEmpty && !hasNoRowid && !indexes.contains { $0.isPrimaryKey }
+    let isRowidAlias = !key.isEmpty && !kind.hasNoRowid && !indexes.contains { $0.isPrimaryKey }
     return Table(
-      name: name, columns: columns.map(\.column), primaryKey: key, keyIsStructural: isRowidAlias || hasNoRowid,
+      name: name, columns: columns.map(\.column), primaryKey: key, keyIsStructural: isRowidAlias || kind.hasNoRowid,
       hasSequence: isRowidAlias && key.count == 1 && isAutoincrement(name, key[0]), isVirtual: isVirtual,
       // The primary key of a table without rowid is the table itself, not an index on it.
-      indexes: indexes.filter { !($0.isPrimaryKey && hasNoRowid) }.map(\.index))
+      indexes: indexes.filter { !($0.isPrimaryKey && kind.hasNoRowid) }.map(\.index))
+  }
+
+  /// The columns in their order, those that a virtual table hides left out.
+  private func columns(of table: String) throws(Problem) -> [KeyedColumn] {
+    var result: [KeyedColumn] = []
+    try connection.rows("PRAGMA main.table_xinfo(\(table))") { row throws(Problem) in
+      guard row.integer(6) != 1 else { return true }
+      let column = Column(name: row.text(1), type: row.text(2), isNotNull: row.integer(3) == 1)
+      result.append((column, row.integer(5)))
+      return true
+    }
+    return result
+  }
+
+  /// The columns that a virtual table's module tells of; none where the module is not here.
+  private func virtualColumns(of table: String) throws(Problem) -> [KeyedColumn] {
+    do throws(Problem) { return try columns(of: table) } catch {
+      guard error.kind == .system, error.code == nil else { throw error }
+      return []
+    }
+  }
+
+  private func indexes(of table: String) throws(Problem) -> [OwnedIndex] {
+    var result: [OwnedIndex] = []
+    try connection.rows("PRAGMA main.index_list(\(table))") { row throws(Problem) in
+      let name = row.text(1)
+      let index = Index(
+        name: name, isUnique: row.integer(2) == 1, isPartial: row.integer(4) == 1, columns: try columns(ofIndex: name),
+        isImplicit: row.text(3) != "c")
+      result.append((index, row.text(3) == "pk"))
+      return true
+    }
+    return result
+  }
+
+  /// The columns of an index's key, without those that only lead back to the row.
+  private func columns(ofIndex name: String) throws(Problem) -> [String?] {
+    var result: [String?] = []
+    try connection.rows("PRAGMA main.index_xinfo(\(Connection.literal(name)))") { row throws(Problem) in
+      if row.integer(5) == 1 { result.append(row[2].text) }
+      return true
+    }
+    return result
   }
 
   private func isAutoincrement(_ table: String, _ column: String) -> Bool {
@@ -87,14 +135,19 @@ struct CatalogReader {
 
   /// Tables first, then what rests on them. The engine's own tables are left out: they come by themselves; so are the
   /// tables that a virtual table's module makes.
-  private func schema() throws(Problem) -> String {
-    let rows = try connection.query(
-      """
-      SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-      AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow' AND schema = 'main')
-      AND tbl_name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow' AND schema = 'main')
-      ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, rowid
-      """)
-    return rows.compactMap { $0[0].text }.map { $0 + ";\n" }.joined()
+  private static func schema(_ objects: [Object], shadows: Set<[UInt8]>) -> String {
+    var texts = ["", "", "", ""]
+    for object in objects {
+      guard let sql = object.sql, !isOfEngine(object.name) else { continue }
+      if !shadows.isEmpty, shadows.contains(Array(object.name.utf8)) || shadows.contains(Array(object.table.utf8)) {
+        continue
+      }
+      let place = ["table", "index", "view"].firstIndex(of: object.type) ?? 3
+      texts[place] += sql
+      texts[place] += ";\n"
+    }
+    return texts.joined()
   }
+
+  private static func isOfEngine(_ name: String) -> Bool { name.lowercased().hasPrefix("sqlite_") }
 }

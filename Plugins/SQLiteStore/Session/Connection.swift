@@ -30,7 +30,9 @@ final class Connection {
         fileSystem: ViewFileSystem.name
       ) { ViewFileSystem.withdraw(name) }
       connection.view = view
-      try connection.execute("PRAGMA query_only = ON")
+      // The view does not change, so one transaction serves all that is read: without it, each statement would begin by
+      // looking whether another connection has written.
+      try connection.execute("PRAGMA query_only = ON; BEGIN")
       return connection
     } catch {
       ViewFileSystem.withdraw(name)
@@ -44,9 +46,14 @@ final class Connection {
     return try open(path, path: path, flags: flags, fileSystem: nil) {}
   }
 
+  /// Has the library keep no statistics of its memory: they cost a lock that all connections of the process share at each
+  /// allocation. Where the library is in use already it refuses, which does no harm.
+  static let isConfigured: Bool = csqlite_leave_out_statistics() == SQLITE_OK
+
   private static func open(
     _ name: String, path: String, flags: Int32, fileSystem: String?, onClose: @escaping () -> Void
   ) throws(Problem) -> Connection {
+    _ = isConfigured
     var handle: OpaquePointer?
     let code = sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, fileSystem)
     guard code == SQLITE_OK, let handle else {
@@ -103,9 +110,19 @@ final class Connection {
     return result
   }
 
+  /// The first column of the first row; nil where there is none.
+  func value(_ sql: String) throws(Problem) -> SQLValue? {
+    var value: SQLValue?
+    try rows(sql) { row throws(Problem) in
+      if row.count > 0 { value = row[0] }
+      return false
+    }
+    return value
+  }
+
   /// The whole number in the first column of the first row.
   func integer(_ sql: String) throws(Problem) -> Int? {
-    try query(sql, limit: 1).first?.first?.integer.map(Int.init)
+    try value(sql)?.integer.map(Int.init)
   }
 
   /// Whether a statement reads only; nil when it does not even compile.
@@ -157,6 +174,7 @@ final class Connection {
 
   /// A name as an identifier in SQL.
   static func quoted(_ identifier: String) -> String {
+    guard identifier.utf8.contains(UInt8(ascii: "\"")) else { return "\"" + identifier + "\"" }
     var text = "\""
     for character in identifier.unicodeScalars {
       if character == "\"" { text += "\"" }
@@ -167,6 +185,7 @@ final class Connection {
 
   /// A text as a literal in SQL.
   static func literal(_ text: String) -> String {
+    guard text.utf8.contains(UInt8(ascii: "'")) else { return "'" + text + "'" }
     var result = "'"
     for character in text.unicodeScalars {
       if character == "'" { result += "'" }
@@ -197,6 +216,17 @@ final class Connection {
         return .blob(Array(UnsafeRawBufferPointer(start: blob, count: Int(sqlite3_column_bytes(statement, column)))))
       default: return .null
       }
+    }
+
+    /// Adds what stands in a column to a key, so that two keys are equal only where all columns are.
+    func append(_ column: Int, to key: inout [UInt8]) {
+      let column = Int32(column)
+      let type = sqlite3_column_type(statement, column)
+      key.append(UInt8(truncatingIfNeeded: type))
+      guard type != SQLITE_NULL, let text = sqlite3_column_text(statement, column) else { return }
+      let count = Int(sqlite3_column_bytes(statement, column))
+      withUnsafeBytes(of: count) { key.append(contentsOf: $0) }
+      key.append(contentsOf: UnsafeBufferPointer(start: text, count: count))
     }
 
     /// A column's text; empty where it has none.

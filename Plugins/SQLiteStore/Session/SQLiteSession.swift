@@ -5,6 +5,7 @@ import MendKit
 class SQLiteSession: SQLSession {
   private(set) var connection: Connection
   let facts: StoreFacts
+  private(set) var verificationAccount: VerificationAccount?
   private var viewForChecks: () throws(Problem) -> StoreView
   private var confirmation: () throws(Problem) -> Void
   private var cachedCatalog: Catalog?
@@ -96,6 +97,8 @@ class SQLiteSession: SQLSession {
       let check = EngineIntegrityCheck(connection: connection, view: view, catalog: catalog, request: request)
       let result = try check.run()
       suspectIndexes = result.suspectIndexes
+      let reasons = catalog.tables.map { ($0.name, "engine: sqlite") }
+      verificationAccount = VerificationAccount(engine: "sqlite", byEngine: Dictionary(reasons) { first, _ in first })
       return result.findings
     }
     let check = NativeVerification(
@@ -103,6 +106,7 @@ class SQLiteSession: SQLSession {
     let result = try check.run()
     suspectIndexes = result.suspectIndexes
     rowCounts = result.rowCounts
+    verificationAccount = result.account
     return result.findings
   }
 
@@ -116,19 +120,29 @@ class SQLiteSession: SQLSession {
   func sequences() throws(Problem) -> [SequenceState] {
     let tables = try catalog().tables.filter(\.hasSequence)
     guard !tables.isEmpty else { return [] }
-    let hasTable = try connection.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'") == 1
+    let stored = try storedSequences()
     var states: [SequenceState] = []
     for table in tables {
-      let stored =
-        hasTable
-        ? try connection.query(
-          "SELECT seq FROM sqlite_sequence WHERE name = \(Connection.literal(table.name))", limit: 1)
-        : []
-      let largest = try connection.query("SELECT max(rowid) FROM \(quoted(table.name))", limit: 1).first?.first?.integer
+      let largest = try connection.value("SELECT max(rowid) FROM \(quoted(table.name))")?.integer
       states.append(
-        SequenceState(table: table.name, last: stored.first?.first?.integer, largestKey: largest, engineRecovers: true))
+        SequenceState(
+          table: table.name, last: stored[Array(table.name.utf8)]?.integer, largestKey: largest, engineRecovers: true))
     }
     return states
+  }
+
+  /// What the table of sequences holds, by the bytes of the tables' names; of several rows for one table, the first counts.
+  private func storedSequences() throws(Problem) -> [[UInt8]: SQLValue] {
+    let metadata = sqlite3_table_column_metadata(
+      connection.handle, "main", "sqlite_sequence", nil, nil, nil, nil, nil, nil)
+    guard metadata == SQLITE_OK else { return [:] }
+    var stored: [[UInt8]: SQLValue] = [:]
+    try connection.rows("SELECT name, seq FROM sqlite_sequence") { row throws(Problem) in
+      let name = Array(row.text(0).utf8)
+      if stored[name] == nil { stored[name] = row[1] }
+      return true
+    }
+    return stored
   }
 
   func quoted(_ identifier: String) -> String { Connection.quoted(identifier) }

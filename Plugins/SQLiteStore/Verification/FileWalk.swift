@@ -50,7 +50,7 @@ struct FileWalk: Sendable {
   private func walk(_ units: [WalkUnit], _ walkers: WalkerList) {
     let counter = Counter()
     let progress = progress
-    Workers.run(walkers.walkers.count) { worker in
+    _ = Workers.map(walkers.walkers.count, workers: walkers.walkers.count) { worker in
       let walker = walkers.walkers[worker]
       while true {
         let index = counter.next()

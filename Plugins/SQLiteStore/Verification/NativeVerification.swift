@@ -7,10 +7,8 @@ struct Verification {
   var suspectIndexes: Set<String> = []
   /// Rows of the tables whose b-trees are whole.
   var rowCounts: [String: Int] = [:]
-  /// Tables that SQLite was asked about, each with the reason.
-  var byEngine: [(table: String, because: String)] = []
-  /// Parts that nobody could verify, each with the reason.
-  var unverified: [(name: String, because: String)] = []
+  /// Which way each part was verified.
+  var account = VerificationAccount(engine: "sqlite")
 }
 
 /// Verifies a database by reading its file once: the structure of every b-tree, and each index against its table. SQLite is
@@ -32,7 +30,7 @@ struct NativeVerification {
       perCause: request.findingsPerCause)
     let walk = FileWalk(
       pages: pages, header: header, trees: plan.trees, fingerprints: plan.comparisons.count, setting: setting,
-      workers: request.workers ?? Workers.processors, progress: request.progress)
+      workers: request.workers, progress: request.progress)
     let result = walk.run()
 
     var verification = Verification()
@@ -50,6 +48,11 @@ struct NativeVerification {
     if request.isFull {
       try compareContent(plan, walk, result, words, &verification)
       try askEngine(plan, layout, result, &verification)
+    }
+    tell(plan, layout, result, &verification)
+    let whole = WholeTables(plan: plan, result: result, hasContent: request.isFull).names
+    for (place, finding) in verification.findings.enumerated() where finding.code == "table.malformed" {
+      verification.findings[place].hidesNoRow = finding.location.table.map(whole.contains) ?? false
     }
     // Zeros that stand for what could not be read, or pages of two states, prove nothing.
     try view.confirmUnheld()
@@ -93,9 +96,17 @@ struct NativeVerification {
     var engine = EngineIntegrityCheck(connection: connection, view: view, catalog: catalog, request: request)
     for (table, ofTable) in needs.sorted(by: { $0.key < $1.key }) where !broken.contains(table) {
       let needsIndexes = ofTable.contains { if case .index = $0 { true } else { false } }
-      verification.byEngine.append((table, ofTable.map(\.words).sorted().joined(separator: ", ")))
       engine.scope = .table(table, holdsIndexes: needsIndexes)
-      let found = try engine.run()
+      let found: EngineIntegrityCheck.Result
+      do throws(Problem) {
+        found = try engine.run()
+      } catch {
+        // A function or a collation that only the application has: what it takes part in cannot be told here.
+        guard error.kind == .system, error.code == nil else { throw error }
+        verification.account.unverified[table] = "SQLite refuses: \(error.said)"
+        continue
+      }
+      verification.account.byEngine[table] = ofTable.map(\.words).sorted().joined(separator: ", ")
       verification.suspectIndexes.formUnion(found.suspectIndexes)
       for finding in found.findings where !verification.findings.contains(where: { $0.isSameTrouble(as: finding) }) {
         verification.findings.append(finding)
@@ -104,15 +115,41 @@ struct NativeVerification {
     for table in layout.virtualTables {
       let check = VirtualTableCheck(connection: connection, name: table.name, module: table.module)
       switch try check.run() {
-      case .sound: verification.byEngine.append((table.name, "a virtual table of \(table.module)"))
+      case .nothingOwn: break
+      case .sound: verification.account.byEngine[table.name] = "a virtual table of \(table.module)"
       case .damaged(let said):
-        verification.byEngine.append((table.name, "a virtual table of \(table.module)"))
+        verification.account.byEngine[table.name] = "a virtual table of \(table.module)"
         verification.findings.append(
           Finding(
             "virtual-table.malformed", .error, at: .init(table: table.name),
             "virtual table \(table.name) (\(table.module)) finds its own content damaged", evidence: said))
-      case .unknown(let reason): verification.unverified.append((table.name, reason))
+      case .unknown(let reason): verification.account.unverified[table.name] = reason
       }
+    }
+  }
+
+  /// Counts what was verified here, and makes findings of what nobody could verify.
+  private func tell(
+    _ plan: VerificationPlan, _ layout: SchemaLayout, _ result: FileWalk.Result, _ verification: inout Verification
+  ) {
+    for unknown in layout.unknownRoots {
+      verification.account.unverified[unknown.name] = "its definition is not understood"
+    }
+    let broken = result.troubles.brokenTrees.union(result.unread)
+    verification.account.tables = plan.tableTrees.count { table, tree in
+      plan.trees[tree].root != 1 && !broken.contains(tree) && verification.account.byEngine[table] == nil
+        && verification.account.unverified[table] == nil
+    }
+    if request.isFull {
+      verification.account.indexes = plan.comparisons.count {
+        !broken.contains($0.indexTree) && !broken.contains($0.tableTree)
+      }
+    }
+    for (name, reason) in verification.account.unverified.sorted(by: { $0.key < $1.key }) {
+      verification.findings.append(
+        Finding(
+          "table.unverified", .info, at: .init(table: name), "table \(name) could not be verified wholly",
+          evidence: reason))
     }
   }
 }

@@ -69,75 +69,108 @@ extension TreeWalker {
       page, place, number, readsContent ? trees[tree].key : nil, readsContent ? trees[tree].rows : nil, counts: counts)
   }
 
+  /// Reads the cells of a leaf: the short way where they are plain, else one by one.
   private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
     let plan = trees[tree]
-    let key = readsContent ? plan.key : nil
-    let rows = readsContent ? plan.rows : nil
-    let plain = rows == nil && !isCollecting && key?.isExact ?? false
-      ? EntryKernel.PlainHeader(fields: key?.fieldCount ?? 0) : nil
-    let maximum = min(geometry.indexMaximum, 0x7F)
-    let usable = pages.usableSize
-    let contentStart = header.contentStart
-    let starts = starts
-    let ends = ends
-    var isWhole = true
-    var expectedEnd = usable
-    var isDense = true
-    for cell in 0..<header.cellCount {
-      let at = page.big16(header.cellPointers &+ 2 &* cell)
-      // What is not plain is looked at again below, with every check. A plain cell has at least twelve bytes, or the page
-      // goes on behind it with as many.
-      if at >= contentStart, at <= usable &- 12 {
-        let size = page.byte(at)
-        var end = at &+ 1 &+ size
-        if end < at &+ 4 { end = at &+ 4 }
-        if size <= maximum, end <= usable {
-          starts[cell] = Int32(truncatingIfNeeded: at)
-          ends[cell] = Int32(truncatingIfNeeded: end)
-          if end != expectedEnd { isDense = false }
-          expectedEnd = at
-          let record = page + (at &+ 1)
-          if let key {
-            if let plain, plain.matches(record), hot.pointee.hasPrevious {
-              plainEntry(record, size: size, plain, key, page: number, at: at)
-            } else {
-              entry(record, size: size, available: size, key, page: number, at: at, counts: true)
-            }
-          }
-          if let rows { row(record, size: size, available: size, rows, rowid: 0, page: number, at: at) }
-          continue
-        }
-      }
-      guard let place = indexCell(page, header, pointer: header.cellPointers + 2 * cell) else {
-        note(.cellOutside, number, at: header.cellPointers + 2 * cell, first: Int64(at))
-        isWhole = false
-        continue
-      }
-      starts[cell] = Int32(truncatingIfNeeded: place.at)
-      ends[cell] = Int32(truncatingIfNeeded: place.end)
-      if place.end != expectedEnd { isDense = false }
-      expectedEnd = place.at
-      take(page, place, number, key, rows, counts: true)
+    var cells = CellRun()
+    if let key = plan.key, readsContent, plan.rows == nil, !isCollecting, key.isExact,
+      let plain = EntryKernel.PlainHeader(fields: key.fieldCount)
+    {
+      withUnsafePointer(to: key) { key in plainEntries(page, header, number, key, plain, &cells) }
+    } else {
+      cells.expectedEnd = pages.usableSize
+      for cell in 0..<header.cellCount { anyEntry(page, header, number, cell, &cells) }
     }
     entryCounts[tree] += header.cellCount
-    guard isWhole else { return }
-    if isDense, expectedEnd == header.contentStart, header.firstFreeblock == 0, header.fragmentedBytes == 0 { return }
+    guard cells.isWhole else { return }
+    if cells.isDense, cells.expectedEnd == header.contentStart, header.firstFreeblock == 0, header.fragmentedBytes == 0 {
+      return
+    }
     auditPage(page, header, number)
   }
 
-  /// An entry as most are: few values, each with a type of one byte.
-  @inline(__always) private func plainEntry(
-    _ record: UnsafeRawPointer, size: Int, _ plain: EntryKernel.PlainHeader, _ plan: KeyPlan, page: UInt32, at cell: Int
+  /// What is learned of a page's cells on the way through them.
+  private struct CellRun {
+    /// Whether each cell is within the page.
+    var isWhole = true
+    /// Whether each cell ends where the one before it starts, as in a page that was filled in order.
+    var isDense = true
+    var expectedEnd = 0
+  }
+
+  /// One cell of a leaf, with every check.
+  @inline(never) private func anyEntry(
+    _ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32, _ cell: Int, _ cells: inout CellRun
   ) {
-    let marks = marks
-    var hash = EntryHash()
-    let isSound = EntryKernel.readPlain(
-      record, headerSize: plain.size, end: record + size, slots: keySlots, marks: marks, encoding: encoding, hash: &hash)
-    if !isSound || marks.pointee.isUnusual || marks.pointee.decidedAt >= keySlots + plan.firstFree {
-      guard settle(isSound, record, size, plan, page: page, at: cell) else { return }
+    let pointer = header.cellPointers + 2 * cell
+    guard let place = indexCell(page, header, pointer: pointer) else {
+      note(.cellOutside, number, at: pointer, first: Int64(page.big16(pointer)))
+      cells.isWhole = false
+      return
     }
-    guard plan.fingerprint >= 0 else { return }
-    ofIndexes[plan.fingerprint].add(hash.hash)
+    starts[cell] = Int32(truncatingIfNeeded: place.at)
+    ends[cell] = Int32(truncatingIfNeeded: place.end)
+    if place.end != cells.expectedEnd { cells.isDense = false }
+    cells.expectedEnd = place.at
+    let plan = trees[tree]
+    take(page, place, number, readsContent ? plan.key : nil, readsContent ? plan.rows : nil, counts: true)
+  }
+
+  /// The cells of a leaf of which most have few values, each with a type of one byte, and no overflow.
+  private func plainEntries(
+    _ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32, _ plan: UnsafePointer<KeyPlan>,
+    _ plain: EntryKernel.PlainHeader, _ cells: inout CellRun
+  ) {
+    let maximum = min(geometry.indexMaximum, 0x7F)
+    let usable = pages.usableSize
+    // A plain cell has at least twelve bytes, or the page goes on behind it with as many.
+    let lastStart = usable &- 12
+    let contentStart = header.contentStart
+    let slots = keySlots
+    let firstFree = slots + plan.pointee.firstFree
+    let marks = marks
+    var pointer = page + header.cellPointers
+    var expectedEnd = usable
+    var isDense = true
+    var low: UInt64 = 0
+    var high: UInt64 = 0
+    var summed = 0
+    for cell in 0..<header.cellCount {
+      let at = pointer.big16(0)
+      pointer += 2
+      let size = at <= lastStart ? page.byte(at) : Int.max
+      let record = page + (at &+ 1)
+      guard at >= contentStart, size <= maximum, size >= 3, at &+ 1 &+ size <= usable, plain.matches(record),
+        hot.pointee.hasPrevious
+      else {
+        cells.expectedEnd = expectedEnd
+        cells.isDense = isDense
+        anyEntry(page, header, number, cell, &cells)
+        expectedEnd = cells.expectedEnd
+        isDense = cells.isDense
+        continue
+      }
+      let end = at &+ 1 &+ size
+      starts[cell] = Int32(truncatingIfNeeded: at)
+      ends[cell] = Int32(truncatingIfNeeded: end)
+      if end != expectedEnd { isDense = false }
+      expectedEnd = at
+      var hash = EntryHash()
+      let isSound = EntryKernel.readPlain(
+        record, headerSize: plain.size, end: page + end, slots: slots, marks: marks, encoding: encoding, hash: &hash)
+      if !isSound || marks.pointee.isUnusual || marks.pointee.decidedAt >= firstFree {
+        guard settle(isSound, record, size, plan.pointee, page: number, at: at) else { continue }
+      }
+      let entry = hash.hash
+      low &+= entry.first
+      high &+= entry.second
+      summed &+= 1
+    }
+    cells.expectedEnd = expectedEnd
+    cells.isDense = isDense
+    if plan.pointee.fingerprint >= 0 {
+      ofIndexes[plan.pointee.fingerprint].add(Fingerprint(first: low, second: high, count: summed))
+    }
   }
 
   /// Says what was unusual about a plain entry, which may be nothing; whether it can be taken up.

@@ -8,6 +8,14 @@ struct Trouble: Hashable {
     case pointerMap
     // The content.
     case notUnique, null, type, text, numericText, condition
+
+    /// Whether it is about how pages are built rather than about what they hold.
+    var isStructural: Bool {
+      switch self {
+      case .notUnique, .null, .type, .text, .numericText, .condition: false
+      default: true
+      }
+    }
   }
 
   var kind: Kind

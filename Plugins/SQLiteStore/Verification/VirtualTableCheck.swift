@@ -3,6 +3,8 @@ import MendKit
 /// Asks a virtual table's own module whether its content is sound: each has its own way.
 struct VirtualTableCheck {
   enum Answer {
+    /// The table shows what is held elsewhere.
+    case nothingOwn
     case sound
     case damaged(String)
     /// The module is not here, or has no such check.
@@ -17,6 +19,7 @@ struct VirtualTableCheck {
     switch module {
     case "fts3", "fts4", "fts5": return try command("integrity-check")
     case "rtree", "rtree_i32", "geopoly": return try function("rtreecheck")
+    case "fts4aux", "fts5vocab", "dbstat": return .nothingOwn
     default: return .unknown("module \(module) has no check of its own")
     }
   }

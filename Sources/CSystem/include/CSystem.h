@@ -56,6 +56,9 @@ typedef struct {
 csystem_option_step csystem_next_option(int argc, char *const argv[], const char *letters, const struct option *table,
                                         bool starts);
 
+/* The number of processors that this process may run on, or -1. */
+int csystem_processors(void);
+
 /* open(2) with close-on-exec added, without variadic arguments. */
 int csystem_open(const char *path, int flags, mode_t mode);
 

@@ -1,7 +1,7 @@
 import MendKit
 
 /// What the checks of one store came to.
-struct CheckResult {
+struct CheckResult: Sendable {
   let store: ManagedStore
   /// Nil when no driver knows the file.
   var driver: (any Driver)?

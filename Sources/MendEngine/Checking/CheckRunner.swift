@@ -24,11 +24,12 @@ extension Engine {
   }
 
   /// Runs the checks of one store in their order, on one session. Nothing is created or changed.
-  /// With `isBrief`, checks of a store that is not small leave out what takes many times as long as reading it.
+  /// `workers` is the number of threads that a check may use.
   func runChecks(
-    _ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never, isBrief: Bool = false
+    _ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never,
+    workers: Int = Workers.processors
   ) -> CheckResult {
-    var run = CheckRun(engine: self, store: store, scope: scope, isBrief: isBrief)
+    var run = CheckRun(engine: self, store: store, scope: scope, workers: workers)
     run.runAll()
     run.count(counting)
     run.confirm()
@@ -48,12 +49,13 @@ private struct CheckRun {
   private var obstacle: Problem?
   private var reported: [Problem] = []
 
-  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope, isBrief: Bool) {
+  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope, workers: Int) {
     self.engine = engine
     self.store = store
     result = CheckResult(store: store, failOn: engine.settings.failOn)
     rules = RuleBook(rules: store.isConfigured ? engine.configuration.rules : [])
     let path: String
+    var head: FileHead?
     var holdsWriters = true
     if case .unheld = scope { holdsWriters = false }
     switch scope {
@@ -62,7 +64,7 @@ private struct CheckRun {
       isCopy = false
       result.bytes = try? FileStatus.of(path).size
       do throws(Problem) {
-        let head = try StoreFile.head(of: path)
+        head = try StoreFile.head(of: path)
         result.driver = try engine.driver(of: store, head: head)
       } catch {
         obstacle = error
@@ -76,10 +78,10 @@ private struct CheckRun {
     }
     let observer = engine.observer
     context = CheckContext(
-      store: store.identity, path: path, driver: result.driver,
+      store: store.identity, path: path, driver: result.driver, head: head,
       backups: engine.repository(of: store).backups(of: store.identity), repository: store.repository,
-      patience: engine.patience, holdsWriters: holdsWriters,
-      isBrief: isBrief && (result.bytes ?? 0) > Engine.RowCounting.cheapSize, progress: { observer.progressed($0) })
+      patience: engine.patience, holdsWriters: holdsWriters, workers: workers,
+      progress: { observer.progressed($0) })
   }
 
   mutating func runAll() {
@@ -99,6 +101,7 @@ private struct CheckRun {
   private mutating func run(_ check: any Check, _ configured: Configuration.ConfiguredCheck) {
     engine.observer.began(.checking(store.identity, check: configured.title))
     let start = engine.clock.steady()
+    context.account = nil
     let verdict: Verdict
     do throws(Problem) {
       if let obstacle, !check.looksAtPlace { throw obstacle }
@@ -109,7 +112,8 @@ private struct CheckRun {
       verdict = take(error, from: configured, isOfPlace: check.looksAtPlace)
     }
     let seconds = engine.clock.steady() - start
-    result.outcomes.append(CheckOutcome(check: configured.title, verdict: verdict, seconds: seconds))
+    result.outcomes.append(
+      CheckOutcome(check: configured.title, verdict: verdict, seconds: seconds, verified: context.account))
   }
 
   /// Applies the rules. The same trouble that an earlier check found is not listed again.

@@ -12,8 +12,7 @@ extension Engine {
     do throws(Problem) {
       let selection = try select(targets)
       report.problems = selection.problems
-      for store in selection.stores {
-        let result = runChecks(store, counting: .ifCheap)
+      for result in runChecks(selection.stores, counting: .ifCheap) {
         report.stores.append(StoreReport(result))
         explanations += result.explanations
       }

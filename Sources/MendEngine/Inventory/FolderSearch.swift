@@ -6,13 +6,25 @@ struct FolderSearch {
   /// Where archives are kept when nothing else is said.
   static let archiveFolderName = "dbmend-archives"
 
+  /// A file below the folder.
+  struct File {
+    /// The path below the folder as it was written.
+    let path: String
+    /// The path from the root, links resolved.
+    let resolved: String
+    fileprivate let size: Int
+  }
+
   let registry: PluginRegistry
   /// Folders of archives, links resolved.
   let archiveFolders: Set<String>
-  /// Paths below the folder as it was written, sorted.
-  private(set) var found: [String] = []
+  /// Sorted, folder by folder.
+  private(set) var found: [File] = []
   /// Folders that could not be looked into.
   private(set) var problems: [Problem] = []
+
+  /// How many files a thread recognises at a time.
+  private static let portion = 64
 
   init(registry: PluginRegistry, archiveFolders: Set<String>) {
     self.registry = registry
@@ -20,6 +32,18 @@ struct FolderSearch {
   }
 
   mutating func search(_ folder: String) {
+    var files: [File] = []
+    list(folder, resolved: Paths.resolved(folder), &files)
+    let drivers = recognise(files)
+    var sidecars: Set<String> = []
+    for (file, driver) in zip(files, drivers) {
+      guard let driver, !sidecars.contains(file.resolved) else { continue }
+      sidecars.formUnion(driver.sidecars(of: file.resolved))
+      found.append(file)
+    }
+  }
+
+  private mutating func list(_ folder: String, resolved: String, _ files: inout [File]) {
     let names: [String]
     do throws(Problem) {
       names = try Paths.names(in: folder)
@@ -27,21 +51,23 @@ struct FolderSearch {
       problems.append(error)
       return
     }
-    var sidecars: Set<String> = []
     for name in names where !name.hasPrefix(".") {
       let path = Paths.join(folder, name)
       guard let status = try? FileStatus.of(path, followLinks: false) else {
         if name.contains("\u{FFFD}") { problems.append(FolderSearch.unnameable(path)) }
         continue
       }
-      if status.kind == .folder {
-        guard name != FolderSearch.archiveFolderName, !archiveFolders.contains(Paths.resolved(path)) else { continue }
-        search(path)
-        continue
+      let below = Paths.join(resolved, name)
+      switch status.kind {
+      case .folder:
+        guard name != FolderSearch.archiveFolderName, !archiveFolders.contains(below) else { continue }
+        list(path, resolved: below, &files)
+      case .file: files.append(File(path: path, resolved: below, size: status.size))
+      case .link:
+        guard let target = try? FileStatus.of(path), target.kind == .file else { continue }
+        files.append(File(path: path, resolved: Paths.resolved(path), size: target.size))
+      case .socket, .pipe, .device: continue
       }
-      guard !sidecars.contains(path), let driver = driver(of: path) else { continue }
-      sidecars.formUnion(driver.sidecars(of: path))
-      found.append(path)
     }
   }
 
@@ -52,10 +78,16 @@ struct FolderSearch {
       advice: "Give it a name in UTF-8, or take it out of the folder.")
   }
 
-  private func driver(of path: String) -> (any Driver)? {
-    guard let status = try? FileStatus.of(path), status.kind == .file else { return nil }
-    // A file that may not be read can still be known by its name; its check then says that it may not be read.
-    let head = (try? StoreFile.head(of: path)) ?? FileHead(path: path, bytes: [], size: status.size)
-    return registry.driver(forFile: head)
+  /// The driver that knows each file; nil where none does.
+  private func recognise(_ files: [File]) -> [(any Driver)?] {
+    let registry = registry
+    let portions = (files.count + Self.portion - 1) / Self.portion
+    return Workers.map(portions, workers: Workers.processors) { portion in
+      files[portion * Self.portion..<min((portion + 1) * Self.portion, files.count)].map { file in
+        // A file that may not be read can still be known by its name; its check then says that it may not be read.
+        let head = (try? StoreFile.head(of: file.path)) ?? FileHead(path: file.path, bytes: [], size: file.size)
+        return registry.driver(forFile: head)
+      }
+    }.flatMap(\.self)
   }
 }

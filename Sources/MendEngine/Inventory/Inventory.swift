@@ -126,6 +126,17 @@ extension Engine {
     return nil
   }
 
+  /// The stores of environments by their resolved paths; of two at one path, the first.
+  private func configuredStores(_ environments: [Configuration.Environment]) -> [String: ManagedStore] {
+    var stores: [String: ManagedStore] = [:]
+    for environment in environments {
+      for store in environment.stores.map({ managed($0, in: environment) }) where stores[store.path] == nil {
+        stores[store.path] = store
+      }
+    }
+    return stores
+  }
+
   private func add(
     folder: String, environments: [Configuration.Environment], to selection: inout Selection
   ) throws(Problem) {
@@ -133,13 +144,13 @@ extension Engine {
     var search = FolderSearch(registry: registry, archiveFolders: Set(repositories))
     search.search(folder)
     selection.problems += search.problems
+    let configured = configuredStores(environments)
     for file in search.found {
-      let resolved = Paths.resolved(file)
-      if var store = configuredStore(at: resolved, environments: environments) {
-        store.writtenPath = file
+      if var store = configured[file.resolved] {
+        store.writtenPath = file.path
         selection.add(store)
       } else {
-        selection.add(unconfigured(file, resolved: resolved))
+        selection.add(unconfigured(file.path, resolved: file.resolved))
       }
     }
     if search.found.isEmpty, search.problems.isEmpty {

@@ -26,11 +26,12 @@ public struct ManagedStore: Sendable {
 
 /// The stores that targets name, and what was in the way of finding more.
 struct Selection {
-  var stores: [ManagedStore] = []
+  private(set) var stores: [ManagedStore] = []
   var problems: [Problem] = []
+  private var known: Set<StoreIdentity> = []
 
   /// A store that two targets name is handled once.
   mutating func add(_ store: ManagedStore) {
-    if !stores.contains(where: { $0.identity == store.identity }) { stores.append(store) }
+    if known.insert(store.identity).inserted { stores.append(store) }
   }
 }

@@ -3,7 +3,7 @@ import MendKit
 
 extension Engine {
   /// Checks and archives the stores that the targets name, without keeping their writers waiting. A damaged store is
-  /// archived too, as what it is. Of a large store the checks are brief: a backup is to take as long as reading and compressing.
+  /// archived too, as what it is.
   public func backup(_ targets: [String]) -> Report {
     changing(targets, action: "backup") { stores, _, report in
       for store in stores {
@@ -22,7 +22,7 @@ extension Engine {
       report.add(error)
       return report
     }
-    let result = runChecks(store, .unheld, counting: .always, isBrief: true)
+    let result = runChecks(store, .unheld, counting: .always)
     var report = StoreReport(result)
     do throws(Problem) {
       var archived: Archived
@@ -61,10 +61,10 @@ extension Engine {
     defer { snapshot.close() }
     guard let file = snapshot.stagedPath else {
       snapshot.close()
-      let result = runChecks(first.store, counting: .always, isBrief: true)
+      let result = runChecks(first.store, counting: .always)
       return (result, Engine.isWorthArchiving(result) ? try archive(result, reason: "backup") : nil)
     }
-    var result = runChecks(first.store, .copy(file, driver), counting: .always, isBrief: true)
+    var result = runChecks(first.store, .copy(file, driver), counting: .always)
     result.takePlace(of: first, registry)
     guard Engine.isWorthArchiving(result) else { return (result, nil) }
     if result.verdict == .damaged { return (result, try archive(result, reason: "backup")) }

@@ -148,8 +148,7 @@ private struct Preflight {
   }
 
   private mutating func checkAgain() {
-    var results: [CheckResult] = []
-    for prepared in stores { results.append(engine.runChecks(prepared.store, counting: .ifCheap)) }
+    let results = engine.runChecks(stores.map(\.store), counting: .ifCheap)
     let isFailed = outcome?.exit != 0 || results.contains { $0.verdict == .damaged }
     for (index, result) in results.enumerated() {
       guard isFailed, hasChanged(stores[index]) else {

@@ -24,6 +24,8 @@ public final class CheckContext {
   public let path: String
   /// The driver that the store's kind names, nil when no driver knows the file.
   public let driver: (any Driver)?
+  /// The beginning of the file, as it was read to choose the driver; nil where it could not be read.
+  public let head: FileHead?
   /// The archives of the store.
   public let backups: (any Backups)?
   /// Where archives are kept, whether or not the folder is there yet; nil where no archive would be taken.
@@ -33,11 +35,12 @@ public final class CheckContext {
   /// Whether the session may keep the store's writers waiting while it lasts. Where it may not, and one of them writes, the
   /// view is given up with a problem of kind `changing`.
   public let holdsWriters: Bool
-  /// Whether a check is asked to leave out what takes many times as long as reading the store, unless the operator asked
-  /// for that part in so many words.
-  public let isBrief: Bool
+  /// The number of threads that a check of this store may use; 1 where several stores are checked at once.
+  public let workers: Int
   /// What the checks before this one found in the same store, in this run.
   public var previous: [Finding] = []
+  /// Set by a check that verifies the store in more than one way, for the report; empty again before the next check.
+  public var account: VerificationAccount?
   /// Called now and then with how far a long check is, from 0 to 1.
   public let progress: @Sendable (Double) -> Void
 
@@ -45,18 +48,20 @@ public final class CheckContext {
 
   /// A context; see the properties.
   public init(
-    store: StoreIdentity, path: String, driver: (any Driver)?, backups: (any Backups)? = nil,
+    store: StoreIdentity, path: String, driver: (any Driver)?, head: FileHead? = nil,
+    backups: (any Backups)? = nil,
     repository: String? = nil, patience: Double = 5, holdsWriters: Bool = true,
-    isBrief: Bool = false, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    workers: Int = Workers.processors, progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.store = store
     self.path = path
     self.driver = driver
+    self.head = head
     self.backups = backups
     self.repository = repository
     self.patience = patience
     self.holdsWriters = holdsWriters
-    self.isBrief = isBrief
+    self.workers = workers
     self.progress = progress
   }
 

@@ -6,16 +6,19 @@ public struct PluginRegistry: Sendable {
   public private(set) var checks: [any Check]
   /// Repairs, in the order in which they are preferred among equals.
   public private(set) var repairs: [any Repair]
+  /// Where each check stands. With many stores they are looked up many times, and a description is a large value.
+  private let checkPlaces: [String: Int]
 
   /// A registry of these plugins.
   public init(drivers: [any Driver] = [], checks: [any Check] = [], repairs: [any Repair] = []) {
     self.drivers = drivers
     self.checks = checks
     self.repairs = repairs
+    checkPlaces = Dictionary(checks.enumerated().map { ($1.description.id, $0) }) { first, _ in first }
   }
 
   /// The check of an id.
-  public func check(_ id: String) -> (any Check)? { checks.first { $0.description.id == id } }
+  public func check(_ id: String) -> (any Check)? { checkPlaces[id].map { checks[$0] } }
   /// The repair of an id.
   public func repair(_ id: String) -> (any Repair)? { repairs.first { $0.description.id == id } }
   /// The driver of an id.

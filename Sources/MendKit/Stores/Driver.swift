@@ -99,6 +99,9 @@ public protocol StoreSession: AnyObject {
   /// The store's own structures and contents, held against each other as thoroughly as the options ask.
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding]
 
+  /// Which way the last verification went about each part; nil before one, and for drivers that have one way only.
+  var verificationAccount: VerificationAccount? { get }
+
   /// The number of rows of one table.
   func rowCount(of table: Table) throws(Problem) -> Int
 
@@ -113,6 +116,9 @@ public protocol StoreSession: AnyObject {
 }
 
 extension StoreSession {
+  /// For drivers that have one way only.
+  public var verificationAccount: VerificationAccount? { nil }
+
   /// For sessions that hold one state for as long as they live.
   public func confirm() throws(Problem) {}
 }
@@ -145,14 +151,14 @@ public struct IntegrityRequest: Sendable {
   public var asksEngine: Bool
   /// The number of findings kept for each cause; the rest is counted.
   public var findingsPerCause: Int
-  /// How many threads may work at it; nil for one a processor.
-  public var workers: Int?
+  /// The number of threads that the verification may use: all processors, but 1 where several stores are checked at once.
+  public var workers: Int
   /// Called with how far the work is, from 0 to 1.
   public var progress: @Sendable (Double) -> Void
 
-  /// A request; full, by the driver, with 5 findings a cause.
+  /// A request; full, by the driver, with 5 findings a cause, on all processors.
   public init(
-    isFull: Bool = true, asksEngine: Bool = false, findingsPerCause: Int = 5, workers: Int? = nil,
+    isFull: Bool = true, asksEngine: Bool = false, findingsPerCause: Int = 5, workers: Int = Workers.processors,
     progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.isFull = isFull

@@ -30,6 +30,7 @@ public enum Paths {
 
   /// The path from the root, without `.`, `..` and double slashes; links are not looked at.
   public static func absolute(_ path: String) -> String {
+    if isPlain(path) { return path }
     var parts: [Substring] = []
     for part in join(current, path).split(separator: "/") {
       if part == "." { continue }
@@ -40,6 +41,17 @@ public enum Paths {
       }
     }
     return "/" + parts.joined(separator: "/")
+  }
+
+  /// Whether a path is from the root, and surely holds nothing to be taken out.
+  private static func isPlain(_ path: String) -> Bool {
+    var last: UInt8 = 0
+    for byte in path.utf8 {
+      if last == UInt8(ascii: "/"), byte == last || byte == UInt8(ascii: ".") { return false }
+      if last == 0, byte != UInt8(ascii: "/") { return false }
+      last = byte
+    }
+    return last != UInt8(ascii: "/") && last != 0
   }
 
   /// The path from the root with every link resolved. Where the last part does not exist, its folder is resolved.

@@ -14,6 +14,8 @@ public struct Finding: Sendable, Hashable {
   public var count: Int
   /// Whether a repair of this run mended it, and the checks that followed agree.
   public var mended: Bool
+  /// Whether it is certain that it hides no row, so that mending it need not lose one. Set by drivers, of damage to pages.
+  public var hidesNoRow = false
   /// The check that found it, as reports list it (`CheckOutcome.check`); nil until the rule engine has set it.
   public var check: String?
 

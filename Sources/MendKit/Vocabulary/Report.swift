@@ -111,12 +111,15 @@ public struct CheckOutcome: Sendable, Hashable {
   public var verdict: Verdict
   /// How long it took.
   public var seconds: Double
+  /// Which way it verified the parts of the store; nil where there is one way only.
+  public var verified: VerificationAccount?
 
   /// An outcome of a check.
-  public init(check: String, verdict: Verdict, seconds: Double) {
+  public init(check: String, verdict: Verdict, seconds: Double, verified: VerificationAccount? = nil) {
     self.check = check
     self.verdict = verdict
     self.seconds = seconds
+    self.verified = verified
   }
 }
 

@@ -35,7 +35,7 @@ struct JSONReport {
         store.checks.map { check in
           .object([
             "check": .string(check.check), "verdict": .string(check.verdict.rawValue),
-            "seconds": .number(rounded(check.seconds)),
+            "seconds": .number(rounded(check.seconds)), "verified": check.verified.flatMap(verified),
           ])
         }),
       "findings": .array(store.findings.map(finding)),
@@ -49,6 +49,21 @@ struct JSONReport {
       "notes": unlessEmpty(store.notes.map { .string($0) }),
       "problems": unlessEmpty(store.problems.map(problem)),
     ])
+  }
+
+  /// The engine's part is under its own name.
+  private static func verified(_ account: VerificationAccount) -> JSONValue? {
+    let native = JSONValue.object([
+      "tables": account.tables > 0 ? .integer(account.tables) : nil,
+      "indexes": account.indexes > 0 ? .integer(account.indexes) : nil,
+    ])
+    let parts: [(name: String, value: JSONValue?)] = [
+      ("native", account.tables + account.indexes > 0 ? native : nil),
+      (account.engine, named(account.byEngine) { .string($0) }),
+      ("unverified", named(account.unverified) { .string($0) }),
+    ]
+    let members = parts.compactMap { part in part.value.map { JSONMember(part.name, $0) } }
+    return members.isEmpty ? nil : .object(members)
   }
 
   private static func finding(_ finding: Finding) -> JSONValue {

@@ -68,6 +68,7 @@ struct StoreText {
       lines += store.blockedBy.map { "  held by \(style.harmless($0.program)) (pid \($0.pid))" }
     }
     if context.detail == .verbose { lines += checks }
+    lines += store.checks.compactMap(\.verified).compactMap { AccountText($0, store, style).line(context.detail) }
     lines += plan
     lines += rows
     if context.detail == .verbose { lines += tables }

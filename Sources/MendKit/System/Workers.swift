@@ -1,0 +1,79 @@
+import CSystem
+import Synchronization
+
+/// Independent pieces of work, spread over the processors.
+public enum Workers {
+  /// The number of processors that this process may run on; at least 1.
+  public static let processors = max(1, Int(csystem_processors()))
+
+  /// The results of `count` pieces of work in their order, each piece told its number from 0. Up to `workers` threads work at
+  /// once, this one among them, and a piece is begun and ended on one and the same thread. Where the system gives no more
+  /// threads, fewer do all the work.
+  public static func map<Value: Sendable>(
+    _ count: Int, workers: Int, _ work: @escaping @Sendable (Int) -> Value
+  ) -> [Value] {
+    guard count > 1, workers > 1 else { return (0..<max(0, count)).map(work) }
+    let pieces = Pieces(count: count, work: work)
+    var threads: [pthread_t] = []
+    while threads.count + 1 < min(workers, count), let thread = start({ pieces.run() }) { threads.append(thread) }
+    pieces.run()
+    for thread in threads { pthread_join(thread, nil) }
+    return pieces.results
+  }
+
+  /// Pieces that threads take one after another, and what they made of them.
+  private final class Pieces<Value: Sendable>: Sendable {
+    private let count: Int
+    private let next = Atomic(0)
+    private let made: Mutex<[Value?]>
+    private let work: @Sendable (Int) -> Value
+
+    init(count: Int, work: @escaping @Sendable (Int) -> Value) {
+      self.count = count
+      made = Mutex([Value?](repeating: nil, count: count))
+      self.work = work
+    }
+
+    func run() {
+      while true {
+        let piece = next.add(1, ordering: .relaxed).oldValue
+        guard piece < count else { return }
+        let value = work(piece)
+        made.withLock { $0[piece] = value }
+      }
+    }
+
+    /// To be asked for when every thread has ended: all of them are there then.
+    var results: [Value] { made.withLock { $0.compactMap(\.self) } }
+  }
+
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  private static func start(_ run: @escaping @Sendable () -> Void) -> pthread_t? {
+    #if canImport(Darwin)
+      var thread: pthread_t?
+    #else
+      var thread = pthread_t()
+    #endif
+    let body = Unmanaged.passRetained(Body(run))
+    let result = pthread_create(
+      &thread, nil,
+      { context in
+        #if canImport(Darwin)
+          let pointer: UnsafeMutableRawPointer? = context
+        #else
+          let pointer = context
+        #endif
+        if let pointer { Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run() }
+        return nil
+      }, body.toOpaque())
+    if result != 0 {
+      body.release()
+      return nil
+    }
+    return thread
+  }
+}
