@@ -14,10 +14,15 @@ struct AbsentValues {
     if let number = Int64(sql), column.affinity != .text { return .integer(number) }
     if engine == nil { engine = try? Connection.open(copy: ":memory:", create: true) }
     guard let engine else { return nil }
+    // A bare or quoted word is a text where it stands alone, and a column's name within brackets; an expression needs them.
+    return Self.ask(engine, column, sql) ?? Self.ask(engine, column, "(\(sql))")
+  }
+
+  private static func ask(_ engine: Connection, _ column: SchemaLayout.Column, _ sql: String) -> SQLValue? {
+    let type = Connection.quoted(column.type.isEmpty ? "blob" : column.type)
     do throws(Problem) {
       try engine.execute(
-        "DROP TABLE IF EXISTS d; CREATE TABLE d(c \(Connection.quoted(column.type.isEmpty ? "blob" : column.type)) "
-          + "DEFAULT (\(sql))); INSERT INTO d DEFAULT VALUES")
+        "DROP TABLE IF EXISTS d; CREATE TABLE d(c \(type) DEFAULT \(sql)); INSERT INTO d DEFAULT VALUES")
       return try engine.query("SELECT c FROM d", limit: 1).first?.first
     } catch {
       return nil

@@ -89,9 +89,6 @@ struct NativeVerification {
       needs[plan.trees[tree].table, default: []].insert(
         .index(name: plan.trees[tree].name, because: "has a value of more than 8 MiB"))
     }
-    for cause in result.troubles.entries.keys where cause.kind == .numericText && cause.tree >= 0 {
-      needs[plan.trees[cause.tree].table, default: []].insert(.rows(because: "texts that look like numbers"))
-    }
     let broken = Set(result.troubles.brokenTrees.compactMap { $0 >= 0 ? plan.trees[$0].table : nil })
     var engine = EngineIntegrityCheck(connection: connection, view: view, catalog: catalog, request: request)
     for (table, ofTable) in needs.sorted(by: { $0.key < $1.key }) where !broken.contains(table) {
@@ -108,7 +105,7 @@ struct NativeVerification {
       }
       verification.account.byEngine[table] = ofTable.map(\.words).sorted().joined(separator: ", ")
       verification.suspectIndexes.formUnion(found.suspectIndexes)
-      for finding in found.findings where !verification.findings.contains(where: { $0.isSameTrouble(as: finding) }) {
+      for finding in found.findings where !plan.isVerified(finding) && !verification.findings.contains(where: { $0.isSameTrouble(as: finding) }) {
         verification.findings.append(finding)
       }
     }

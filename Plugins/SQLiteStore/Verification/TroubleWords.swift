@@ -13,8 +13,7 @@ struct TroubleWords {
       ($0.key.tree, $0.key.kind.rawValue, $0.key.column) < ($1.key.tree, $1.key.kind.rawValue, $1.key.column)
     }
     var findings: [Finding] = []
-    // What SQLite is asked about in its own words is not said twice.
-    for (cause, entry) in ordered where cause.kind != .numericText {
+    for (_, entry) in ordered {
       for (place, trouble) in entry.kept.enumerated() {
         var found = finding(trouble)
         if place == entry.kept.count - 1 { found.count = entry.count - entry.kept.count + 1 }
@@ -64,7 +63,7 @@ struct TroubleWords {
     var place = location(trouble.page, offset: trouble.offset)
     place.table = tree.table
     place.index = tree.isIndex ? tree.name : nil
-    place.row = trouble.row
+    place.row = tree.hasRowids ? trouble.row : nil
     switch trouble.kind {
     case .notUnique:
       return Finding(
@@ -72,7 +71,7 @@ struct TroubleWords {
         tree.isIndex
           ? "unique index \(tree.name) holds the same key twice" : "table \(tree.name) holds the same key twice")
     case .null: return null(trouble, tree, place)
-    case .type, .text:
+    case .type, .text, .numericText:
       let column = column(trouble)
       place.column = column?.name
       let name = "\(tree.table).\(column?.name ?? "a column that the table does not have")"
@@ -82,7 +81,9 @@ struct TroubleWords {
       }
       return Finding(
         "column.type", .error, at: place, "a value in \(name) is not of the declared type",
-        evidence: "\(Self.className(Int(trouble.second))) in a column declared \(column?.type ?? "")")
+        evidence: trouble.kind == .numericText
+          ? "a text that is a number, in a column declared \(column?.type ?? "")"
+          : "\(Self.className(Int(trouble.second))) in a column declared \(column?.type ?? "")")
     case .keyOrder where tree.isIndex:
       return Finding(
         "index.not-sorted", .error, at: place, "entries of index \(tree.name) are not in their order",

@@ -28,13 +28,15 @@ struct VirtualTableCheck {
   /// stays in memory and is rolled back; the view's file system would refuse a write.
   private func command(_ word: String) throws(Problem) -> Answer {
     let quoted = Connection.quoted(name)
-    try connection.execute("PRAGMA query_only = OFF; PRAGMA journal_mode = MEMORY; PRAGMA cache_spill = OFF; BEGIN")
+    // The connection's transaction is begun anew, since the journal can be moved to memory outside of one only.
+    try connection.execute(
+      "ROLLBACK; PRAGMA query_only = OFF; PRAGMA journal_mode = MEMORY; PRAGMA cache_spill = OFF; BEGIN")
     let outcome = Result { () throws(Problem) in
       try connection.execute("INSERT INTO \(quoted)(\(quoted)) VALUES(\(Connection.literal(word)))")
     }
     // Some errors end the transaction by themselves.
     _ = try? connection.execute("ROLLBACK")
-    try connection.execute("PRAGMA query_only = ON")
+    try connection.execute("PRAGMA query_only = ON; BEGIN")
     return try answer(outcome)
   }
 
