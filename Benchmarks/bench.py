@@ -8,6 +8,7 @@ import tempfile
 import large
 import many
 import small
+import verification
 from measure import Table
 
 
@@ -19,8 +20,10 @@ def main():
         table = Table()
         small.benchmark(table, dbmend, folder)
         many.benchmark(table, dbmend, folder)
-        if len(sys.argv) > 2:
-            large.benchmark(table, dbmend, os.path.abspath(sys.argv[2]), folder)
+        database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
+        verification.benchmark(table, dbmend, database, folder)
+        if database:
+            large.benchmark(table, dbmend, database, folder)
 
 
 main()

@@ -47,7 +47,7 @@ struct Trial {
   /// Different databases that are damaged.
   private static let tinyBases: UInt64 = 400
   private static let bases: UInt64 = 60
-  /// What the verification of one small file may add to this process, in bytes, and how long it may take, in seconds.
+  /// What the verification of one small file may add to this process, in bytes, and how long it may compute, in seconds.
   private static let memory = 64 << 20
   private static let patience = 3.0
 
@@ -77,17 +77,17 @@ struct Trial {
     phase(0)
     guard let made = try make(number) else { return Result(outcome: .nothing, words: "") }
     let before = try FileStatus.of(path)
-    let memory = Self.mostMemory()
+    let (memory, time) = Self.usage()
     phase(1)
     let native = Opinion.of(driver, path)
-    let grown = Self.mostMemory() - memory
+    let (memoryAfter, timeAfter) = Self.usage()
     let after = try FileStatus.of(path)
     let hasTraces = before.modified != after.modified || FileStatus.exists(path + "-shm")
     phase(2)
     let engine = Opinion.ofEngine(path)
     var outcome = compare(native, engine)
-    if native.seconds > Self.patience { outcome = .slow }
-    if grown > Self.memory { outcome = .memory }
+    if timeAfter - time > Self.patience { outcome = .slow }
+    if memoryAfter - memory > Self.memory { outcome = .memory }
     if hasTraces { outcome = .traces }
     return Result(
       outcome: outcome, words: "\(made.words)\n    dbmend: \(native)\n    SQLite: \(engine)", native: native.seconds,
@@ -171,15 +171,17 @@ struct Trial {
     }
   }
 
-  /// The most memory that this process had so far, in bytes.
-  private static func mostMemory() -> Int {
+  /// The most memory that this process had so far, in bytes, and how long it computed, in seconds.
+  private static func usage() -> (memory: Int, time: Double) {
     var usage = rusage()
     #if canImport(Darwin)
       getrusage(RUSAGE_SELF, &usage)
-      return Int(usage.ru_maxrss)
+      let memory = Int(usage.ru_maxrss)
     #else
       getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-      return Int(usage.ru_maxrss) * 1024
+      let memory = Int(usage.ru_maxrss) * 1024
     #endif
+    let time = [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
+    return (memory, time)
   }
 }

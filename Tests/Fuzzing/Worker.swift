@@ -16,7 +16,9 @@ struct Worker {
     let trial = try Trial(mode, folder: folder) { phase in
       try? progress.write(Progress(number: number, phase: phase).bytes, at: 0)
     }
-    while number < numbers.upperBound {
+    let supervisor = getppid()
+    // One that was killed leaves nobody who would read the rest.
+    while number < numbers.upperBound, getppid() == supervisor {
       let result = try trial.run(number)
       summary.add(number, result)
       number += 1

@@ -26,7 +26,16 @@ struct DatabaseBuilder {
   }
 
   mutating func build() throws {
-    try chooseSettings()
+    do {
+      try chooseSettings()
+      try fill()
+    } catch is EngineGaveUp {
+      features.insert("given up")
+      if writer.isInTransaction { try writer.run("COMMIT") }
+    }
+  }
+
+  private mutating func fill() throws {
     if random.chance(2) {
       features.insert("no content")
       return

@@ -4,6 +4,9 @@ import MendKit
 /// The library took the whole transaction back.
 struct TransactionLost: Error {}
 
+/// The library found damaged what it had just made: an index on an expression whose value is not always the same.
+struct EngineGaveUp: Error {}
+
 /// A connection that runs statements and keeps them, so that what was made can be made again.
 final class ScriptWriter {
   /// Everything that was run and not refused, in order.
@@ -41,6 +44,7 @@ final class ScriptWriter {
       return true
     }
     refused += 1
+    if code & 0xFF == SQLITE_CORRUPT { throw EngineGaveUp() }
     // A full rowid range takes the whole transaction back, and nobody knows here what was defined in it.
     if isOpen, !isInTransaction { throw TransactionLost() }
     let tolerated =
