@@ -43,7 +43,7 @@ struct ForeignSidecarTests {
     #expect(try session.query("SELECT count(*) FROM t", limit: 1) == [[.integer(Int64(rows))]])
     #expect(try session.verifyIntegrity(IntegrityRequest()) == [])
     #expect(try folder.listing() == before)
-    #expect(session.facts.notices.allSatisfy { $0.severity == .warning })
+    #expect(session.facts.notices.allSatisfy { $0.severity == .error })
     return session.facts.notices
   }
 

@@ -13,6 +13,9 @@ enum StoredValue {
   /// Whether it is NULL.
   var isNull: Bool { if case .null = self { true } else { false } }
 
+  /// Whether it is a text.
+  var isText: Bool { if case .text = self { true } else { false } }
+
   /// The bytes of a static text.
   static func text(_ text: StaticString) -> StoredValue {
     .text(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))

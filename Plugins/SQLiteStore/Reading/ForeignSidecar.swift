@@ -79,7 +79,7 @@ struct ForeignSidecar: Hashable {
   var finding: Finding {
     let kind = code == "wal.foreign" ? "write-ahead log" : "rollback journal"
     return Finding(
-      code, .warning, at: .init(file: path),
+      code, .error, at: .init(file: path),
       "the \(kind) beside the file is of another database, and was left out of what was checked; SQLite would lay it over "
         + "the file, so move it away before the file is opened", evidence: evidence)
   }

@@ -33,23 +33,23 @@ struct AbsentValues {
   /// The hash of a value as a record would hold it, and the bit of its class.
   func hash(_ value: SQLValue) -> (hash: Hash128, classBit: UInt8) {
     switch value {
-    case .null: return (.null, RowPlan.nullBit)
-    case .integer(let number): return (Hash128(integer: number), RowPlan.integerBit)
-    case .real(let number):
-      let bits = number.bitPattern.bigEndian
-      return withUnsafeBytes(of: bits) { bytes in
-        (bytes.baseAddress.map { KeyValue(type: 7, body: $0).hash } ?? .null, RowPlan.realBit)
-      }
-    case .text(let text): return (hash(encoded(text), isText: true), RowPlan.textBit)
-    case .blob(let bytes): return (hash(bytes, isText: false), RowPlan.blobBit)
+    case .null: (.null, RowPlan.nullBit)
+    case .integer(let number): (Hash128(integer: number), RowPlan.integerBit)
+    case .real(let number): (TreeWalker.hash(number), RowPlan.realBit)
+    case .text(let text):
+      (encoded(text).withUnsafeBytes { TreeWalker.hash($0, isText: true) }, RowPlan.textBit)
+    case .blob(let bytes): (bytes.withUnsafeBytes { TreeWalker.hash($0, isText: false) }, RowPlan.blobBit)
     }
   }
 
-  private func hash(_ bytes: [UInt8], isText: Bool) -> Hash128 {
-    // Eight bytes before the value are read with its end.
-    (Array(repeating: 0, count: 8) + bytes).withUnsafeBytes { buffer in
-      guard let start = buffer.baseAddress else { return .null }
-      return Hash128(start + 8, count: bytes.count, isText: isText)
+  /// The value as an expression reads it.
+  func kept(_ value: SQLValue) -> KeptValue {
+    switch value {
+    case .null: KeptValue(.null)
+    case .integer(let number): KeptValue(.integer(number))
+    case .real(let number): KeptValue(.real(number))
+    case .text(let text): encoded(text).withUnsafeBytes { KeptValue(.text($0)) }
+    case .blob(let bytes): bytes.withUnsafeBytes { KeptValue(.blob($0)) }
     }
   }
 

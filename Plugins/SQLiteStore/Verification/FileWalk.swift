@@ -21,6 +21,8 @@ struct FileWalk: Sendable {
     var entryCounts: [Int]
     /// Trees with a payload too large to be read here.
     var unread: Set<Int>
+    /// Trees with a row for which only SQLite knows what an expression is.
+    var unsure: Set<Int>
     /// Pages that belong to nothing: the first ones, and how many.
     var unused: (first: [UInt32], count: Int) = ([], 0)
     var freelist: FreelistWalk.Result?
@@ -65,11 +67,12 @@ struct FileWalk: Sendable {
     let first = walkers[0]
     var result = Result(
       troubles: first.troubles, ofIndexes: Array(first.ofIndexes), ofRows: Array(first.ofRows),
-      entryCounts: trees.indices.map { first.entryCounts[$0] }, unread: first.unread)
+      entryCounts: trees.indices.map { first.entryCounts[$0] }, unread: first.unread, unsure: first.unsure)
     var levels = first.leafLevels
     for other in walkers.dropFirst() {
       result.troubles.merge(other.troubles)
       result.unread.formUnion(other.unread)
+      result.unsure.formUnion(other.unsure)
       for index in result.ofIndexes.indices {
         result.ofIndexes[index].add(other.ofIndexes[index])
         result.ofRows[index].add(other.ofRows[index])

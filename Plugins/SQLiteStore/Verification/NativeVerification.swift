@@ -69,6 +69,7 @@ struct NativeVerification {
     let broken = result.troubles.brokenTrees.union(result.unread)
     let differing = plan.comparisons.filter { comparison in
       !broken.contains(comparison.indexTree) && !broken.contains(comparison.tableTree)
+        && !(comparison.isComputed && result.unsure.contains(comparison.tableTree))
         && result.ofIndexes[comparison.fingerprint] != result.ofRows[comparison.fingerprint]
     }
     guard !differing.isEmpty else { return }
@@ -88,6 +89,14 @@ struct NativeVerification {
     for tree in result.unread {
       needs[plan.trees[tree].table, default: []].insert(
         .index(name: plan.trees[tree].name, because: "has a value of more than 8 MiB"))
+    }
+    for tree in result.unsure {
+      let table = plan.trees[tree].table
+      for comparison in plan.comparisons where comparison.tableTree == tree && comparison.isComputed {
+        needs[table, default: []].insert(
+          .index(name: comparison.index.name, because: "has an expression that only SQLite can evaluate"))
+      }
+      if !(plan.checks[tree] ?? []).isEmpty { needs[table, default: []].insert(.rows(because: "CHECK constraints")) }
     }
     let broken = Set(result.troubles.brokenTrees.compactMap { $0 >= 0 ? plan.trees[$0].table : nil })
     var engine = EngineIntegrityCheck(connection: connection, view: view, catalog: catalog, request: request)

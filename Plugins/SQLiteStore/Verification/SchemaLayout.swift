@@ -75,7 +75,8 @@ enum Affinity {
   case blob, text, numeric, integer, real
 
   init(declaredType: String) {
-    let type = declaredType.uppercased()
+    // Only the letters of ASCII are folded, as SQLite does.
+    let type = String(decoding: declaredType.utf8.map { $0 >= 97 && $0 <= 122 ? $0 - 32 : $0 }, as: UTF8.self)
     if type.contains("INT") {
       self = .integer
     } else if type.contains("CHAR") || type.contains("CLOB") || type.contains("TEXT") {

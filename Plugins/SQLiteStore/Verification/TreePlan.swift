@@ -12,6 +12,8 @@ final class TreePlan: @unchecked Sendable {
   let isIndex: Bool
   /// How the columns of a table's rows are read; nil where nothing is known of them.
   var rows: RowPlan?
+  /// What the schema's expressions say of the rows; nil where none has to be evaluated.
+  var programs: RowPrograms?
   /// How the entries of an index b-tree are ordered; nil where that is not known.
   var key: KeyPlan?
 

@@ -124,7 +124,7 @@ extension TreeWalker {
   private func overflowingRow(
     _ cell: UnsafeRawPointer, size: Int, local: Int, _ rows: RowPlan, rowid: Int64, page: UInt32, at: Int
   ) {
-    let needed = bytesNeeded(cell, size: size, local: local, rows)
+    let needed = programs == nil ? bytesNeeded(cell, size: size, local: local, rows) : size
     let first = cell.big32(local)
     if needed <= local {
       guard followOverflow(first, size: size, local: local, page: page, at: at) else { return }
@@ -235,9 +235,16 @@ extension TreeWalker {
     }
     guard body == end, at == headerEnd else { return note(.record, page, at: cell, row: rowid) }
     if operation < operationsEnd { takeAbsent(operationsEnd - operation, rows, rowid, page, cell) }
+    if let programs {
+      if !run(programs, record, size: size, rowid: rowid, page: page, at: cell) { unsure.insert(tree) }
+    }
     guard var entry = UnsafePointer(rows.entries.baseAddress), let terms = rows.terms.baseAddress else { return }
     let entriesEnd = entry + rows.entries.count
     while entry < entriesEnd {
+      if entry.pointee.condition >= 0, !conditionResults[Int(entry.pointee.condition)] {
+        entry += 1
+        continue
+      }
       var combined = EntryHash()
       var term = terms + Int(entry.pointee.start)
       let termsEnd = term + Int(entry.pointee.count)

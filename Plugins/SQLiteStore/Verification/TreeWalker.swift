@@ -43,6 +43,13 @@ final class TreeWalker {
   /// Hashes of a row's columns: slot 0 is the rowid.
   let slots: UnsafeMutablePointer<Hash128>
   var assembly: PayloadAssembly
+  /// The programs of the tree at hand, and what they need and gave for the row at hand.
+  var programs: RowPrograms?
+  let scratch = ExpressionScratch()
+  var rowValues: [StoredValue] = []
+  var conditionResults: [Bool] = []
+  /// Trees with a row for which only SQLite knows what an expression is.
+  var unsure: Set<Int> = []
 
   /// What changes with every entry, behind a pointer: the accesses to a class's own properties are checked at run time.
   struct Hot {
@@ -102,6 +109,7 @@ final class TreeWalker {
     hot.pointee.hasPrevious = false
     previousRowid = unit.above
     let plan = trees[tree]
+    programs = readsContent ? plan.programs : nil
     if let terms = plan.key?.terms {
       for (index, term) in terms.enumerated() {
         keySlots[index].collation = term.collation

@@ -61,7 +61,7 @@ struct TroubleBook {
 
   mutating func note(_ trouble: Trouble) {
     if trouble.breaksTree { brokenTrees.insert(trouble.tree) }
-    let isOfColumn = [.null, .type, .text, .numericText].contains(trouble.kind)
+    let isOfColumn = [.null, .type, .text, .numericText, .condition].contains(trouble.kind)
     let cause = Cause(kind: trouble.kind, tree: trouble.tree, column: isOfColumn ? trouble.first : -1)
     var entry = entries[cause] ?? Entry(kept: [], count: 0)
     entry.count += 1

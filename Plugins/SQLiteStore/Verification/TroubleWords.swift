@@ -88,6 +88,11 @@ struct TroubleWords {
       return Finding(
         "index.not-sorted", .error, at: place, "entries of index \(tree.name) are not in their order",
         evidence: evidence(trouble))
+    case .condition:
+      let texts = plan.checks[trouble.tree] ?? []
+      return Finding(
+        "check.violated", .error, at: place, "a row of \(tree.table) breaks a CHECK constraint",
+        evidence: trouble.first < texts.count ? texts[Int(trouble.first)] : nil)
     case .pointerMap:
       return Finding(
         "pointer-map.malformed", .error, at: place, "the pointer map is wrong about page \(trouble.page)",

@@ -24,6 +24,8 @@ struct VerificationPlan {
     let indexTree: Int
     let tableTree: Int
     let fingerprint: Int
+    /// Whether an expression says which rows the index takes, or what they are in it.
+    let isComputed: Bool
   }
 
   var trees: [TreePlan] = []
@@ -33,6 +35,8 @@ struct VerificationPlan {
   /// The tree of each table.
   var tableTrees: [String: Int] = [:]
   var layouts: [String: SchemaLayout.Table] = [:]
+  /// The CHECK constraints of each table's tree that are evaluated natively, as they were written.
+  var checks: [Int: [String]] = [:]
   var engineNeeds: [String: Set<EngineNeed>] = [:]
   private var absent: AbsentValues
 
@@ -57,28 +61,39 @@ struct VerificationPlan {
     recordColumns[tableTree] = order.map { table.columns[$0] }
 
     var columns = order.map { plan(table.columns[$0], isRowid: $0 == table.rowidColumn, in: table) }
+    var expressions = TableExpressionPlan(table, isUTF8: absent.encoding == .utf8)
     var slots: [Int: Int32] = [:]
+    var slotCount: Int32 = 1
     var entries: [RowPlan.Entry] = []
     var terms: [Int32] = []
     for index in table.indexes where index.root > 0 {
-      let isNative = computable(index, of: table, stored: Set(order))
+      let isNative = computable(index, of: table, &expressions)
       let fingerprint = isNative ? comparisons.count : -1
       if isNative {
-        entries.append(
-          RowPlan.Entry(
-            fingerprint: Int32(fingerprint), start: Int32(terms.count), count: Int32(index.terms.count)))
-        for term in index.terms {
+        var entry = RowPlan.Entry(
+          fingerprint: Int32(fingerprint), start: Int32(terms.count), count: Int32(index.terms.count))
+        if index.isPartial { entry.condition = expressions.takeCondition(of: index) }
+        entries.append(entry)
+        for (place, term) in index.terms.enumerated() {
+          if let computed = expressions.compiled(term, place, of: index) {
+            terms.append(slotCount)
+            expressions.computed.append(RowPrograms.Computed(expression: computed, slot: Int(slotCount)))
+            slotCount += 1
+            continue
+          }
           guard let column = term.column, column != table.rowidColumn else {
             terms.append(0)
             continue
           }
-          let slot = slots[column] ?? Int32(slots.count + 1)
+          let slot = slots[column] ?? slotCount
+          if slots[column] == nil { slotCount += 1 }
           slots[column] = slot
           terms.append(slot)
         }
         comparisons.append(
           Comparison(
-            index: index, table: table, indexTree: trees.count, tableTree: tableTree, fingerprint: fingerprint))
+            index: index, table: table, indexTree: trees.count, tableTree: tableTree, fingerprint: fingerprint,
+            isComputed: expressions.isComputed(index)))
       }
       let tree = TreePlan(name: index.name, table: table.name, root: index.root, hasRowids: false, isIndex: true)
       tree.key = key(index.terms, uniqueOf: index.isUnique, fingerprint: fingerprint)
@@ -88,14 +103,19 @@ struct VerificationPlan {
       guard let slot = slots[column] else { continue }
       columns[place].slot = slot
     }
-    trees[tableTree].rows = RowPlan(columns: columns, entries: entries, terms: terms, slotCount: slots.count + 1)
+    trees[tableTree].rows = RowPlan(columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount))
     if !table.hasRowid {
       let own = table.storage.filter(\.isKey)
       trees[tableTree].key = KeyPlan(
         terms: own.map { KeyPlan.Term(collation: $0.collation, isDescending: $0.isDescending) },
         fieldCount: table.storage.count, isExact: false, uniqueCount: own.count, fingerprint: -1)
     }
-    noteConstraints(of: table)
+    noteConstraints(of: table, &expressions)
+    if expressions.isNeeded {
+      var values = absent
+      trees[tableTree].programs = expressions.programs(order) { column in values.kept(values.value(of: column) ?? .null) }
+    }
+    checks[tableTree] = expressions.checks.map(\.text)
   }
 
   private func key(_ terms: [SchemaLayout.Term], uniqueOf isUnique: Bool, fingerprint: Int) -> KeyPlan {
@@ -107,24 +127,20 @@ struct VerificationPlan {
 
   /// Whether an index's entries can be computed from the record; otherwise the reason is noted.
   private mutating func computable(
-    _ index: SchemaLayout.Index, of table: SchemaLayout.Table, stored: Set<Int>
+    _ index: SchemaLayout.Index, of table: SchemaLayout.Table, _ expressions: inout TableExpressionPlan
   ) -> Bool {
     if index.terms.contains(where: { $0.collation == .custom }) {
       need(.index(name: index.name, because: "is ordered by a collation of the application"), of: table)
     }
-    var reason: String?
-    if index.isPartial { reason = "is partial" }
-    if index.terms.contains(where: \.isExpression) { reason = "is on an expression" }
-    if index.terms.contains(where: { term in term.column.map { !stored.contains($0) } ?? false }) {
-      reason = "is on a generated column"
-    }
-    guard let reason else { return true }
+    guard let reason = expressions.obstacle(to: index) else { return true }
     need(.index(name: index.name, because: reason), of: table)
     return false
   }
 
-  private mutating func noteConstraints(of table: SchemaLayout.Table) {
-    if table.sql.uppercased().range(of: "CHECK") != nil { need(.rows(because: "CHECK constraints"), of: table) }
+  private mutating func noteConstraints(of table: SchemaLayout.Table, _ expressions: inout TableExpressionPlan) {
+    if table.sql.uppercased().range(of: "CHECK") != nil, !expressions.takeChecks() {
+      need(.rows(because: "CHECK constraints"), of: table)
+    }
     if table.columns.contains(where: { $0.isVirtual && $0.isNotNull }) {
       need(.rows(because: "a generated column that may not be NULL"), of: table)
     }
