@@ -29,6 +29,8 @@ public struct SQLiteDriver: Driver {
           "journal.hot", .warning, "a transaction was interrupted and is left out of what was checked"),
         FindingDescription("wal.foreign", .error, "the write-ahead log beside the file is of another database"),
         FindingDescription("journal.foreign", .error, "the rollback journal beside the file is of another database"),
+        FindingDescription(
+          "journal.malformed", .error, "the rollback journal puts back pages that its database never had"),
         FindingDescription("store.locked", .error, "another process kept the store locked"),
         FindingDescription("store.in-use", .error, "another process has the store open"),
       ])

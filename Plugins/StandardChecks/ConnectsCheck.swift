@@ -20,6 +20,8 @@ public struct ConnectsCheck: Check {
       FindingDescription("file.malformed", .fatal, "the engine finds the file too damaged to open"),
       FindingDescription("schema.malformed", .fatal, "the definitions of the tables cannot be read"),
       FindingDescription(
+        "schema.mismatch", .fatal, "the engine refuses a row of the schema table that contradicts its own definition"),
+      FindingDescription(
         "journal.hot", .warning, "a transaction was interrupted, and the next writer will roll it back"),
       FindingDescription("journal.malformed", .error, "the rollback journal beside the file is damaged"),
       FindingDescription("wal.unapplied", .info, "the write-ahead log holds commits that are not in the file yet"),
@@ -110,5 +112,9 @@ extension ConnectsCheck {
       "a definition that is no statement",
       script: script + "pragma writable_schema = on; update sqlite_schema set sql = 'garble' where name = 'users';",
       finds: ["schema.malformed"]),
+    Example(
+      "a table that the schema table has under another name",
+      script: script + "pragma writable_schema = on; update sqlite_schema set name = 'us' where name = 'users';",
+      finds: ["schema.mismatch"]),
   ]
 }

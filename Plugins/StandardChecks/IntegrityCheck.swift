@@ -46,6 +46,7 @@ public struct IntegrityCheck: Check {
       FindingDescription(
         "table.unverified", .info, "neither the driver nor the engine can tell whether a table is sound"),
       FindingDescription("virtual-table.malformed", .error, "a module finds its virtual table damaged"),
+      FindingDescription("schema.mismatch", .error, "a row of the schema table does not agree with its own definition"),
       FindingDescription("schema.malformed", .fatal, "the definitions of the tables cannot be read"),
       FindingDescription(
         "schema.unsupported", .fatal, "the definitions are for a newer engine; the file itself may be sound"),
@@ -193,6 +194,14 @@ extension IntegrityCheck {
     Example(
       "a text that is no UTF-8", script: orders + "update orders set sku = cast(x'626ff674' as text) where id = 1;",
       finds: ["text.invalid"]),
+    Example(
+      "an index of a constraint that the schema table has under another table",
+      script: """
+        create table orders(id integer primary key, sku text unique); create table other(x);
+        pragma writable_schema = on;
+        update sqlite_schema set tbl_name = 'other' where name = 'sqlite_autoindex_orders_1';
+        """,
+      finds: ["schema.mismatch"]),
     Example(
       "a virtual table of a module that is not here",
       script: orders + """

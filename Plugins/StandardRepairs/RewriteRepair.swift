@@ -13,11 +13,14 @@ public struct RewriteRepair: Repair {
       certain that every row was read all the same. Where pages of a table are damaged otherwise but every table can still be \
       read, the loss is `rows`: a damaged page may have held rows that are not seen any more. Where a table cannot be read to \
       its end, the repair fails and the next one is tried.
+
+      A log or journal of another database that lies beside the store is left out, and when the new file takes the store's \
+      place, it is kept there under another name.
       """,
     kind: .repair,
     mends: [
       "page.unused", "freelist.malformed", "pointer-map.malformed", "header.malformed", "table.malformed",
-      "file.malformed",
+      "file.malformed", "wal.foreign", "journal.foreign",
     ],
     loss: .rows,
     examples: Self.examples)

@@ -1,6 +1,6 @@
 import MendKit
 
-/// A log or journal that lies beside a database under its name and is of another one: a file was copied or restored without
+/// A log or journal that lies beside a database under its name and is not its own: a file was copied or restored without
 /// what belongs to it. SQLite cannot know, and lays it over the database.
 ///
 /// Only what no writer of the database could have left counts. Where the database's own header cannot be read, nothing is
@@ -22,20 +22,10 @@ struct ForeignSidecar: Hashable {
     guard let stored else { return nil }
     // In WAL mode the size of pages cannot change, not even by VACUUM (lang_vacuum.html).
     guard log.pageSize == stored.pageSize else {
-      self.init("wal.foreign", file, Self.sizes("its", log.pageSize, stored.pageSize))
+      self.init("wal.foreign", file, Self.sizes(log.pageSize, stored.pageSize))
       return
     }
-    if let first = log.pages[1] {
-      guard let image = DatabaseHeader(try file.read(DatabaseHeader.size, at: first)) else {
-        self.init("wal.foreign", file, "what it has for page 1 is no first page of a database")
-        return
-      }
-      guard image.pageSize == log.pageSize else {
-        self.init("wal.foreign", file, Self.sizes("its page 1 is of a database whose", image.pageSize, stored.pageSize))
-        return
-      }
-      return nil
-    }
+    guard log.pages[1] == nil else { return nil }
     // A commit that adds pages changes the header, or at least the page that names the new ones.
     let known = max(UInt32(clamping: (size + stored.pageSize - 1) / stored.pageSize), stored.pageCount)
     guard let least = log.pages.keys.min(), least > known else { return nil }
@@ -45,42 +35,34 @@ struct ForeignSidecar: Hashable {
   /// A rollback journal; nil when it may be the database's own.
   init?(_ journal: RollbackJournal, _ file: FileHandle, beside stored: DatabaseHeader?) throws(Problem) {
     guard let stored else { return nil }
-    // Pages that the transaction added are not journaled (pager.c: only those up to the original size are).
+    // Pages that a transaction adds are not journaled; only those up to the original size are (atomiccommit.html, 3.6).
     guard journal.largestPage <= journal.pageCount else {
       self.init(
-        "journal.foreign", file,
+        "journal.malformed", file,
         "it puts back page \(journal.largestPage) of a database that had \(journal.pageCount) pages by its header")
       return
     }
-    guard let first = journal.pages[1] else {
+    guard journal.pages[1] != nil else {
       // A transaction that changes the size of pages journals page 1 before it changes anything.
       guard journal.pageCount > 0, journal.pageSize != stored.pageSize else { return nil }
-      self.init("journal.foreign", file, Self.sizes("its", journal.pageSize, stored.pageSize))
-      return
-    }
-    // A damaged database, too, may have been journaled: then its page 1 holds no header.
-    guard let image = DatabaseHeader(try file.read(DatabaseHeader.size, at: first)) else { return nil }
-    guard image.pageSize == journal.pageSize else {
-      self.init(
-        "journal.foreign", file, Self.sizes("its page 1 is of a database whose", image.pageSize, journal.pageSize))
+      self.init("journal.foreign", file, Self.sizes(journal.pageSize, stored.pageSize))
       return
     }
     // Only a VACUUM or a copy over the whole database changes the size of pages, and these journal page after page.
     let isContiguous = (journal.pages.keys.max() ?? 0) <= UInt32(clamping: journal.pages.count) + 1
     guard journal.pageSize != stored.pageSize, !isContiguous else { return nil }
-    self.init("journal.foreign", file, Self.sizes("its", journal.pageSize, stored.pageSize))
+    self.init("journal.foreign", file, Self.sizes(journal.pageSize, stored.pageSize))
   }
 
-  private static func sizes(_ whose: String, _ pageSize: Int, _ own: Int) -> String {
-    "\(whose) pages have \(pageSize) bytes, not \(own)"
-  }
+  private static func sizes(_ pageSize: Int, _ own: Int) -> String { "its pages have \(pageSize) bytes, not \(own)" }
 
   /// What a report says of it.
   var finding: Finding {
     let kind = code == "wal.foreign" ? "write-ahead log" : "rollback journal"
+    let fault = code == "journal.malformed" ? "cannot be right" : "is of another database"
     return Finding(
       code, .error, at: .init(file: path),
-      "the \(kind) beside the file is of another database, and was left out of what was checked; SQLite would lay it over "
-        + "the file, so move it away before the file is opened", evidence: evidence)
+      "the \(kind) beside the file \(fault), and was left out of what was checked; SQLite would lay it over the file, so "
+        + "move it away before the file is opened", evidence: evidence)
   }
 }

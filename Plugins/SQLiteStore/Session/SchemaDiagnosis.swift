@@ -20,6 +20,11 @@ struct SchemaDiagnosis {
         said: "its format (read version \(header.readVersion), schema format \(header.schemaFormat)) is newer")
     }
     guard refused.code == "file.malformed" || refused.kind == .system else { return refused }
+    if let mismatch = mismatch(connection) {
+      return Problem(
+        .damaged, tried: "read the schema of", on: connection.path, said: mismatch, advice: "Run dbmend repair on it.",
+        code: "schema.mismatch")
+    }
     guard let object = refusedObject(connection, said: refused.said) else {
       return refused.kind == .system ? refused : schemaMalformed(connection.path, refused.said)
     }
@@ -41,6 +46,17 @@ struct SchemaDiagnosis {
     Problem(
       .damaged, tried: "read the schema of", on: path, said: said, advice: "Run dbmend repair on it.",
       code: "schema.malformed")
+  }
+
+  /// What the first row of the schema table that does not agree with its own definition says. The library refuses such a
+  /// schema without a reason, and reads past it where the schema may be written.
+  private static func mismatch(_ connection: Connection) -> String? {
+    csqlite_allow_schema_writes(connection.handle, 1)
+    defer { csqlite_allow_schema_writes(connection.handle, 0) }
+    guard let objects = try? SchemaLayoutReader(connection: connection).objects(),
+      let finding = SchemaReview(objects: objects).findings.first
+    else { return nil }
+    return finding.message + (finding.evidence.map { ": " + $0 } ?? "")
   }
 
   /// The object that `malformed database schema (NAME) - REASON` names, read past the refusal.

@@ -58,7 +58,7 @@ struct FileWalk: Sendable {
         let index = counter.next()
         guard index < units.count else { return }
         walker.walk(units[index])
-        if worker == 0, index % 16 == 0 { progress(Double(index) / Double(units.count)) }
+        if worker == 0 { progress(Double(index) / Double(units.count)) }
       }
     }
   }

@@ -63,6 +63,8 @@ struct SchemaLayout {
     }
   }
 
+  /// The rows of the schema table.
+  var objects: [SchemaLayoutReader.Object] = []
   var tables: [Table] = []
   /// Virtual tables and the modules that they are of.
   var virtualTables: [(name: String, module: String)] = []
@@ -99,7 +101,8 @@ extension String {
 struct SchemaLayoutReader {
   let connection: Connection
 
-  private struct Object {
+  /// A row of the schema table.
+  struct Object {
     let type: String
     let name: String
     let table: String
@@ -107,7 +110,8 @@ struct SchemaLayoutReader {
     let sql: String?
   }
 
-  func read() throws(Problem) -> SchemaLayout {
+  /// The rows of the schema table.
+  func objects() throws(Problem) -> [Object] {
     var objects: [Object] = []
     try connection.rows("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema") { row throws(Problem) in
       objects.append(
@@ -116,10 +120,16 @@ struct SchemaLayoutReader {
           sql: row[4].text))
       return true
     }
+    return objects
+  }
+
+  func read() throws(Problem) -> SchemaLayout {
+    let objects = try objects()
     let columns = try columns()
     let kinds = try kinds()
     let indexes = try indexes(objects)
     var layout = SchemaLayout()
+    layout.objects = objects
     layout.tables.append(Self.schemaTable)
     for object in objects {
       switch object.type {

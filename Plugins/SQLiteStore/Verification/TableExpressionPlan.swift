@@ -47,8 +47,9 @@ struct TableExpressionPlan {
   mutating func compiled(_ term: SchemaLayout.Term, _ place: Int, of index: SchemaLayout.Index) -> Expression? {
     guard needsExpression(term), let scope = scope() else { return nil }
     if let column = term.column {
-      guard let generated = definition()?.columns[column].generated else { return nil }
-      return stored(Expression.compile(generated.tokens, in: scope, storedAs: table.columns[column].affinity))
+      guard let definition = definition(), let generated = definition.columns[column].generated else { return nil }
+      let affinity = definition.affinity(of: definition.columns[column])
+      return stored(Expression.compile(generated.tokens, in: scope, storedAs: affinity))
     }
     guard let terms = index.sql.flatMap(IndexExpressions.init(sql:))?.terms, place < terms.count else { return nil }
     return stored(Expression.compile(terms[place].tokens, in: scope))

@@ -99,6 +99,13 @@ struct DefinitionTokens {
     }
   }
 
+  /// Takes the name of a table, an index, a view or a trigger, which may stand in single quotes, too.
+  mutating func takeObjectName() -> String? {
+    guard isNext(.string) else { return takeName() }
+    position += 1
+    return unquoted(tokens[position - 1].range)
+  }
+
   /// Takes everything from an opening bracket to the one that closes it; false where none opens or closes.
   mutating func takeBrackets() -> Bool {
     guard take(symbol: "(") else { return false }
