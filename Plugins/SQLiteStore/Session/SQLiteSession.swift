@@ -8,6 +8,7 @@ class SQLiteSession: SQLSession {
   private(set) var verificationAccount: VerificationAccount?
   private var viewForChecks: () throws(Problem) -> StoreView
   private var confirmation: () throws(Problem) -> Void
+  private var cachedSchema: SchemaReading?
   private var cachedCatalog: Catalog?
   private var suspectIndexes: Set<String> = []
   /// Rows that a verification counted on its way.
@@ -64,9 +65,16 @@ class SQLiteSession: SQLSession {
 
   func catalog() throws(Problem) -> Catalog {
     if let cachedCatalog { return cachedCatalog }
-    let catalog = try CatalogReader(connection: connection).read()
+    let catalog = try CatalogReader(connection: connection, schema: try schema()).read()
     cachedCatalog = catalog
     return catalog
+  }
+
+  private func schema() throws(Problem) -> SchemaReading {
+    if let cachedSchema { return cachedSchema }
+    let schema = try SchemaReading(connection)
+    cachedSchema = schema
+    return schema
   }
 
   func end() {
@@ -86,6 +94,7 @@ class SQLiteSession: SQLSession {
 
   /// Forgets what was read of the schema: it was changed.
   func forgetCatalog() {
+    cachedSchema = nil
     cachedCatalog = nil
     rowCounts = [:]
   }
@@ -102,7 +111,7 @@ class SQLiteSession: SQLSession {
       return result.findings
     }
     let check = NativeVerification(
-      connection: connection, view: view, header: header, catalog: catalog, request: request)
+      connection: connection, view: view, header: header, schema: try schema(), catalog: catalog, request: request)
     let result = try check.run()
     suspectIndexes = result.suspectIndexes
     rowCounts = result.rowCounts

@@ -17,12 +17,13 @@ struct NativeVerification {
   let connection: Connection
   let view: StoreView
   let header: DatabaseHeader
+  let schema: SchemaReading
   let catalog: Catalog
   let request: IntegrityRequest
 
   func run() throws(Problem) -> Verification {
     let encoding = TextEncoding(rawValue: header.textEncoding) ?? .utf8
-    let layout = try SchemaLayoutReader(connection: connection).read()
+    let layout = try SchemaLayoutReader(connection: connection, schema: schema).read()
     let plan = VerificationPlan(layout, encoding: encoding)
     let pages = try PageMap(view, header: header)
     let setting = WalkSetting(

@@ -49,6 +49,7 @@ struct VerificationPlan {
 
   private mutating func add(_ table: SchemaLayout.Table) {
     let order = table.recordOrder
+    let rowidColumn = table.rowidColumn
     let tableTree = trees.count
     trees.append(
       TreePlan(name: table.name, table: table.name, root: table.root, hasRowids: table.hasRowid, isIndex: false))
@@ -56,7 +57,7 @@ struct VerificationPlan {
     layouts[table.name] = table
     recordColumns[tableTree] = order.map { table.columns[$0] }
 
-    var columns = order.map { plan(table.columns[$0], isRowid: $0 == table.rowidColumn, in: table) }
+    var columns = order.map { plan(table.columns[$0], isRowid: $0 == rowidColumn, in: table) }
     var slots: [Int: Int32] = [:]
     var entries: [RowPlan.Entry] = []
     var terms: [Int32] = []
@@ -68,7 +69,7 @@ struct VerificationPlan {
           RowPlan.Entry(
             fingerprint: Int32(fingerprint), start: Int32(terms.count), count: Int32(index.terms.count)))
         for term in index.terms {
-          guard let column = term.column, column != table.rowidColumn else {
+          guard let column = term.column, column != rowidColumn else {
             terms.append(0)
             continue
           }
@@ -124,7 +125,7 @@ struct VerificationPlan {
   }
 
   private mutating func noteConstraints(of table: SchemaLayout.Table) {
-    if table.sql.uppercased().range(of: "CHECK") != nil { need(.rows(because: "CHECK constraints"), of: table) }
+    if table.mentionsCheck { need(.rows(because: "CHECK constraints"), of: table) }
     if table.columns.contains(where: { $0.isVirtual && $0.isNotNull }) {
       need(.rows(because: "a generated column that may not be NULL"), of: table)
     }
