@@ -17,14 +17,14 @@ struct NativeVerification {
   let connection: Connection
   let view: StoreView
   let header: DatabaseHeader
-  let schema: SchemaReading
+  let schema: Schema
   let catalog: Catalog
   let request: IntegrityRequest
 
   func run() throws(Problem) -> Verification {
     let encoding = TextEncoding(rawValue: header.textEncoding) ?? .utf8
-    let layout = try SchemaLayoutReader(connection: connection, schema: schema).read()
-    let plan = VerificationPlan(layout, encoding: encoding)
+    let layout = try schema.layout(connection)
+    let plan = try schema.plan(connection, encoding: encoding)
     let pages = try PageMap(view, header: header)
     let setting = WalkSetting(
       hasPointerMaps: header.largestRootPage != 0, encoding: encoding, readsContent: request.isFull,

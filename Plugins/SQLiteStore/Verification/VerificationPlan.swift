@@ -45,6 +45,8 @@ struct VerificationPlan {
           name: unknown.name, table: unknown.table, root: unknown.root, hasRowids: !unknown.isIndex,
           isIndex: unknown.isIndex))
     }
+    // What evaluates defaults is not needed any more.
+    absent = AbsentValues(encoding: encoding)
   }
 
   private mutating func add(_ table: SchemaLayout.Table) {
