@@ -11,12 +11,21 @@ struct DefinitionTests {
     return connection
   }
 
-  /// Holds the catalog against what the library says table by table.
-  private func compare(_ connection: Connection, _ script: String) throws {
-    let own = try CatalogReader(connection: connection).read()
-    let asked = try CatalogReader(connection: connection, asksLibrary: true).read()
-    #expect(own.tables == asked.tables, "\(script)")
-    #expect(own.views == asked.views && own.schema == asked.schema, "\(script)")
+  /// Holds the catalog and the layout against what the library says table by table; the tables that were not asked about.
+  @discardableResult
+  private func compare(_ connection: Connection, _ script: String) throws -> [PlainTable] {
+    let schema = try SchemaReading(connection)
+    let asked = try SchemaReading(connection, asksLibrary: true)
+    let catalogs = try [schema, asked].map { try CatalogReader(connection: connection, schema: $0).read() }
+    #expect(catalogs[0].tables == catalogs[1].tables, "\(script)")
+    #expect(catalogs[0].views == catalogs[1].views && catalogs[0].schema == catalogs[1].schema, "\(script)")
+    let layouts = try [schema, asked].map { try SchemaLayoutReader(connection: connection, schema: $0).read() }
+    #expect(layouts[0].tables.count == layouts[1].tables.count, "\(script)")
+    for (own, asked) in zip(layouts[0].tables, layouts[1].tables) where own != asked {
+      Issue.record("\(own.columns)\n\(asked.columns)\n\(own.indexes)\n\(asked.indexes)\n\(script)")
+    }
+    #expect(layouts[0].unknownRoots.map(\.name) == layouts[1].unknownRoots.map(\.name), "\(script)")
+    return schema.plain.compactMap(\.self)
   }
 
   @Test(
@@ -30,10 +39,7 @@ struct DefinitionTests {
     ])
   func plain(_ script: String) throws {
     let connection = try connection(script)
-    try compare(connection, script)
-    let objects = try CatalogReader(connection: connection).objects()
-    let table = try #require(objects.first { $0.type == "table" })
-    #expect(PlainDefinitions(objects)?.table(table) != nil)
+    #expect(try compare(connection, script).contains { $0.definition.name == "t" })
   }
 
   @Test(
@@ -48,10 +54,7 @@ struct DefinitionTests {
     ])
   func notPlain(_ script: String) throws {
     let connection = try connection(script)
-    try compare(connection, script)
-    let objects = try CatalogReader(connection: connection).objects()
-    let table = try #require(objects.first { $0.type == "table" })
-    #expect(PlainDefinitions(objects)?.table(table) == nil)
+    #expect(try compare(connection, script).allSatisfy { $0.definition.name != "t" })
   }
 
   @Test("random schemas, altered too, come to the same catalog either way", arguments: 0..<20)
@@ -66,34 +69,68 @@ struct DefinitionTests {
         guard (try? connection.execute(statement)) != nil else { continue }
         script += statement + ";\n"
       }
-      try compare(connection, script)
-      let objects = try CatalogReader(connection: connection).objects()
-      let definitions = PlainDefinitions(objects)
-      plain += objects.filter { $0.type == "table" && definitions?.table($0) != nil }.count
+      plain += try compare(connection, script).count
     }
     #expect(plain > 50)
   }
 
+  private func object(_ type: String, _ name: String, _ sql: String?, on table: String = "t") -> SchemaReading.Object {
+    SchemaReading.Object(type: type, name: name, table: table, root: 2, sql: sql)
+  }
+
+  private func isPlain(_ objects: [SchemaReading.Object]) -> Bool { SchemaReading(objects).isAllPlain }
+
   @Test("a schema table that gives an index to another table than its definition is left to the library")
   func misplaced() {
-    let objects = [
-      CatalogReader.Object(type: "table", name: "t", table: "t", sql: "create table t(a)"),
-      CatalogReader.Object(type: "index", name: "i", table: "u", sql: "create index i on t(a)"),
-    ]
-    #expect(PlainDefinitions(objects) == nil)
-    #expect(PlainDefinitions([objects[0]])?.table(objects[0]) != nil)
+    let table = object("table", "t", "create table t(a)")
+    #expect(isPlain([table, object("index", "i", "create index i on T(a)")]))
+    #expect(!isPlain([table, object("index", "i", "create index i on t(a)", on: "u")]))
+    #expect(!isPlain([object("table", "t", "create table u(a)")]))
   }
 
   @Test("a table whose implicit indexes are not those that its constraints make is left to the library")
   func implicitIndexes() {
-    let table = CatalogReader.Object(type: "table", name: "t", table: "t", sql: "create table t(a unique, b)")
-    func index(_ name: String) -> CatalogReader.Object {
-      CatalogReader.Object(type: "index", name: name, table: "t", sql: nil)
-    }
-    #expect(PlainDefinitions([table, index("sqlite_autoindex_t_1")])?.table(table) != nil)
-    #expect(PlainDefinitions([table])?.table(table) == nil)
-    #expect(PlainDefinitions([table, index("sqlite_autoindex_t_2")])?.table(table) == nil)
-    #expect(PlainDefinitions([table, index("sqlite_autoindex_t_1"), index("i")])?.table(table) == nil)
+    let table = object("table", "t", "create table t(a unique, b)")
+    #expect(isPlain([table, object("index", "sqlite_autoindex_t_1", nil)]))
+    #expect(!isPlain([table]))
+    #expect(!isPlain([table, object("index", "sqlite_autoindex_t_2", nil)]))
+    #expect(!isPlain([table, object("index", "sqlite_autoindex_t_1", nil), object("index", "i", nil)]))
+  }
+
+  @Test("in a file of the old format, where DESC is ignored, the layout is the library's")
+  func oldFormat() throws {
+    let folder = try Folder()
+    try script(folder("a.db"), "create table t(a, b, unique(a desc)); create index i on t(b desc)")
+    let file = try FileHandle.update(folder("a.db"))
+    try file.write([0, 0, 0, 1], at: 44)
+    let connection = try Connection.open(copy: folder("a.db"))
+    try compare(connection, "schema format 1")
+    let layout = try SchemaLayoutReader(connection: connection, schema: try SchemaReading(connection)).read()
+    #expect(layout.tables.last?.indexes.flatMap(\.terms).contains(where: \.isDescending) == false)
+  }
+
+  @Test(
+    "the affinity of a declared type is the library's",
+    arguments: [
+      "", "int", "point", "varchar(3)", "clob", "mediumtext", "blob", "real", "double precision", "float", "decimal",
+      "textblob", "blobtext", "realblob", "blobreal", "charint", "realtext", "doublefloat", "x", "any",
+    ])
+  func affinity(_ type: String) throws {
+    let connection = try connection("create table t(a \(type)); insert into t values('1.0')")
+    // A text with a number in it tells all but these apart, which then differ in how they compare.
+    let stored = try #require(try connection.value("select typeof(a) from t")?.text)
+    let expected: [Affinity] =
+      switch stored {
+      case "integer": [.integer, .numeric]
+      case "real": [.real]
+      default: [.text, .blob]
+      }
+    let own = Affinity(declaredType: type)
+    #expect(expected.contains(own))
+    guard stored == "text" else { return }
+    // Compared with a number, text affinity is lent to it and the two are equal; without affinity they are not.
+    let isEqual = try connection.value("select a = 1.0 from t")?.integer == 1
+    #expect((own == .text) == isEqual)
   }
 }
 

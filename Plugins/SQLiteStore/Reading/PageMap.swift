@@ -30,7 +30,7 @@ final class PageMap: @unchecked Sendable {
     pageSize = header.pageSize
     usableSize = header.pageSize - header.reservedBytes
     let fileSize = view.status.size
-    main = try Mapping(view.file, size: fileSize)
+    main = if let content = view.content { Mapping(content) } else { try Mapping(view.file, size: fileSize) }
     if let overlay = view.overlaid, try overlay.file.status().size > 0 {
       side = try Mapping(overlay.file, size: try overlay.file.status().size)
       sidePages = overlay.pages
@@ -74,10 +74,12 @@ final class PageMap: @unchecked Sendable {
   }
 }
 
-/// A file mapped for reading, where a block that the disk does not give reads as zeros and is remembered.
+/// A file mapped for reading, where a block that the disk does not give reads as zeros and is remembered; or a small file that
+/// was read already, since setting up a mapping costs more than its pages.
 private final class Mapping: @unchecked Sendable {
   let start: UnsafeRawPointer
-  private let slot: Int32
+  private let slot: Int32?
+  private let content: FileContent?
 
   /// Maps a file; nil when it is empty.
   init?(_ file: FileHandle, size: Int) throws(Problem) {
@@ -88,11 +90,21 @@ private final class Mapping: @unchecked Sendable {
     }
     self.start = UnsafeRawPointer(start)
     self.slot = slot
+    content = nil
   }
 
-  deinit { csystem_unmap(slot) }
+  /// Takes what was read; nil when that is nothing.
+  init?(_ content: FileContent) {
+    guard let start = content.bytes.baseAddress else { return nil }
+    self.start = start
+    self.content = content
+    slot = nil
+  }
+
+  deinit { if let slot { csystem_unmap(slot) } }
 
   var fault: (first: Int, count: Int)? {
+    guard let slot else { return nil }
     var first = 0
     let count = csystem_map_faults(slot, &first)
     return count > 0 ? (first, count) : nil

@@ -56,7 +56,7 @@ final class StoreView {
     static let mostBytes = 256 << 10
 
     case notRead
-    case read([UInt8])
+    case read(FileContent)
     /// The file is large, or cannot be read in one piece.
     case none
   }
@@ -106,9 +106,8 @@ final class StoreView {
     guard wanted > 0 else { return 0 }
     guard let overlay else {
       let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
-      if case .notRead = image { readImage() }
-      guard case .read(let bytes) = image else { return try file.read(into: target, at: offset) }
-      bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + wanted])) }
+      guard let content else { return try file.read(into: target, at: offset) }
+      target.copyMemory(from: UnsafeRawBufferPointer(rebasing: content.bytes[offset..<offset + wanted]))
       return wanted
     }
     let pageSize = overlay.pageSize
@@ -128,11 +127,17 @@ final class StoreView {
     return done
   }
 
-  /// Where it fails, the reads that follow say why, page by page.
-  private func readImage() {
-    image = .none
-    guard size <= Image.mostBytes, let bytes = try? file.read(size, at: 0), bytes.count == size else { return }
-    image = .read(bytes)
+  /// The whole of a small file without an overlay; nil for any other, and where it cannot be read in one piece: the reads that
+  /// follow say why, page by page.
+  var content: FileContent? {
+    if case .notRead = image {
+      image = .none
+      if overlay == nil, size <= Image.mostBytes, let content = try? FileContent(file, size: size) {
+        image = .read(content)
+      }
+    }
+    if case .read(let content) = image { return content }
+    return nil
   }
 
   /// Reads bytes of the state.

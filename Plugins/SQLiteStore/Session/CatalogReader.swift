@@ -1,22 +1,11 @@
 import CSQLite
 import MendKit
 
-/// Reads a database's schema into the common terms of a catalog.
-///
-/// Plain definitions are read here: asking the library about a table takes three statements and more for its indexes, which for
-/// thousands of tables takes longer than reading their rows. For any other definition the library is asked.
+/// Puts a database's schema into the common terms of a catalog. The library is asked about tables of which the reading of the
+/// schema says nothing.
 struct CatalogReader {
   let connection: Connection
-  /// Whether the library is asked about every table; for tests that hold both ways against each other.
-  var asksLibrary = false
-
-  /// An object of the schema table.
-  struct Object {
-    let type: String
-    let name: String
-    let table: String
-    let sql: String?
-  }
+  let schema: SchemaReading
 
   /// What the library says of a table beside its columns. Kept by the bytes of its name: to the library, names that only
   /// look the same are different.
@@ -30,35 +19,34 @@ struct CatalogReader {
 
   /// The catalog of the main database.
   func read() throws(Problem) -> Catalog {
-    let objects = try objects()
-    let listed = objects.filter { $0.type == "table" && !Self.isOfEngine($0.name) }
-    let definitions = asksLibrary ? nil : PlainDefinitions(objects)
-    let plain = listed.map { definitions?.table($0) }
     // Without a virtual table there are none that a module made for it, and no plain definition is of a virtual table.
-    let kinds = plain.contains { $0 == nil } ? try kinds() : [:]
+    let kinds = schema.isAllPlain ? [:] : try kinds()
     var tables: [Table] = []
-    for (object, plain) in zip(listed, plain) {
+    for (object, plain) in zip(schema.objects, schema.plain)
+    where object.type == "table" && !Self.isOfEngine(object.name) {
       let kind = kinds[Array(object.name.utf8)]
       if let plain, kinds.isEmpty || kind?.type == "table" {
-        tables.append(plain)
+        tables.append(Self.table(object.name, plain))
       } else if let kind, kind.type == "table" || kind.type == "virtual" {
         tables.append(try table(object.name, kind))
       }
     }
     return Catalog(
-      tables: tables, views: objects.filter { $0.type == "view" }.map(\.name),
-      schema: Self.schema(objects, shadows: Set(kinds.filter { $0.value.type == "shadow" }.keys)))
+      tables: tables, views: schema.objects.filter { $0.type == "view" }.map(\.name),
+      schema: Self.text(schema.objects, shadows: Set(kinds.filter { $0.value.type == "shadow" }.keys)))
   }
 
-  func objects() throws(Problem) -> [Object] {
-    var result: [Object] = []
-    try connection.rows("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid") { row throws(Problem) in
-      if let name = row[1].text {
-        result.append(Object(type: row.text(0), name: name, table: row.text(2), sql: row[3].text))
-      }
-      return true
-    }
-    return result
+  private static func table(_ name: String, _ plain: PlainTable) -> Table {
+    let columns = plain.definition.columns
+    return Table(
+      name: name, columns: columns.map { Column(name: $0.name, type: $0.type, isNotNull: $0.isNotNull) },
+      primaryKey: plain.definition.primaryKey.map { columns[$0].name },
+      keyIsStructural: plain.definition.isRowidAlias, hasSequence: plain.definition.isAutoincrement,
+      indexes: plain.indexes.map { index in
+        Index(
+          name: index.name, isUnique: index.isUnique, isPartial: index.isPartial,
+          columns: index.terms.map { columns[$0.column].name }, isImplicit: index.sql == nil)
+      })
   }
 
   private func kinds() throws(Problem) -> [[UInt8]: Kind] {
@@ -135,7 +123,7 @@ struct CatalogReader {
 
   /// Tables first, then what rests on them. The engine's own tables are left out: they come by themselves; so are the
   /// tables that a virtual table's module makes.
-  private static func schema(_ objects: [Object], shadows: Set<[UInt8]>) -> String {
+  private static func text(_ objects: [SchemaReading.Object], shadows: Set<[UInt8]>) -> String {
     var texts = ["", "", "", ""]
     for object in objects {
       guard let sql = object.sql, !isOfEngine(object.name) else { continue }

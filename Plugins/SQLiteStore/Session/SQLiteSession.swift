@@ -8,17 +8,19 @@ class SQLiteSession: SQLSession {
   private(set) var verificationAccount: VerificationAccount?
   private var viewForChecks: () throws(Problem) -> StoreView
   private var confirmation: () throws(Problem) -> Void
-  private var cachedCatalog: Catalog?
+  private let schemaFormat: UInt32?
+  private var knownSchema: Schema?
   private var suspectIndexes: Set<String> = []
   /// Rows that a verification counted on its way.
   private var rowCounts: [String: Int] = [:]
 
   init(
-    connection: Connection, facts: StoreFacts, view: @escaping () throws(Problem) -> StoreView,
-    confirm: @escaping () throws(Problem) -> Void = {}
+    connection: Connection, facts: StoreFacts, schemaFormat: UInt32? = nil,
+    view: @escaping () throws(Problem) -> StoreView, confirm: @escaping () throws(Problem) -> Void = {}
   ) {
     self.connection = connection
     self.facts = facts
+    self.schemaFormat = schemaFormat
     viewForChecks = view
     confirmation = confirm
   }
@@ -44,7 +46,8 @@ class SQLiteSession: SQLSession {
       throw SchemaDiagnosis.problem(connection, header: view.header, refused: refused)
     }
     return SQLiteSession(
-      connection: connection, facts: facts(of: view), view: { () throws(Problem) in view },
+      connection: connection, facts: facts(of: view), schemaFormat: view.header?.schemaFormat,
+      view: { () throws(Problem) in view },
       confirm: { () throws(Problem) in try view.confirm(patience: patience) })
   }
 
@@ -62,11 +65,13 @@ class SQLiteSession: SQLSession {
       bytes: view.size, notices: notices)
   }
 
-  func catalog() throws(Problem) -> Catalog {
-    if let cachedCatalog { return cachedCatalog }
-    let catalog = try CatalogReader(connection: connection).read()
-    cachedCatalog = catalog
-    return catalog
+  func catalog() throws(Problem) -> Catalog { try schema().catalog(connection) }
+
+  private func schema() throws(Problem) -> Schema {
+    if let knownSchema { return knownSchema }
+    let schema = try Schema.of(connection, format: schemaFormat)
+    knownSchema = schema
+    return schema
   }
 
   func end() {
@@ -86,7 +91,7 @@ class SQLiteSession: SQLSession {
 
   /// Forgets what was read of the schema: it was changed.
   func forgetCatalog() {
-    cachedCatalog = nil
+    knownSchema = nil
     rowCounts = [:]
   }
 
@@ -102,7 +107,7 @@ class SQLiteSession: SQLSession {
       return result.findings
     }
     let check = NativeVerification(
-      connection: connection, view: view, header: header, catalog: catalog, request: request)
+      connection: connection, view: view, header: header, schema: try schema(), catalog: catalog, request: request)
     let result = try check.run()
     suspectIndexes = result.suspectIndexes
     rowCounts = result.rowCounts

@@ -53,7 +53,7 @@ struct SchemaDiagnosis {
   private static func mismatch(_ connection: Connection) -> String? {
     csqlite_allow_schema_writes(connection.handle, 1)
     defer { csqlite_allow_schema_writes(connection.handle, 0) }
-    guard let objects = try? SchemaLayoutReader(connection: connection).objects(),
+    guard let objects = try? SchemaReading(connection, asksLibrary: true).objects,
       let finding = SchemaReview(objects: objects).findings.first
     else { return nil }
     return finding.message + (finding.evidence.map { ": " + $0 } ?? "")

@@ -17,13 +17,14 @@ struct NativeVerification {
   let connection: Connection
   let view: StoreView
   let header: DatabaseHeader
+  let schema: Schema
   let catalog: Catalog
   let request: IntegrityRequest
 
   func run() throws(Problem) -> Verification {
     let encoding = TextEncoding(rawValue: header.textEncoding) ?? .utf8
-    let layout = try SchemaLayoutReader(connection: connection).read()
-    let plan = VerificationPlan(layout, encoding: encoding)
+    let layout = try schema.layout(connection)
+    let plan = try schema.plan(connection, encoding: encoding)
     let pages = try PageMap(view, header: header)
     let setting = WalkSetting(
       hasPointerMaps: header.largestRootPage != 0, encoding: encoding, readsContent: request.isFull,
@@ -36,7 +37,7 @@ struct NativeVerification {
     var verification = Verification()
     let words = TroubleWords(plan: plan, pages: pages, catalog: catalog, hasOverlay: view.hasOverlay)
     verification.findings = HeaderReview(header: header, pages: pages, trees: plan.trees).findings
-    verification.findings += SchemaReview(objects: layout.objects).findings
+    verification.findings += SchemaReview(objects: schema.objects).findings
     verification.findings += words.findings(result.troubles)
     verification.findings += words.findings(freelist: result.freelist, perCause: request.findingsPerCause)
     verification.findings += words.findings(unused: result.unused)

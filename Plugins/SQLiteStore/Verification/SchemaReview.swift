@@ -4,12 +4,12 @@ import MendKit
 /// SQLite reads the definitions alone and drops and renames by the columns, so where they disagree, the next change of the
 /// schema takes the wrong objects with it.
 struct SchemaReview {
-  let objects: [SchemaLayoutReader.Object]
+  let objects: [SchemaReading.Object]
 
   /// A finding for each row that disagrees with its own definition.
   var findings: [Finding] { objects.compactMap { object in disagreement(object).map { finding(object, $0) } } }
 
-  private func finding(_ object: SchemaLayoutReader.Object, _ evidence: String) -> Finding {
+  private func finding(_ object: SchemaReading.Object, _ evidence: String) -> Finding {
     let isIndex = object.type == "index"
     return Finding(
       "schema.mismatch", .error,
@@ -20,7 +20,7 @@ struct SchemaReview {
   }
 
   /// What a row says otherwise than its definition; nil where nothing is certain.
-  private func disagreement(_ object: SchemaLayoutReader.Object) -> String? {
+  private func disagreement(_ object: SchemaReading.Object) -> String? {
     guard let sql = object.sql else { return automatic(object) }
     if Self.isPlain(object, sql) { return nil }
     guard let definition = ObjectDefinition(sql) else { return nil }
@@ -33,7 +33,7 @@ struct SchemaReview {
   }
 
   /// An index without a definition is one that SQLite makes for a constraint, and has its table's name in its own.
-  private func automatic(_ object: SchemaLayoutReader.Object) -> String? {
+  private func automatic(_ object: SchemaReading.Object) -> String? {
     let prefix = "sqlite_autoindex_"
     guard object.type == "index", Self.isSame(String(object.name.prefix(prefix.count)), prefix) else { return nil }
     let rest = object.name.dropFirst(prefix.count)
@@ -42,7 +42,7 @@ struct SchemaReview {
   }
 
   /// Whether the definition begins with the very words that the columns make: most do, and need not be taken apart.
-  private static func isPlain(_ object: SchemaLayoutReader.Object, _ sql: String) -> Bool {
+  private static func isPlain(_ object: SchemaReading.Object, _ sql: String) -> Bool {
     var rest = sql.utf8[...]
     func take(_ words: String) -> Bool {
       guard rest.starts(with: words.utf8) else { return false }

@@ -49,10 +49,13 @@ struct VerificationPlan {
           name: unknown.name, table: unknown.table, root: unknown.root, hasRowids: !unknown.isIndex,
           isIndex: unknown.isIndex))
     }
+    // What evaluates defaults is not needed any more.
+    absent = AbsentValues(encoding: encoding)
   }
 
   private mutating func add(_ table: SchemaLayout.Table) {
     let order = table.recordOrder
+    let rowidColumn = table.rowidColumn
     let tableTree = trees.count
     trees.append(
       TreePlan(name: table.name, table: table.name, root: table.root, hasRowids: table.hasRowid, isIndex: false))
@@ -60,7 +63,7 @@ struct VerificationPlan {
     layouts[table.name] = table
     recordColumns[tableTree] = order.map { table.columns[$0] }
 
-    var columns = order.map { plan(table.columns[$0], isRowid: $0 == table.rowidColumn, in: table) }
+    var columns = order.map { plan(table.columns[$0], isRowid: $0 == rowidColumn, in: table) }
     var expressions = TableExpressionPlan(table, isUTF8: absent.encoding == .utf8)
     var slots: [Int: Int32] = [:]
     var slotCount: Int32 = 1
@@ -81,7 +84,7 @@ struct VerificationPlan {
             slotCount += 1
             continue
           }
-          guard let column = term.column, column != table.rowidColumn else {
+          guard let column = term.column, column != rowidColumn else {
             terms.append(0)
             continue
           }
@@ -138,7 +141,7 @@ struct VerificationPlan {
   }
 
   private mutating func noteConstraints(of table: SchemaLayout.Table, _ expressions: inout TableExpressionPlan) {
-    if table.sql.uppercased().range(of: "CHECK") != nil, !expressions.takeChecks() {
+    if table.mentionsCheck, !expressions.takeChecks() {
       need(.rows(because: "CHECK constraints"), of: table)
     }
     if table.columns.contains(where: { $0.isVirtual && $0.isNotNull }) {

@@ -38,8 +38,17 @@ struct DefinitionTokens {
   /// Where the last token that was taken ends.
   var end: Int { position == 0 ? 0 : tokens[position - 1].range.upperBound }
 
-  /// The text between two offsets, as it was written.
-  func written(_ range: Range<Int>) -> String { String(decoding: text[range], as: UTF8.self) }
+  /// The text between two offsets, as it was written; `trimmed` takes white space off both ends.
+  func written(_ range: Range<Int>, trimmed: Bool = false) -> String {
+    var part = text[range]
+    if trimmed {
+      while let first = part.first, Self.isSpace(first) { part.removeFirst() }
+      while let last = part.last, Self.isSpace(last) { part.removeLast() }
+    }
+    return String(decoding: part, as: UTF8.self)
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0D) }
 
   /// Whether the next token is a word, in whatever case. `word` is in capitals and has letters only.
   func isNext(_ word: StaticString) -> Bool {

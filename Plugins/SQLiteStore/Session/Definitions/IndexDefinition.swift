@@ -1,15 +1,21 @@
-import MendKit
-
 /// What a `CREATE INDEX` says.
 struct IndexDefinition {
+  /// A column in the index's key.
+  struct Term {
+    /// As the definition names it.
+    let name: String
+    let isDescending: Bool
+    /// The collation where the definition gives one.
+    let collation: String?
+  }
+
   /// The table that it names.
   let table: String
   let isUnique: Bool
   /// Whether it covers only the rows of a condition.
   let isPartial: Bool
-  /// The columns as the definition names them, in key order; nil where it is of another sort than on columns alone, and the
-  /// library has to be asked.
-  let columns: [String]?
+  /// In key order; nil where the key is of another sort than columns alone, and the library has to be asked.
+  let terms: [Term]?
 
   /// Reads a definition; nil where not even its table is certain.
   init?(_ sql: String) {
@@ -19,20 +25,25 @@ struct IndexDefinition {
       return nil
     }
     self.table = table
-    let columns = Self.columns(&tokens)
-    isPartial = columns != nil && tokens.take("WHERE")
-    self.columns = isPartial || tokens.isAtEnd ? columns : nil
+    let terms = Self.terms(&tokens)
+    isPartial = terms != nil && tokens.take("WHERE")
+    self.terms = isPartial || tokens.isAtEnd ? terms : nil
   }
 
-  private static func columns(_ tokens: inout DefinitionTokens) -> [String]? {
+  private static func terms(_ tokens: inout DefinitionTokens) -> [Term]? {
     guard tokens.take(symbol: "(") else { return nil }
-    var columns: [String] = []
+    var terms: [Term] = []
     repeat {
       guard let name = tokens.takeName() else { return nil }
-      columns.append(name)
-      if tokens.take("COLLATE"), tokens.takeName() == nil { return nil }
-      _ = tokens.take("ASC") || tokens.take("DESC")
+      var collation: String?
+      if tokens.take("COLLATE") {
+        collation = tokens.takeName()
+        if collation == nil { return nil }
+      }
+      let isDescending = tokens.take("DESC")
+      if !isDescending { _ = tokens.take("ASC") }
+      terms.append(Term(name: name, isDescending: isDescending, collation: collation))
     } while tokens.take(symbol: ",")
-    return tokens.take(symbol: ")") ? columns : nil
+    return tokens.take(symbol: ")") ? terms : nil
   }
 }

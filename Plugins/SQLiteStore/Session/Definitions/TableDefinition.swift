@@ -1,18 +1,38 @@
-import MendKit
-
 /// What a `CREATE TABLE` says, where it is of the plain sort that most are. The library was asked to read the schema before,
 /// so the text is known to be valid; what is not known for certain to be understood as the library does is not taken up,
 /// and the library is asked for it.
 struct TableDefinition {
+  struct Column {
+    let name: String
+    /// The declared type as the library gives it back.
+    let type: String
+    var isNotNull = false
+    /// The default's expression as it was written, without brackets around it.
+    var defaultSQL: String?
+    var collation = "BINARY"
+  }
+
+  /// A column in the key of an index.
+  struct Term: Hashable {
+    let column: Int
+    let isDescending: Bool
+  }
+
+  /// A PRIMARY KEY or UNIQUE for which the library makes an index.
+  struct Constraint {
+    let terms: [Term]
+    let isPrimaryKey: Bool
+  }
+
   private(set) var name = ""
   private(set) var columns: [Column] = []
-  /// The columns of the primary key, in key order.
-  private(set) var primaryKey: [String] = []
+  /// The numbers of the primary key's columns, in key order.
+  private(set) var primaryKey: [Int] = []
   /// Whether the primary key is the rowid itself.
   private(set) var isRowidAlias = false
   private(set) var isAutoincrement = false
-  /// The indexes that the library makes for PRIMARY KEY and UNIQUE, in the order in which it makes them.
-  private(set) var constraints: [(columns: [String], isPrimaryKey: Bool)] = []
+  /// In the order in which the library makes their indexes.
+  private(set) var constraints: [Constraint] = []
 
   /// The types that the library knows by number, and gives back in these letters.
   private static let standardTypes = ["ANY", "BLOB", "INT", "INTEGER", "REAL", "TEXT"]
@@ -36,8 +56,8 @@ struct TableDefinition {
     } while tokens.take(symbol: ",")
     guard tokens.take(symbol: ")"), tokens.isAtEnd else { return false }
     // The library makes one index for two constraints on the same columns.
-    let lists = constraints.map { $0.columns.map { $0.lowercased() } }
-    return Set(lists).count == lists.count
+    let lists = Set(constraints.map { $0.terms.map(\.column) })
+    return lists.count == constraints.count
   }
 
   private func isTableConstraint() -> Bool {
@@ -49,7 +69,7 @@ struct TableDefinition {
 
   private mutating func readColumn() -> Bool {
     guard let name = tokens.takeName(), let type = readType() else { return false }
-    columns.append(Column(name: name, type: type, isNotNull: false))
+    columns.append(Column(name: name, type: type))
     while !tokens.isNext(symbol: ","), !tokens.isNext(symbol: ")") {
       guard readColumnConstraint() else { return false }
     }
@@ -92,11 +112,15 @@ struct TableDefinition {
     if tokens.take("CONSTRAINT") { return tokens.takeName() != nil }
     if tokens.take("NULL") { return true }
     if tokens.take("CHECK") { return tokens.takeBrackets() }
-    if tokens.take("COLLATE") { return tokens.takeName() != nil }
-    if tokens.take("DEFAULT") { return readDefault() }
+    if tokens.take("DEFAULT") { return readDefault(of: column) }
     if tokens.take("REFERENCES") { return readReference() }
+    if tokens.take("COLLATE") {
+      guard let collation = tokens.takeName() else { return false }
+      columns[column].collation = collation
+      return true
+    }
     if tokens.take("UNIQUE") {
-      constraints.append(([columns[column].name], false))
+      constraints.append(Constraint(terms: [Term(column: column, isDescending: false)], isPrimaryKey: false))
       return true
     }
     if tokens.take("NOT") {
@@ -108,13 +132,27 @@ struct TableDefinition {
     // Unlike everywhere else, DESC makes another thing of it.
     if tokens.isNext("DESC") { return false }
     _ = tokens.take("ASC")
-    return setPrimaryKey([columns[column].name], isAutoincrement: tokens.take("AUTOINCREMENT"))
+    return setPrimaryKey(
+      [Term(column: column, isDescending: false)], isAutoincrement: tokens.take("AUTOINCREMENT"))
   }
 
-  private mutating func readDefault() -> Bool {
-    if tokens.isNext(symbol: "(") { return tokens.takeBrackets() }
-    if tokens.take(symbol: "-") || tokens.take(symbol: "+") { return tokens.take(.number) }
-    return tokens.take(.number) || tokens.take(.string) || tokens.take(.word) || tokens.take(.quotedName)
+  private mutating func readDefault(of column: Int) -> Bool {
+    let start = tokens.start
+    if tokens.isNext(symbol: "(") {
+      guard tokens.takeBrackets() else { return false }
+      columns[column].defaultSQL = tokens.written(start + 1..<tokens.end - 1, trimmed: true)
+      return true
+    }
+    if tokens.take(symbol: "-") || tokens.take(symbol: "+") {
+      guard tokens.take(.number) else { return false }
+      columns[column].defaultSQL = tokens.written(start..<tokens.end)
+      return true
+    }
+    guard tokens.take(.number) || tokens.take(.string) || tokens.take(.word) || tokens.take(.quotedName) else {
+      return false
+    }
+    columns[column].defaultSQL = tokens.written(start..<tokens.end)
+    return true
   }
 
   private mutating func readReference() -> Bool {
@@ -144,42 +182,43 @@ struct TableDefinition {
       return tokens.take("KEY") && tokens.takeBrackets() && tokens.take("REFERENCES") && readReference()
     }
     if tokens.take("UNIQUE") {
-      guard let names = readNames(), tokens.take(symbol: ")") else { return false }
-      constraints.append((names, false))
+      guard let terms = readTerms(), tokens.take(symbol: ")") else { return false }
+      constraints.append(Constraint(terms: terms, isPrimaryKey: false))
       return true
     }
-    guard tokens.take("PRIMARY"), tokens.take("KEY"), let names = readNames() else { return false }
+    guard tokens.take("PRIMARY"), tokens.take("KEY"), let terms = readTerms() else { return false }
     let isAutoincrement = tokens.take("AUTOINCREMENT")
-    return tokens.take(symbol: ")") && setPrimaryKey(names, isAutoincrement: isAutoincrement)
+    return tokens.take(symbol: ")") && setPrimaryKey(terms, isAutoincrement: isAutoincrement)
   }
 
-  /// `(one, two DESC`, up to what closes it; the names as the columns have them.
-  private mutating func readNames() -> [String]? {
+  /// `(one, two DESC`, up to what closes it.
+  private mutating func readTerms() -> [Term]? {
     guard tokens.take(symbol: "(") else { return nil }
-    var names: [String] = []
+    var terms: [Term] = []
     repeat {
       guard let name = tokens.takeName(), let column = column(name) else { return nil }
-      names.append(column.name)
-      _ = tokens.take("ASC") || tokens.take("DESC")
+      let isDescending = tokens.take("DESC")
+      if !isDescending { _ = tokens.take("ASC") }
+      terms.append(Term(column: column, isDescending: isDescending))
     } while tokens.take(symbol: ",")
-    return Set(names).count == names.count ? names : nil
+    return Set(terms.map(\.column)).count == terms.count ? terms : nil
   }
 
-  private mutating func setPrimaryKey(_ names: [String], isAutoincrement: Bool) -> Bool {
+  private mutating func setPrimaryKey(_ terms: [Term], isAutoincrement: Bool) -> Bool {
     guard primaryKey.isEmpty else { return false }
-    primaryKey = names
+    primaryKey = terms.map(\.column)
     self.isAutoincrement = isAutoincrement
-    isRowidAlias = names.count == 1 && column(names[0])?.type == "INTEGER"
-    if !isRowidAlias { constraints.append((names, true)) }
+    isRowidAlias = terms.count == 1 && columns[terms[0].column].type == "INTEGER"
+    if !isRowidAlias { constraints.append(Constraint(terms: terms, isPrimaryKey: true)) }
     return isRowidAlias || !isAutoincrement
   }
 
-  /// The column of a name, ASCII case not counting; nil also where the name has other letters, of which the library and
-  /// Swift may think differently.
-  func column(_ name: String) -> Column? {
-    if let exact = columns.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return exact }
+  /// The number of the column of a name, ASCII case not counting; nil also where the name has other letters, of which the
+  /// library and Swift may think differently.
+  func column(_ name: String) -> Int? {
+    if let exact = columns.firstIndex(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return exact }
     guard name.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
     let lower = name.lowercased()
-    return columns.first { $0.name.utf8.allSatisfy { $0 < 0x80 } && $0.name.lowercased() == lower }
+    return columns.firstIndex { $0.name.utf8.allSatisfy { $0 < 0x80 } && $0.name.lowercased() == lower }
   }
 }

@@ -1,0 +1,106 @@
+import MendKit
+import Synchronization
+
+/// A schema and what was made of it. A folder of many databases is most often one application's, and all of them have the same
+/// few schemas: sessions on databases whose schema tables are the same, byte for byte, share one of these.
+final class Schema: Sendable {
+  /// Schemas that are kept for the next session.
+  private static let mostKept = 8
+  /// Schemas with more than so many bytes in their tables are not kept.
+  private static let mostBytes = 64 << 10
+  private static let kept = Mutex<[(key: [UInt8], schema: Schema)]>([])
+
+  private struct Parts {
+    var catalog: Catalog?
+    var layout: SchemaLayout?
+    var plans: [TextEncoding: Plan] = [:]
+  }
+
+  /// Unchecked, since nothing of a plan is changed once it was made.
+  private struct Plan: @unchecked Sendable {
+    let plan: VerificationPlan
+  }
+
+  private let reading: SchemaReading
+  private let parts = Mutex(Parts())
+
+  init(_ reading: SchemaReading) { self.reading = reading }
+
+  /// The schema of a connection's main database. `format` is the schema format in the file's header, on which the meaning of
+  /// a definition depends; without it, as on a working copy, the schema is not shared.
+  static func of(_ connection: Connection, format: UInt32?) throws(Problem) -> Schema {
+    guard let format, let key = try key(connection, format) else { return Schema(try SchemaReading(connection)) }
+    if let known = find(key) { return known }
+    let schema = Schema(try SchemaReading(connection))
+    if schema.isTheSameEverywhere { keep(schema, key) }
+    return schema
+  }
+
+  /// The rows of the schema table.
+  var objects: [SchemaReading.Object] { reading.objects }
+
+  /// The columns of a virtual table are for its module to say, which may look into the file.
+  private var isTheSameEverywhere: Bool { !reading.objects.contains { $0.type == "table" && $0.root == 0 } }
+
+  // MARK: - What is made of it
+
+  /// The schema in common terms.
+  func catalog(_ connection: Connection) throws(Problem) -> Catalog {
+    if let known = parts.withLock({ $0.catalog }) { return known }
+    let catalog = try CatalogReader(connection: connection, schema: reading).read()
+    parts.withLock { $0.catalog = catalog }
+    return catalog
+  }
+
+  /// How its tables and indexes are stored.
+  func layout(_ connection: Connection) throws(Problem) -> SchemaLayout {
+    if let known = parts.withLock({ $0.layout }) { return known }
+    let layout = try SchemaLayoutReader(connection: connection, schema: reading).read()
+    parts.withLock { $0.layout = layout }
+    return layout
+  }
+
+  /// How they are verified.
+  func plan(_ connection: Connection, encoding: TextEncoding) throws(Problem) -> VerificationPlan {
+    if let known = parts.withLock({ $0.plans[encoding] }) { return known.plan }
+    let plan = Plan(plan: VerificationPlan(try layout(connection), encoding: encoding))
+    parts.withLock { $0.plans[encoding] = plan }
+    return plan.plan
+  }
+
+  // MARK: - Those that are kept
+
+  /// Everything in the schema table, and the format; nil where that is too much to be kept.
+  private static func key(_ connection: Connection, _ format: UInt32) throws(Problem) -> [UInt8]? {
+    var key: [UInt8] = [UInt8(truncatingIfNeeded: format)]
+    key.reserveCapacity(4096)
+    try connection.rows(
+      "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid"
+    ) { row throws(Problem) in
+      for column in 0..<5 { row.append(column, to: &key) }
+      return key.count <= mostBytes
+    }
+    return key.count <= mostBytes ? key : nil
+  }
+
+  /// The one asked for last stands first.
+  private static func find(_ key: [UInt8]) -> Schema? {
+    kept.withLock { kept in
+      guard let place = kept.firstIndex(where: { $0.key == key }) else { return nil }
+      let entry = kept[place]
+      if place > 0 {
+        kept.remove(at: place)
+        kept.insert(entry, at: 0)
+      }
+      return entry.schema
+    }
+  }
+
+  private static func keep(_ schema: Schema, _ key: [UInt8]) {
+    kept.withLock { kept in
+      guard !kept.contains(where: { $0.key == key }) else { return }
+      if kept.count == mostKept { kept.removeLast() }
+      kept.insert((key, schema), at: 0)
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import MendKit
+
+/// Reads the layout of a database. The library is asked about tables of which the reading of the schema says nothing.
+struct SchemaLayoutReader {
+  let connection: Connection
+  let schema: SchemaReading
+
+  private typealias Kind = (isWithoutRowid: Bool, isStrict: Bool)
+
+  func read() throws(Problem) -> SchemaLayout {
+    var asked: Asked?
+    var layout = SchemaLayout()
+    layout.tables.append(Self.schemaTable)
+    for (object, plain) in zip(schema.objects, schema.plain) where object.type == "table" {
+      if object.root == 0 {
+        layout.virtualTables.append((object.name, Self.module(object.sql ?? "")))
+      } else if let plain, !plain.hasDescendingTerm {
+        layout.tables.append(Self.table(object, plain))
+      } else {
+        if asked == nil { asked = Asked(kinds: try kinds(), stored: storedIndexes()) }
+        if let asked, let table = try table(object, asked) {
+          layout.tables.append(table)
+        } else {
+          layout.unknownRoots.append((object.name, object.name, object.root, false))
+        }
+      }
+    }
+    let known = Set(layout.tables.flatMap { $0.indexes.map(\.name) })
+    for object in schema.objects where object.type == "index" && object.root > 0 && !known.contains(object.name) {
+      layout.unknownRoots.append((object.name, object.table, object.root, true))
+    }
+    return layout
+  }
+
+  private static let schemaTable = SchemaLayout.Table(
+    name: "sqlite_schema", root: 1, sql: "", hasRowid: true, isStrict: false,
+    columns: ["type", "name", "tbl_name", "rootpage", "sql"].map {
+      SchemaLayout.Column(
+        name: $0, type: "", isNotNull: false, defaultSQL: nil, keyPlace: 0, isVirtual: false, isGenerated: false,
+        affinity: .blob)
+    }, indexes: [], storage: [])
+
+  // MARK: - From plain definitions
+
+  private static func table(_ object: SchemaReading.Object, _ plain: PlainTable) -> SchemaLayout.Table {
+    let definition = plain.definition
+    var columns: [SchemaLayout.Column] = []
+    columns.reserveCapacity(definition.columns.count)
+    for (number, column) in definition.columns.enumerated() {
+      columns.append(
+        SchemaLayout.Column(
+          name: column.name, type: column.type, isNotNull: column.isNotNull, defaultSQL: column.defaultSQL,
+          keyPlace: (definition.primaryKey.firstIndex(of: number) ?? -1) + 1, isVirtual: false, isGenerated: false,
+          affinity: Affinity(declaredType: column.type)))
+    }
+    return SchemaLayout.Table(
+      name: object.name, root: object.root, sql: object.sql ?? "", hasRowid: true, isStrict: false, columns: columns,
+      indexes: plain.indexes.map(index), storage: [], hasKeyIndex: plain.indexes.contains(where: \.isPrimaryKey))
+  }
+
+  private static func index(_ plain: PlainTable.Index) -> SchemaLayout.Index {
+    var terms = zip(plain.terms, plain.collations).map { term, collation in
+      SchemaLayout.Term(
+        column: term.column, isExpression: false, isDescending: term.isDescending, collation: Collation(collation),
+        isKey: true)
+    }
+    terms.append(
+      SchemaLayout.Term(column: nil, isExpression: false, isDescending: false, collation: .binary, isKey: false))
+    return SchemaLayout.Index(
+      name: plain.name, root: plain.root, isUnique: plain.isUnique, isPartial: plain.isPartial, sql: plain.sql,
+      terms: terms)
+  }
+
+  // MARK: - From the library
+
+  /// What is asked of the library once, for all tables.
+  private struct Asked {
+    let kinds: [String: Kind]
+    let stored: [String: SchemaReading.Object]
+  }
+
+  private func kinds() throws(Problem) -> [String: Kind] {
+    var result: [String: Kind] = [:]
+    try connection.rows("PRAGMA main.table_list") { row throws(Problem) in
+      result[row.text(1)] = (row.integer(4) == 1, row.integer(5) == 1)
+      return true
+    }
+    return result
+  }
+
+  private func storedIndexes() -> [String: SchemaReading.Object] {
+    Dictionary(schema.objects.filter { $0.type == "index" }.map { ($0.name, $0) }) { first, _ in first }
+  }
+
+  /// A table as the library has it; nil where it does not know it.
+  private func table(_ object: SchemaReading.Object, _ asked: Asked) throws(Problem) -> SchemaLayout.Table? {
+    let literal = Connection.literal(object.name)
+    let columns = try columns(of: literal)
+    guard !columns.isEmpty, let kind = asked.kinds[object.name] else { return nil }
+    var table = SchemaLayout.Table(
+      name: object.name, root: object.root, sql: object.sql ?? "", hasRowid: !kind.isWithoutRowid,
+      isStrict: kind.isStrict, columns: columns, indexes: [], storage: [])
+    for (index, isKey) in try indexes(of: literal, asked) {
+      if isKey { table.hasKeyIndex = true }
+      if isKey, kind.isWithoutRowid {
+        table.storage = index.terms
+      } else {
+        table.indexes.append(index)
+      }
+    }
+    return table
+  }
+
+  private func columns(of table: String) throws(Problem) -> [SchemaLayout.Column] {
+    var result: [SchemaLayout.Column] = []
+    try connection.rows("PRAGMA main.table_xinfo(\(table))") { row throws(Problem) in
+      let type = row.text(2)
+      result.append(
+        SchemaLayout.Column(
+          name: row.text(1), type: type, isNotNull: row.integer(3) == 1, defaultSQL: row[4].text,
+          keyPlace: row.integer(5), isVirtual: row.integer(6) == 2, isGenerated: row.integer(6) >= 2,
+          affinity: Affinity(declaredType: type)))
+      return true
+    }
+    return result
+  }
+
+  private func indexes(
+    of table: String, _ asked: Asked
+  ) throws(Problem) -> [(index: SchemaLayout.Index, isKey: Bool)] {
+    var result: [(index: SchemaLayout.Index, isKey: Bool)] = []
+    try connection.rows("PRAGMA main.index_list(\(table))") { row throws(Problem) in
+      let name = row.text(1)
+      let object = asked.stored[name]
+      result.append(
+        (
+          SchemaLayout.Index(
+            name: name, root: object?.root ?? 0, isUnique: row.integer(2) == 1, isPartial: row.integer(4) == 1,
+            sql: object?.sql, terms: try terms(of: name)), row.text(3) == "pk"
+        ))
+      return true
+    }
+    return result
+  }
+
+  private func terms(of index: String) throws(Problem) -> [SchemaLayout.Term] {
+    var result: [SchemaLayout.Term] = []
+    try connection.rows("PRAGMA main.index_xinfo(\(Connection.literal(index)))") { row throws(Problem) in
+      let column = row.integer(1)
+      result.append(
+        SchemaLayout.Term(
+          column: column >= 0 ? column : nil, isExpression: column == -2, isDescending: row.integer(3) == 1,
+          collation: Collation(row.text(4)), isKey: row.integer(5) == 1))
+      return true
+    }
+    return result
+  }
+
+  /// The module of a virtual table, from `CREATE VIRTUAL TABLE name USING module(…)`.
+  private static func module(_ sql: String) -> String {
+    let words = sql.split { $0.isWhitespace || $0 == "(" }
+    guard let using = words.firstIndex(where: { $0.lowercased() == "using" }), using + 1 < words.count else {
+      return ""
+    }
+    return words[using + 1].lowercased()
+  }
+}
