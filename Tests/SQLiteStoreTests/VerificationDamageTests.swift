@@ -92,4 +92,28 @@ struct VerificationDamageTests {
       compare(damaged, "damage.py \(kind) --seed \(seed)")
     }
   }
+
+  @Test(
+    "in any page of a long value's overflow chain, of the table and of the index alike",
+    arguments: ["", "WITHOUT ROWID"])
+  func overflowBytes(_ option: String) throws {
+    let folder = try TemporaryFolder("dbmend-overflow")
+    let path = folder.file("a.db")
+    try SQLiteFile.make(
+      path,
+      """
+      PRAGMA page_size = 1024; CREATE TABLE t(id INT PRIMARY KEY, x TEXT) \(option); CREATE INDEX i ON t(x);
+      INSERT INTO t VALUES (1, printf('%.*c', 3500, 'a')), (2, printf('%.*c', 2500, 'b')), (3, 'c');
+      """)
+    let sound = try #require(DatabaseImage(try folder.read("a.db")))
+    #expect(sound.pages(.overflow).count > 8)
+    // Values that repeat one byte are where a hash is at its weakest. The last page of a chain is hardly full.
+    for page in sound.pages(.overflow) where sound.byte(sound.start(page) + 300) != 0 {
+      var image = sound
+      image.setByte(image.start(page) + 300, image.byte(image.start(page) + 300) ^ 1)
+      try folder.write(image.bytes, to: "b.db")
+      compare(folder.file("b.db"), "page \(page)")
+      #expect(Opinion.of(SQLiteDriver(), folder.file("b.db")).verdict == .damaged)
+    }
+  }
 }
