@@ -27,6 +27,8 @@ public struct SQLiteDriver: Driver {
         FindingDescription("wal.malformed", .error, "a committed frame of the write-ahead log is damaged"),
         FindingDescription(
           "journal.hot", .warning, "a transaction was interrupted and is left out of what was checked"),
+        FindingDescription("wal.foreign", .warning, "the write-ahead log beside the file is of another database"),
+        FindingDescription("journal.foreign", .warning, "the rollback journal beside the file is of another database"),
         FindingDescription("store.locked", .error, "another process kept the store locked"),
         FindingDescription("store.in-use", .error, "another process has the store open"),
       ])

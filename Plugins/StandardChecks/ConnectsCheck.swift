@@ -24,6 +24,10 @@ public struct ConnectsCheck: Check {
       FindingDescription("journal.malformed", .error, "the rollback journal beside the file is damaged"),
       FindingDescription("wal.unapplied", .info, "the write-ahead log holds commits that are not in the file yet"),
       FindingDescription("wal.malformed", .error, "the write-ahead log beside the file is damaged"),
+      FindingDescription(
+        "journal.foreign", .warning, "the rollback journal beside the file is of another database: move it away"),
+      FindingDescription(
+        "wal.foreign", .warning, "the write-ahead log beside the file is of another database: move it away"),
       FindingDescription("engine.too-old", .error, "the engine here is older than asked for"),
       FindingDescription("format.unexpected", .error, "the file's format is not the one asked for"),
     ],

@@ -41,6 +41,8 @@ struct DescriptionTests {
     "connects": [
       "file.malformed": "the driver's tests have files that the engine gives up on",
       "journal.hot": "needs a writer that is killed; the driver's tests have one",
+      "journal.foreign": "a second file; the driver's tests have several",
+      "wal.foreign": "a second file; the driver's tests have several",
       "journal.malformed": "a second file; for drivers that tell it from a stale journal",
       "wal.unapplied": "a second file; for drivers that have something to say of it",
       "wal.malformed": "a second file that is in use; the driver's tests have one",

@@ -10,6 +10,8 @@ struct RollbackJournal {
   let pageCount: UInt32
   /// The offset within the journal of each page's content before the transaction, by page number.
   let pages: [UInt32: Int]
+  /// The largest number of a page that a valid record is of, those beyond the database's size included; 0 for none.
+  let largestPage: UInt32
   /// Whether every record that a header counts was there and valid.
   let isWhole: Bool
 
@@ -30,6 +32,7 @@ struct RollbackJournal {
     var pages: [UInt32: Int] = [:]
     var segment = 0
     var isWhole = true
+    var largestPage: UInt32 = 0
     let recordSize = 8 + pageSize
     segments: while segment + 28 <= size {
       let header = BigEndian(bytes: try file.read(28, at: segment))
@@ -53,6 +56,7 @@ struct RollbackJournal {
           isWhole = false
           break segments
         }
+        largestPage = max(largestPage, page)
         if page <= original, pages[page] == nil { pages[page] = at + 4 }
         at += recordSize
       }
@@ -61,6 +65,7 @@ struct RollbackJournal {
     }
     self.pages = pages
     self.isWhole = isWhole
+    self.largestPage = largestPage
   }
 
   /// The checksum of a record: the nonce and every 200th byte, from the end (section 3).

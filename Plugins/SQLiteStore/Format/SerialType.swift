@@ -39,7 +39,8 @@ struct KeyValue {
 
   /// The bytes of a text or blob.
   var bytes: UnsafeRawBufferPointer {
-    type == .text || type == .blob ? UnsafeRawBufferPointer(start: start, count: Int(bits)) : .init(start: nil, count: 0)
+    type == .text || type == .blob
+      ? UnsafeRawBufferPointer(start: start, count: Int(bits)) : .init(start: nil, count: 0)
   }
 
   /// A value by its serial type. Reals that hold whole numbers come as these, and NaN as NULL, since SQLite reads them so.

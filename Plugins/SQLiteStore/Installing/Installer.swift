@@ -27,7 +27,7 @@ struct Installer {
     let status = try file.status()
     try refuseIfOpen(status)
     if let expected { try refuseIfChanged(since: expected) }
-    try Settlement.settle(file, sidecars)
+    try Settlement.settle(file, sidecars, clock: clock)
 
     let replacement = try FileHandle.update(copy)
     var isSame = true

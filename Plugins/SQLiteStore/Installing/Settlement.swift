@@ -5,8 +5,11 @@ import MendKit
 /// the journal where it was, whole, and the next one starts over.
 enum Settlement {
   /// Writes the committed pages of a log, or the pages that a hot journal puts back, into the file, and removes the
-  /// sidecars.
-  static func settle(_ file: FileHandle, _ sidecars: Sidecars) throws(Problem) {
+  /// sidecars. Those of another database are kept under another name.
+  static func settle(_ file: FileHandle, _ sidecars: Sidecars, clock: Clock = .system) throws(Problem) {
+    let stored = DatabaseHeader(try file.read(DatabaseHeader.size, at: 0))
+    let found = try Overlay.find(over: file, stored, sidecars, index: nil, isReserved: false)
+    for foreign in found.foreign { try setAside(foreign.path, clock) }
     if let log = try Sidecars.open(sidecars.log) {
       if let contents = try WriteAheadLog(log), contents.frames > 0 {
         try write(contents.pages, from: log, to: file, pageSize: contents.pageSize, pageCount: contents.pageCount)
@@ -40,10 +43,12 @@ enum Settlement {
   /// Moves sidecars of a database that is not there any more out of the way: under its name they would be replayed into
   /// whatever file comes next. Their content is kept.
   static func setAsideOrphans(_ sidecars: Sidecars, clock: Clock) throws(Problem) {
-    for path in [sidecars.log, sidecars.journal] where FileStatus.exists(path) {
-      var name = path + ".orphan-" + UTCTime(seconds: clock.now()).compact
-      while !(try Durable.renameIfFree(path, to: name)) { name += "-2" }
-    }
+    for path in [sidecars.log, sidecars.journal] where FileStatus.exists(path) { try setAside(path, clock) }
     try Paths.removeFile(sidecars.logIndex)
+  }
+
+  private static func setAside(_ path: String, _ clock: Clock) throws(Problem) {
+    var name = path + ".orphan-" + UTCTime(seconds: clock.now()).compact
+    while !(try Durable.renameIfFree(path, to: name)) { name += "-2" }
   }
 }

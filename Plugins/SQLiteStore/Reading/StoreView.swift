@@ -19,12 +19,6 @@ final class StoreView {
     case held
   }
 
-  /// Where the newest content of a page stands, when it is not in the database file.
-  private enum Overlay {
-    case log(WriteAheadLog, FileHandle)
-    case journal(RollbackJournal, FileHandle)
-  }
-
   let path: String
   let file: FileHandle
   let status: FileStatus
@@ -39,13 +33,9 @@ final class StoreView {
   /// Whether pages are shown that do not stand in the file itself.
   var hasOverlay: Bool { overlay != nil }
   /// The file whose pages are laid over the database's own, and each one's offset in it.
-  var overlaid: (file: FileHandle, pages: [UInt32: Int])? {
-    switch overlay {
-    case .log(let log, let file): (file, log.pages)
-    case .journal(let journal, let file): (file, journal.pages)
-    case nil: nil
-    }
-  }
+  var overlaid: (file: FileHandle, pages: [UInt32: Int])? { overlay?.content }
+  /// What lies beside the database and is of another one; it is not laid over it.
+  let foreign: [ForeignSidecar]
   /// Whether other connections have a log open, which the view holds still.
   var holdsLog: Bool { logIndex != nil }
 
@@ -91,19 +81,16 @@ final class StoreView {
     }
     let index = isLocked ? try Self.holdLog(sidecars) : nil
     logIndex = index?.file
-    // A journal beside a file that another connection has reserved is that connection's, not a leftover.
     let isReserved = if case .held = locking { false } else { LockBytes.isReserved(file) }
-    overlay = try Self.overlay(of: file, sidecars, index: index?.header, isReserved: isReserved)
+    let stored = DatabaseHeader(try file.read(DatabaseHeader.size, at: 0))
+    let found = try Overlay.find(over: file, stored, sidecars, index: index?.header, isReserved: isReserved)
+    overlay = found.overlay
+    foreign = found.foreign
     status = try file.status()
     logStatus = try? FileStatus.of(sidecars.log)
-    let stored = try file.read(DatabaseHeader.size, at: 0)
-    header = DatabaseHeader(try Self.overlaidHeader(overlay) ?? stored)
-    switch overlay {
-    case .log(let log, _): size = Int(log.pageCount) * log.pageSize
-    case .journal(let journal, _): size = Int(journal.pageCount) * journal.pageSize
-    case nil: size = status.size
-    }
-    stamp = Self.stamp(status, DatabaseHeader(stored), overlay)
+    header = if let bytes = try overlay?.header() { DatabaseHeader(bytes) } else { stored }
+    size = overlay?.size ?? status.size
+    stamp = Self.stamp(status, stored, overlay)
     if case .momentary = locking, index == nil {
       LockBytes.release(file)
       isWatched = true
@@ -124,7 +111,7 @@ final class StoreView {
       bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + wanted])) }
       return wanted
     }
-    let pageSize = Self.pageSize(of: overlay)
+    let pageSize = overlay.pageSize
     var done = 0
     while done < wanted {
       let at = offset + done
@@ -132,7 +119,7 @@ final class StoreView {
       let within = at % pageSize
       let count = min(pageSize - within, wanted - done)
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + count])
-      let (source, start) = Self.place(of: page, overlay) ?? (file, at - within)
+      let (source, start) = overlay.place(of: page) ?? (file, at - within)
       let got = try source.read(into: part, at: start + within)
       // A page that a log knows and the file does not reach yet is zeros, as SQLite reads it.
       if got < count { part[got...].initializeMemory(as: UInt8.self, repeating: 0) }
@@ -238,58 +225,9 @@ final class StoreView {
       advice: "Run dbmend again when the checkpoint is over.", code: "store.locked")
   }
 
-  private static func overlay(
-    of file: FileHandle, _ sidecars: Sidecars, index: LogIndex?, isReserved: Bool
-  ) throws(Problem) -> Overlay? {
-    if let log = try Sidecars.open(sidecars.log), try file.status().size > 0,
-      let contents = try WriteAheadLog(log, limit: index?.frames, salts: index?.salts), contents.frames > 0
-    {
-      if let index, contents.frames != index.frames {
-        throw Problem(
-          .damaged, tried: "read the write-ahead log", on: sidecars.log,
-          said: "frame \(contents.frames + 1) of \(index.frames) committed ones does not match its checksum",
-          advice: "Stop the application; its last commits may be lost. dbmend repair mends the file.",
-          code: "wal.malformed")
-      }
-      return .log(contents, log)
-    }
-    guard let journal = try Sidecars.open(sidecars.journal), let contents = try RollbackJournal(journal),
-      try file.status().size > 0, !isReserved
-    else { return nil }
-    return .journal(contents, journal)
-  }
-
-  private static func pageSize(of overlay: Overlay) -> Int {
-    switch overlay {
-    case .log(let log, _): log.pageSize
-    case .journal(let journal, _): journal.pageSize
-    }
-  }
-
-  private static func place(of page: UInt32, _ overlay: Overlay) -> (FileHandle, Int)? {
-    switch overlay {
-    case .log(let log, let file): log.pages[page].map { (file, $0) }
-    case .journal(let journal, let file): journal.pages[page].map { (file, $0) }
-    }
-  }
-
-  /// The header's bytes where the overlay holds page one.
-  private static func overlaidHeader(_ overlay: Overlay?) throws(Problem) -> [UInt8]? {
-    guard let overlay, let (source, start) = place(of: 1, overlay) else { return nil }
-    return try source.read(DatabaseHeader.size, at: start)
-  }
-
   private static func stamp(_ status: FileStatus, _ stored: DatabaseHeader?, _ overlay: Overlay?) -> StoreStamp {
-    var log: [UInt64] = []
-    switch overlay {
-    case .log(let contents, _):
-      log = contents.salts.map(UInt64.init) + [UInt64(contents.frames)]
-    case .journal(let contents, _):
-      log = [UInt64(contents.pageCount), UInt64(contents.pages.count)]
-    case nil: break
-    }
     return StoreStamp(
       size: status.size, modified: status.modified, inode: status.inode, changeCounter: stored?.changeCounter,
-      log: log)
+      log: overlay?.stamp ?? [])
   }
 }

@@ -49,7 +49,7 @@ class SQLiteSession: SQLSession {
   }
 
   private static func facts(of view: StoreView) -> StoreFacts {
-    var notices: [Finding] = []
+    var notices = view.foreign.map(\.finding)
     if view.isInterrupted {
       notices.append(
         Finding(

@@ -22,7 +22,8 @@ struct AbsentValues {
     let type = Connection.quoted(column.type.isEmpty ? "blob" : column.type)
     do throws(Problem) {
       try engine.execute(
-        "DROP TABLE IF EXISTS d; CREATE TABLE d(c \(type) DEFAULT \(sql)); INSERT INTO d DEFAULT VALUES")
+        "DROP TABLE IF EXISTS d; CREATE TABLE d(x); INSERT INTO d VALUES(1); ALTER TABLE d ADD COLUMN c \(type) DEFAULT \(sql)"
+      )
       return try engine.query("SELECT c FROM d", limit: 1).first?.first
     } catch {
       return nil

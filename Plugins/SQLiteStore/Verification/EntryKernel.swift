@@ -127,7 +127,8 @@ enum EntryKernel {
             difference = KeyOrder.bytes(slot.pointee.start, slot.pointee.bits, start, bits)
           } else {
             difference = KeyOrder.compare(
-              slot.pointee.tag, slot.pointee.bits, slot.pointee.start, tag, bits, start, slot.pointee.collation, encoding)
+              slot.pointee.tag, slot.pointee.bits, slot.pointee.start, tag, bits, start, slot.pointee.collation,
+              encoding)
           }
           if difference != 0 {
             isUndecided = false

@@ -56,11 +56,13 @@ struct Hash128: Hashable {
     self.second = second
   }
 
-  /// Takes up a block of sixteen bytes.
+  /// Takes up a block of sixteen bytes. In each lane one factor is the state and the other is not, so that no run of equal
+  /// blocks leads to a state that is never left.
   @inline(__always) private mutating func take(_ low: UInt64, _ high: UInt64) {
-    let product = (low ^ first).multipliedFullWidth(by: high ^ second ^ 0x9AE1_6A3B_2F90_404F)
-    first ^= product.high
-    second = second &* 0xE703_7ED1_A0B4_28DB ^ product.low
+    let one = (low ^ 0xB492_B66F_BE98_F273).multipliedFullWidth(by: high ^ first)
+    let other = (low ^ second).multipliedFullWidth(by: high ^ 0x9AE1_6A3B_2F90_404F)
+    first = one.high ^ one.low
+    second = other.high ^ other.low
   }
 }
 

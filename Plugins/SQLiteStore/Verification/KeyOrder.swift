@@ -49,7 +49,8 @@ enum KeyOrder {
 
   /// Byte for byte; a beginning comes before what it is the beginning of. The eight bytes before each value's end are
   /// readable.
-  @inline(__always) static func bytes(_ x: UnsafeRawPointer, _ xCount: Int, _ y: UnsafeRawPointer, _ yCount: Int) -> Int {
+  @inline(__always) static func bytes(_ x: UnsafeRawPointer, _ xCount: Int, _ y: UnsafeRawPointer, _ yCount: Int) -> Int
+  {
     let shorter = xCount < yCount ? xCount : yCount
     var at = 0
     while at &+ 8 <= shorter {

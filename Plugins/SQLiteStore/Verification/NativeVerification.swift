@@ -105,7 +105,8 @@ struct NativeVerification {
       }
       verification.account.byEngine[table] = ofTable.map(\.words).sorted().joined(separator: ", ")
       verification.suspectIndexes.formUnion(found.suspectIndexes)
-      for finding in found.findings where !plan.isVerified(finding) && !verification.findings.contains(where: { $0.isSameTrouble(as: finding) }) {
+      for finding in found.findings
+      where !plan.isVerified(finding) && !verification.findings.contains(where: { $0.isSameTrouble(as: finding) }) {
         verification.findings.append(finding)
       }
     }

@@ -83,7 +83,8 @@ extension TreeWalker {
     }
     entryCounts[tree] += header.cellCount
     guard cells.isWhole else { return }
-    if cells.isDense, cells.expectedEnd == header.contentStart, header.firstFreeblock == 0, header.fragmentedBytes == 0 {
+    if cells.isDense, cells.expectedEnd == header.contentStart, header.firstFreeblock == 0, header.fragmentedBytes == 0
+    {
       return
     }
     auditPage(page, header, number)

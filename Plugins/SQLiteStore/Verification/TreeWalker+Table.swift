@@ -104,7 +104,9 @@ extension TreeWalker {
 
   /// A rowid, mostly of one to four bytes, and the offset after it.
   @inline(__always) private static func rowid(_ page: UnsafeRawPointer, _ at: Int, _ end: Int) -> (Int64, Int)? {
-    guard at &+ 4 <= end else { return Varint.read(page, at: at, end: end).map { (Int64(bitPattern: $0.value), $0.next) } }
+    guard at &+ 4 <= end else {
+      return Varint.read(page, at: at, end: end).map { (Int64(bitPattern: $0.value), $0.next) }
+    }
     let a = page.byte(at)
     if a < 0x80 { return (Int64(a), at &+ 1) }
     let b = page.byte(at &+ 1)

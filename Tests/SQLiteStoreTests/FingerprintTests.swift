@@ -1,0 +1,68 @@
+import Testing
+
+@testable import SQLiteStore
+
+@Suite("Fingerprints of entries") struct FingerprintTests {
+  private func hash(_ bytes: [UInt8], isText: Bool = true) -> Hash128 {
+    // Eight bytes before a value are readable.
+    (Array(repeating: 0, count: 8) + bytes).withUnsafeBytes { buffer in
+      buffer.baseAddress.map { Hash128($0 + 8, count: bytes.count, isText: isText) } ?? .null
+    }
+  }
+
+  @Test("every byte of a value counts, in long runs of the same byte too", arguments: [0, 32, 113, 255] as [UInt8])
+  func everyByte(_ filler: UInt8) {
+    for count in [1, 7, 8, 9, 15, 16, 17, 31, 33, 100, 20_000] {
+      let plain = [UInt8](repeating: filler, count: count)
+      for at in Set([0, count / 3, count / 2, count - 2, count - 1]) where at >= 0 {
+        var other = plain
+        other[at] ^= 16
+        #expect(hash(plain) != hash(other))
+        #expect(hash(plain).first != hash(other).first)
+        #expect(hash(plain).second != hash(other).second)
+      }
+    }
+  }
+
+  @Test("no two of many short values have a lane in common, and texts are no blobs")
+  func short() {
+    var seen: Set<UInt64> = []
+    var count = 0
+    for length in 0...3 {
+      for first in stride(from: 0, through: 255, by: 3) {
+        for second in stride(from: 0, through: length > 1 ? 255 : 0, by: 5) {
+          let bytes = [UInt8(first), UInt8(second), 7].prefix(length)
+          guard length > 0 || first == 0 else { continue }
+          let text = hash(Array(bytes))
+          let blob = hash(Array(bytes), isText: false)
+          #expect(text != blob)
+          seen.insert(text.first ^ text.second)
+          count += 1
+        }
+      }
+    }
+    #expect(seen.count == count)
+  }
+
+  @Test("values that change places between two entries change the sum")
+  func swapped() {
+    func sum(_ entries: [(Int, Int)]) -> Fingerprint {
+      var sum = Fingerprint()
+      for (value, row) in entries {
+        var entry = EntryHash()
+        entry.combine(integer: value)
+        entry.combine(integer: row)
+        sum.add(entry.hash)
+      }
+      return sum
+    }
+    for a in 0..<40 {
+      for b in 0..<40 where a != b {
+        let right = sum([(a, 1), (b, 2), (a + 1, 3)])
+        #expect(right != sum([(b, 1), (a, 2), (a + 1, 3)]))
+        #expect(right == sum([(a + 1, 3), (b, 2), (a, 1)]))
+        #expect(right != sum([(a, 1), (b, 2), (a + 1, 4)]))
+      }
+    }
+  }
+}
