@@ -35,7 +35,7 @@ struct VerificationDamageTests {
     let folder = try TemporaryFolder("dbmend-damage")
     var applied: Set<PageDamage> = []
     for (position, kind) in PageDamage.allCases.enumerated() {
-      for turn in 0..<max(1, Self.share / 50) {
+      for turn in 0..<max(1, Self.share / 150) {
         // Each batch has databases of its own.
         let number = UInt64((turn * PageDamage.allCases.count + position) * 2 * Self.batches + batch)
         let damaged = DamagedDatabase(number: number, bases: UInt64(2 * Self.batches), kind: kind)
@@ -52,7 +52,7 @@ struct VerificationDamageTests {
     let pool = try DatabasePool(size: .tiny)
     let folder = try TemporaryFolder("dbmend-inputs")
     let bases = UInt64(5 * Self.batches)
-    for turn in 0..<Self.share {
+    for turn in 0..<Self.share / 2 {
       let number = UInt64(turn * Self.batches + batch)
       guard let done = try DamagedDatabase(number: number, bases: bases).write(to: folder.file("a.db"), from: pool)
       else {
