@@ -98,6 +98,15 @@ struct Trial {
   /// One sound database of fifty is large.
   static func size(_ number: UInt64) -> RandomDatabase.Size { number % 50 == 49 ? .large : .small }
 
+  /// The sound database that a case is damaged from; nil where it has none of its own.
+  func source(_ number: UInt64) throws -> [UInt8]? {
+    switch mode {
+    case .inputs: try pool.image(number % Self.tinyBases).bytes
+    case .damage: try pool.image(number % Self.bases).bytes
+    case .healthy, .tool: nil
+    }
+  }
+
   private struct Made {
     var words: String
     var kinds: [String] = []

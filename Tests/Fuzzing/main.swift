@@ -44,6 +44,10 @@ case "--again" where words.count == 4:
   }
   let result = try trial.run(number(words[2]))
   print("\(which) \(words[2]) \(result.outcome.rawValue): \(result.words)\nit stands in \(words[3])")
+  if let sound = try trial.source(number(words[2])) {
+    try Data(sound).write(to: URL(fileURLWithPath: words[3] + ".sound"))
+    print("what was damaged stands in \(words[3]).sound")
+  }
   if which == .healthy {
     let made = try RandomDatabase(seed: number(words[2]), size: Trial.size(number(words[2]))).make(
       at: folder.file("again.db"))

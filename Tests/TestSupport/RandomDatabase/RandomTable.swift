@@ -110,7 +110,7 @@ struct RandomTable {
     var text = random.pick([
       "", "DEFAULT NULL", "DEFAULT 5", "DEFAULT -5", "DEFAULT +3", "DEFAULT 5.0", "DEFAULT 2.5", "DEFAULT 'text'",
       "DEFAULT ''", "DEFAULT '12'", "DEFAULT '7.0'", "DEFAULT x'00ff'", "DEFAULT (1+1)", "DEFAULT ('a' || 'b')",
-      "DEFAULT true", "DEFAULT \"quoted\"", "DEFAULT 9223372036854775807", "DEFAULT 1e3", "DEFAULT bare",
+      "DEFAULT \"quoted\"", "DEFAULT 9223372036854775807", "DEFAULT 1e3", "DEFAULT bare",
       "NOT NULL DEFAULT 7", "NOT NULL DEFAULT 'x'", "DEFAULT 0", "DEFAULT 1", "DEFAULT - 0.0", "DEFAULT (-5)",
     ])
     if isStrict { text = random.pick(["", "DEFAULT NULL"]) }
