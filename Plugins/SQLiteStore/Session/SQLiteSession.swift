@@ -51,6 +51,11 @@ class SQLiteSession: SQLSession {
       confirm: { () throws(Problem) in try view.confirm(patience: patience) })
   }
 
+  /// The schema format of a small store. Of a large one, to look whether its schema is known costs more than it saves.
+  private static func sharedFormat(of view: StoreView) -> UInt32? {
+    view.size <= 1 << 20 ? view.header?.schemaFormat : nil
+  }
+
   private static func facts(of view: StoreView) -> StoreFacts {
     var notices = view.foreign.map(\.finding)
     if view.isInterrupted {

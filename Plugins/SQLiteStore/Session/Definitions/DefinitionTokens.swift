@@ -93,6 +93,9 @@ struct DefinitionTokens {
     return true
   }
 
+  /// Takes the next token, whatever it is. There has to be one.
+  mutating func skip() { position += 1 }
+
   /// Takes a name, its quotes taken off; nil where none stands next.
   mutating func takeName() -> String? {
     guard !isAtEnd else { return nil }

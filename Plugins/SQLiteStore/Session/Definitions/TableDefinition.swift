@@ -34,9 +34,6 @@ struct TableDefinition {
   /// In the order in which the library makes their indexes.
   private(set) var constraints: [Constraint] = []
 
-  /// The types that the library knows by number, and gives back in these letters.
-  private static let standardTypes = ["ANY", "BLOB", "INT", "INTEGER", "REAL", "TEXT"]
-
   private var tokens: DefinitionTokens
 
   /// Reads a definition; nil where it is of another sort.
@@ -78,17 +75,26 @@ struct TableDefinition {
 
   private mutating func readType() -> String? {
     let start = tokens.start
-    var isNamed = false
+    let standard = standardType()
+    var words = 0
     while tokens.isNext(.word), !isColumnConstraint() {
       if tokens.isNext("GENERATED") || tokens.isNext("AS") { return nil }
-      _ = tokens.takeName()
-      isNamed = true
+      tokens.skip()
+      words += 1
     }
-    guard isNamed else { return "" }
-    if tokens.isNext(symbol: "("), !readSizes() { return nil }
-    let type = tokens.written(start..<tokens.end)
-    guard type.utf8.count <= 7 else { return type }
-    return Self.standardTypes.first { $0 == type.uppercased() } ?? type
+    if tokens.isNext(symbol: "(") { return words > 0 && readSizes() ? tokens.written(start..<tokens.end) : nil }
+    if words == 1, let standard { return standard }
+    return words == 0 ? "" : tokens.written(start..<tokens.end)
+  }
+
+  /// The types that the library knows by number, and gives back in these letters.
+  private func standardType() -> String? {
+    if tokens.isNext("INTEGER") { return "INTEGER" }
+    if tokens.isNext("TEXT") { return "TEXT" }
+    if tokens.isNext("REAL") { return "REAL" }
+    if tokens.isNext("BLOB") { return "BLOB" }
+    if tokens.isNext("INT") { return "INT" }
+    return tokens.isNext("ANY") ? "ANY" : nil
   }
 
   /// `(10)` or `(10, 2)`.
