@@ -152,6 +152,7 @@ struct NativeVerification {
     if request.isFull {
       verification.account.indexes = plan.comparisons.count {
         !broken.contains($0.indexTree) && !broken.contains($0.tableTree)
+          && !($0.isComputed && result.unsure.contains($0.tableTree))
       }
     }
     for (name, reason) in verification.account.unverified.sorted(by: { $0.key < $1.key }) {
