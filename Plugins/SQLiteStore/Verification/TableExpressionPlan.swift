@@ -82,7 +82,9 @@ struct TableExpressionPlan {
   }
 
   private mutating func condition(of index: SchemaLayout.Index) -> Expression? {
-    guard let scope = scope(), let tokens = index.sql.flatMap(IndexExpressions.init(sql:))?.condition else { return nil }
+    guard let scope = scope(), let tokens = index.sql.flatMap(IndexExpressions.init(sql:))?.condition else {
+      return nil
+    }
     return stored(Expression.compile(tokens, in: scope))
   }
 

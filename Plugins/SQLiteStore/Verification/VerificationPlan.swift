@@ -116,7 +116,8 @@ struct VerificationPlan {
     noteConstraints(of: table, &expressions)
     if expressions.isNeeded {
       var values = absent
-      trees[tableTree].programs = expressions.programs(order) { column in values.kept(values.value(of: column) ?? .null) }
+      trees[tableTree].programs = expressions.programs(order) { column in values.kept(values.value(of: column) ?? .null)
+      }
     }
     checks[tableTree] = expressions.checks.map(\.text)
   }
