@@ -37,7 +37,7 @@ struct NativeVerification {
     var verification = Verification()
     let words = TroubleWords(plan: plan, pages: pages, catalog: catalog, hasOverlay: view.hasOverlay)
     verification.findings = HeaderReview(header: header, pages: pages, trees: plan.trees).findings
-    verification.findings += SchemaReview(objects: schema.objects).findings
+    verification.findings += schema.review()
     verification.findings += words.findings(result.troubles)
     verification.findings += words.findings(freelist: result.freelist, perCause: request.findingsPerCause)
     verification.findings += words.findings(unused: result.unused)

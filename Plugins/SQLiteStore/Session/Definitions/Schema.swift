@@ -13,6 +13,7 @@ final class Schema: Sendable {
   private struct Parts {
     var catalog: Catalog?
     var layout: SchemaLayout?
+    var review: [Finding]?
     var plans: [TextEncoding: Plan] = [:]
   }
 
@@ -36,9 +37,6 @@ final class Schema: Sendable {
     return schema
   }
 
-  /// The rows of the schema table.
-  var objects: [SchemaReading.Object] { reading.objects }
-
   /// The columns of a virtual table are for its module to say, which may look into the file.
   private var isTheSameEverywhere: Bool { !reading.objects.contains { $0.type == "table" && $0.root == 0 } }
 
@@ -50,6 +48,14 @@ final class Schema: Sendable {
     let catalog = try CatalogReader(connection: connection, schema: reading).read()
     parts.withLock { $0.catalog = catalog }
     return catalog
+  }
+
+  /// What rows of the schema table say otherwise than the definitions beside them.
+  func review() -> [Finding] {
+    if let known = parts.withLock({ $0.review }) { return known }
+    let findings = SchemaReview(objects: reading.objects).findings
+    parts.withLock { $0.review = findings }
+    return findings
   }
 
   /// How its tables and indexes are stored.
