@@ -14,7 +14,10 @@ struct SchemaDiagnosis {
   /// The problem that stands behind a connection's refusal to read its schema. `refused` is what the library said.
   static func problem(_ connection: Connection, header: DatabaseHeader?, refused: Problem) -> Problem {
     // Numbers that a format of the near future could have; any other one is damage.
-    if let header, (3...9).contains(header.readVersion) || (5...15).contains(header.schemaFormat) {
+    if let header,
+      (3...9).contains(header.readVersion) && header.writeVersion >= header.readVersion
+        || (5...15).contains(header.schemaFormat)
+    {
       return unsupported(
         connection.path,
         said: "its format (read version \(header.readVersion), schema format \(header.schemaFormat)) is newer")

@@ -139,6 +139,7 @@ enum EntryKernel {
         }
         slot.pointee.start = start
       } else {
+        guard type < 10 else { return .malformed }
         (tag, bits) = rare(type, start)
         let valueHash = rareHash(tag, bits)
         hash.combine(valueHash.first, valueHash.second)
@@ -245,6 +246,8 @@ enum EntryKernel {
         slot.pointee.tag = tag
         slot.pointee.bits = count
       } else {
+        // Types 10 and 11 are reserved: no record has them.
+        guard type < 10 else { return false }
         takeRare(type, start, slot, &isUndecided, marks, encoding, &hash)
       }
       slot += 1

@@ -224,6 +224,9 @@ extension TreeWalker {
         if isText, bits & highBits != 0 || highBits == 0 || plan.checksNumericText {
           checkText(start, count: count, plan, operationsEnd - operation + 1, rows, rowid, page, cell)
         }
+      } else if type >= 10 {
+        // Types 10 and 11 are reserved: no record has them.
+        return note(.record, page, at: cell, row: rowid)
       } else if plan.slot >= 0 {
         if type != 0, type < 7 {
           slots[Int(plan.slot)] = Hash128(integer: SerialType.integer(body, ofLast: body - start))
