@@ -38,9 +38,6 @@ let package = Package(
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "CSQLite"], path: "Tests/TestSupport"),
-    // Not for users, and in no release: `scripts/fuzz` builds it.
-    .executableTarget(
-      name: "dbmend-fuzz", dependencies: ["SQLiteStore", "MendKit", "TestSupport"], path: "Tests/Fuzzing"),
     .testTarget(name: "MendKitTests", dependencies: ["MendKit", "TestSupport"]),
     .testTarget(name: "MendArchiveTests", dependencies: ["MendArchive", "MendKit", "TestSupport"]),
     .testTarget(
@@ -58,3 +55,10 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Not for users, and in no release: `scripts/fuzz` and `scripts/test` build it.
+if Context.environment["DBMEND_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "dbmend-fuzz", dependencies: ["SQLiteStore", "MendKit", "TestSupport"], path: "Tests/Fuzzing"))
+}
