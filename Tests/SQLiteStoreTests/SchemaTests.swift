@@ -7,22 +7,23 @@ import Testing
 struct SchemaTests {
   private let folder: Folder
 
+  private let known = KnownSchemas()
+
   init() throws { folder = try Folder() }
 
-  /// A definition that no other test has, so that nothing else is known of it.
-  private func unique(_ name: String = "t") -> String { "create table \(name)(a, \"\(folder.path)\" text unique)" }
+  private func table(_ name: String = "t") -> String { "create table \(name)(a, b text unique)" }
 
   private func schema(_ name: String, _ sql: String, format: UInt32? = 4) throws -> Schema {
     if !FileStatus.exists(folder(name)) { try script(folder(name), sql) }
-    return try Schema.of(try Connection.open(copy: folder(name)), format: format)
+    return try Schema.of(try Connection.open(copy: folder(name)), format: format, known: known)
   }
 
   @Test("is shared by databases of the same definitions, stored on the same pages in the same format")
   func shared() throws {
-    let one = try schema("a.db", unique())
-    #expect(try schema("b.db", unique()) === one)
-    #expect(try schema("c.db", unique("u")) !== one)
-    #expect(try schema("d.db", "create table z(a); \(unique()); drop table z") !== one)
+    let one = try schema("a.db", table())
+    #expect(try schema("b.db", table()) === one)
+    #expect(try schema("c.db", table("u")) !== one)
+    #expect(try schema("d.db", "create table z(a); \(table()); drop table z") !== one)
     #expect(try schema("b.db", "", format: 1) !== one)
     #expect(try schema("b.db", "", format: nil) !== one)
     #expect(try schema("a.db", "") === one)
@@ -30,7 +31,7 @@ struct SchemaTests {
 
   @Test("is not shared where a virtual table's module has a word in it, and where there is too much of it")
   func notShared() throws {
-    let virtual = unique() + "; create virtual table f using fts5(x)"
+    let virtual = table() + "; create virtual table f using fts5(x)"
     #expect(try schema("a.db", virtual) !== schema("b.db", virtual))
     let large = "begin;" + (0..<2000).map { "create table t\($0)(first, second, third);" }.joined() + "commit"
     #expect(try schema("c.db", large) !== schema("d.db", large))
@@ -38,8 +39,8 @@ struct SchemaTests {
 
   @Test("is forgotten where others were asked for since, and read anew")
   func forgotten() throws {
-    let one = try schema("a.db", unique())
-    for number in 0..<20 { _ = try schema("\(number).db", unique("t\(number)")) }
+    let one = try schema("a.db", table())
+    for number in 0..<20 { _ = try schema("\(number).db", table("t\(number)")) }
     let again = try schema("a.db", "")
     #expect(again !== one)
     let connection = try Connection.open(copy: folder("a.db"))
@@ -48,7 +49,7 @@ struct SchemaTests {
 
   @Test("follows a change of a working copy")
   func workingCopy() throws {
-    try script(folder("a.db"), unique())
+    try script(folder("a.db"), table())
     let copy = try SQLiteDriver().openCopy(folder("a.db"))
     #expect(try copy.catalog().tables.map(\.name) == ["t"])
     try copy.execute("create table u(a)")
@@ -60,7 +61,7 @@ struct SchemaTests {
   func verified() throws {
     for name in ["a.db", "b.db"] {
       try script(
-        folder(name), unique() + "; create index i on t(a); insert into t(a) values('one'), ('two'), ('three')")
+        folder(name), table() + "; create index i on t(a); insert into t(a) values('one'), ('two'), ('three')")
     }
     // An entry of the index is given another value than its row has.
     let file = try FileHandle.update(folder("b.db"))

@@ -4,12 +4,6 @@ import Synchronization
 /// A schema and what was made of it. A folder of many databases is most often one application's, and all of them have the same
 /// few schemas: sessions on databases whose schema tables are the same, byte for byte, share one of these.
 final class Schema: Sendable {
-  /// Schemas that are kept for the next session.
-  private static let mostKept = 8
-  /// Schemas with more than so many bytes in their tables are not kept.
-  private static let mostBytes = 64 << 10
-  private static let kept = Mutex<[(key: [UInt8], schema: Schema)]>([])
-
   private struct Parts {
     var catalog: Catalog?
     var layout: SchemaLayout?
@@ -29,11 +23,15 @@ final class Schema: Sendable {
 
   /// The schema of a connection's main database. `format` is the schema format in the file's header, on which the meaning of
   /// a definition depends; without it, as on a working copy, the schema is not shared.
-  static func of(_ connection: Connection, format: UInt32?) throws(Problem) -> Schema {
-    guard let format, let key = try key(connection, format) else { return Schema(try SchemaReading(connection)) }
-    if let known = find(key) { return known }
+  static func of(
+    _ connection: Connection, format: UInt32?, known: KnownSchemas = .shared
+  ) throws(Problem) -> Schema {
+    guard let format, let key = try KnownSchemas.key(connection, format) else {
+      return Schema(try SchemaReading(connection))
+    }
+    if let schema = known.find(key) { return schema }
     let schema = Schema(try SchemaReading(connection))
-    if schema.isTheSameEverywhere { keep(schema, key) }
+    if schema.isTheSameEverywhere { known.keep(schema, key) }
     return schema
   }
 
@@ -72,41 +70,5 @@ final class Schema: Sendable {
     let plan = Plan(plan: VerificationPlan(try layout(connection), encoding: encoding))
     parts.withLock { $0.plans[encoding] = plan }
     return plan.plan
-  }
-
-  // MARK: - Those that are kept
-
-  /// Everything in the schema table, and the format; nil where that is too much to be kept.
-  private static func key(_ connection: Connection, _ format: UInt32) throws(Problem) -> [UInt8]? {
-    var key: [UInt8] = [UInt8(truncatingIfNeeded: format)]
-    key.reserveCapacity(4096)
-    try connection.rows(
-      "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid"
-    ) { row throws(Problem) in
-      for column in 0..<5 { row.append(column, to: &key) }
-      return key.count <= mostBytes
-    }
-    return key.count <= mostBytes ? key : nil
-  }
-
-  /// The one asked for last stands first.
-  private static func find(_ key: [UInt8]) -> Schema? {
-    kept.withLock { kept in
-      guard let place = kept.firstIndex(where: { $0.key == key }) else { return nil }
-      let entry = kept[place]
-      if place > 0 {
-        kept.remove(at: place)
-        kept.insert(entry, at: 0)
-      }
-      return entry.schema
-    }
-  }
-
-  private static func keep(_ schema: Schema, _ key: [UInt8]) {
-    kept.withLock { kept in
-      guard !kept.contains(where: { $0.key == key }) else { return }
-      if kept.count == mostKept { kept.removeLast() }
-      kept.insert((key, schema), at: 0)
-    }
   }
 }
