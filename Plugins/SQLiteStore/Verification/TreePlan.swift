@@ -107,8 +107,6 @@ struct KeyPlan {
   struct Term {
     var collation = Collation.binary
     var isDescending = false
-    /// Whether the fingerprint takes it up.
-    var isHashed = true
   }
 
   /// The values that are compared: all of an index's, the primary key of a table without rowid.
