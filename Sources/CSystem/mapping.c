@@ -59,6 +59,11 @@ static void install(void) {
   sigaction(SIGBUS, &action, &previous);
 }
 
+static size_t with_slack(size_t length) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  return (length + page - 1) / page * page + page;
+}
+
 void *csystem_map(int fd, size_t length, int *slot) {
   pthread_once(&once, install);
   int own = -1;
@@ -70,7 +75,14 @@ void *csystem_map(int fd, size_t length, int *slot) {
     errno = ENOBUFS;
     return NULL;
   }
-  void *start = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
+  /* A page of zeros stands behind the file, so that whole words can be read up to its end. */
+  void *start = mmap(NULL, with_slack(length), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (start != MAP_FAILED && mmap(start, length, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+    int saved = errno;
+    munmap(start, with_slack(length));
+    errno = saved;
+    start = MAP_FAILED;
+  }
   if (start == MAP_FAILED) {
     atomic_store(&mappings[own].taken, false);
     return NULL;
@@ -90,6 +102,6 @@ size_t csystem_map_faults(int slot, size_t *first) {
 
 void csystem_unmap(int slot) {
   void *start = (void *)atomic_exchange(&mappings[slot].start, 0);
-  munmap(start, atomic_load(&mappings[slot].length));
+  munmap(start, with_slack(atomic_load(&mappings[slot].length)));
   atomic_store(&mappings[slot].taken, false);
 }

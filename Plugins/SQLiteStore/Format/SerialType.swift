@@ -7,6 +7,23 @@ enum SerialType {
     return (0x8864_3210 &>> (type &* 4)) & 0xF
   }
 
+  /// Bits of the classes of values.
+  static let nullBit: UInt8 = 1
+  static let integerBit: UInt8 = 2
+  static let realBit: UInt8 = 4
+  static let textBit: UInt8 = 8
+  static let blobBit: UInt8 = 16
+
+  /// The bit of a type's class.
+  static func classBit(_ type: Int) -> UInt8 {
+    switch type {
+    case 0, 10, 11: nullBit
+    case 7: realBit
+    case ..<10: integerBit
+    default: type & 1 == 0 ? blobBit : textBit
+    }
+  }
+
   /// A big-endian two's-complement number of 1 to 8 bytes. The eight bytes before its end must be readable.
   @inline(__always) static func integer(_ body: UnsafeRawPointer, size: Int) -> Int64 {
     integer(body + size, ofLast: size)
@@ -14,9 +31,54 @@ enum SerialType {
 
   /// Likewise, by where its body ends.
   @inline(__always) static func integer(_ end: UnsafeRawPointer, ofLast size: Int) -> Int64 {
+    integer(end, shift: 64 &- 8 &* size)
+  }
+
+  /// Likewise; `shift` is how many of the 64 bits before that stand before the number.
+  @inline(__always) static func integer(_ end: UnsafeRawPointer, shift: Int) -> Int64 {
     let raw = Int64(bigEndian: (end - 8).loadUnaligned(as: Int64.self))
-    let shift = Int64(truncatingIfNeeded: 64 &- 8 &* size)
-    return (raw &<< shift) &>> shift
+    return (raw &<< Int64(truncatingIfNeeded: shift)) &>> Int64(truncatingIfNeeded: shift)
+  }
+}
+
+/// What a type of one byte says, ready for the loops that tens of millions of values go through.
+struct TypeFact {
+  enum Kind {
+    static let integer: UInt8 = 0
+    static let text: UInt8 = 1
+    static let blob: UInt8 = 2
+    static let real: UInt8 = 3
+    /// NULL, and the numbers 0 and 1, which have no body.
+    static let constant: UInt8 = 4
+    static let reserved: UInt8 = 5
+  }
+
+  /// Bytes of the body.
+  var size: UInt8
+  /// Bits before a whole number in the eight bytes that end with it; the type itself of a real, NULL, 0 and 1.
+  var shift: UInt8
+  var kind: UInt8
+  /// The bit of the value's class.
+  var classBit: UInt8
+
+  private init(_ type: Int) {
+    size = UInt8(SerialType.size(type))
+    shift = type >= 1 && type <= 6 ? 64 - 8 * size : UInt8(type)
+    switch type {
+    case 0, 8, 9: kind = Kind.constant
+    case 1...6: kind = Kind.integer
+    case 7: kind = Kind.real
+    case 10, 11: kind = Kind.reserved
+    default: kind = type & 1 == 1 ? Kind.text : Kind.blob
+    }
+    classBit = SerialType.classBit(type)
+  }
+
+  /// What there is to say of the types 0 to 127. The caller lets go of it.
+  static func table() -> UnsafePointer<TypeFact> {
+    let facts = UnsafeMutablePointer<TypeFact>.allocate(capacity: 128)
+    for type in 0..<128 { (facts + type).initialize(to: TypeFact(type)) }
+    return UnsafePointer(facts)
   }
 }
 

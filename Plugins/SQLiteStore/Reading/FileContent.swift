@@ -9,7 +9,8 @@ final class FileContent: @unchecked Sendable {
   /// Reads a file; nil when it is empty, or shorter than this meanwhile.
   init?(_ file: FileHandle, size: Int) throws(Problem) {
     guard size > 0 else { return nil }
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+    let whole = UnsafeMutableRawBufferPointer.allocate(byteCount: size + PageMap.slack, alignment: 16)
+    let buffer = UnsafeMutableRawBufferPointer(rebasing: whole[..<size])
     bytes = UnsafeRawBufferPointer(buffer)
     guard try file.read(into: buffer, at: 0) == size else { return nil }
   }

@@ -5,6 +5,9 @@ import MendKit
 ///
 /// Unchecked, since what is mapped is only read, and all else is set when it is made.
 final class PageMap: @unchecked Sendable {
+  /// Bytes behind the end of each page that may be read, so that loops can take whole words.
+  static let slack = 16
+
   let pageSize: Int
   /// Bytes of a page that SQLite uses: all but the reserved ones at its end.
   let usableSize: Int
@@ -42,8 +45,8 @@ final class PageMap: @unchecked Sendable {
     filePages = UInt32(clamping: (view.size + pageSize - 1) / pageSize)
     claimedPages = header.trustedPageCount ?? filePages
     pageCount = min(claimedPages, filePages)
-    spare = UnsafeMutableRawPointer.allocate(byteCount: 2 * pageSize, alignment: 16)
-    spare.initializeMemory(as: UInt8.self, repeating: 0, count: 2 * pageSize)
+    spare = UnsafeMutableRawPointer.allocate(byteCount: 2 * pageSize + Self.slack, alignment: 16)
+    spare.initializeMemory(as: UInt8.self, repeating: 0, count: 2 * pageSize + Self.slack)
     if fileSize % pageSize > 0 {
       let part = UnsafeMutableRawBufferPointer(start: spare, count: fileSize % pageSize)
       _ = try view.file.read(into: part, at: wholePages * pageSize)

@@ -1,20 +1,9 @@
-/// The innermost loop of a verification: reads one index entry, holds it against the one before and computes its hash.
+/// The innermost loops of a verification: they read an index entry's values, compute its hash, and hold it against the entry
+/// before.
 ///
-/// Tens of millions of entries go through it, so it works on raw pointers and scalars. Its caller has made sure that the
-/// record is within its page (or its buffer), and that the eight bytes before it are readable.
+/// Tens of millions of entries go through them, so they work on raw pointers and scalars. Their caller has made sure that the
+/// record is within its page (or its buffer), and that eight bytes before and after it are readable.
 enum EntryKernel {
-  /// A value that an entry is compared by: how, and what the entry before has there.
-  struct Slot {
-    /// The class, in SQLite's order. Integers and reals are compared as numbers.
-    var tag: Int
-    /// The number, the real's bits, or the count of bytes.
-    var bits: Int
-    /// The bytes of a text or blob.
-    var start: UnsafeRawPointer
-    var collation: Collation
-    var isDescending: Bool
-  }
-
   enum Tag {
     static let null = 0
     static let integer = 1
@@ -38,68 +27,25 @@ enum EntryKernel {
     case unread
   }
 
-  /// Reads an entry into the slots, and its hash into `hash`.
-  @inline(__always) static func read(
-    _ record: UnsafeRawPointer, size: Int, available: Int, _ plan: KeyPlan,
-    slots: UnsafeMutablePointer<Slot>, hasPrevious: Bool, encoding: TextEncoding, hash: inout EntryHash
+  /// Reads the values that an entry is compared by into its hash. `available` bytes of the record's `size` are there.
+  static func read(
+    _ record: UnsafeRawPointer, size: Int, available: Int, _ plan: KeyPlan, hash: inout EntryHash
   ) -> Outcome {
     let end = record + size
     let readable = record + available
-    var at = record + 1
-    var body = record
-    let first = record.byte(0)
-    if first < 0x80 {
-      body += first
-    } else {
-      guard let read = Varint.read(record, at: 0, end: available), read.value <= UInt64(available) else {
-        return .malformed
-      }
-      at = record + read.next
-      body = record + Int(truncatingIfNeeded: read.value)
+    guard size > 0, let header = Varint.read(record, at: 0, end: available), header.value <= UInt64(available) else {
+      return .malformed
     }
-    let headerEnd = body
-    guard size > 0, headerEnd >= at, headerEnd <= readable else { return .malformed }
-    var slot = slots
-    let slotsEnd = slots + plan.terms.count
-    let uniqueEnd = slots + plan.uniqueCount
-    // As long as every value was equal to the one of the entry before.
-    var isUndecided = hasPrevious
-    var isOutOfOrder = false
-    var decidedAt = slots
-    var hasNull = false
-    var extra = 0
+    let headerEnd = record + Int(truncatingIfNeeded: header.value)
+    var at = record + header.next
+    var body = headerEnd
+    guard headerEnd >= at else { return .malformed }
+    let terms = plan.terms.count
+    var field = 0
     while at < headerEnd {
-      let byte = at.byte(0)
+      var type = at.byte(0)
       at += 1
-      if byte &- 1 < 6, byte > 0 {
-        // A whole number of one to eight bytes.
-        let count = SerialType.size(byte)
-        body += count
-        guard body <= readable, slot < slotsEnd else {
-          if body > end { return .malformed }
-          if slot < slotsEnd { return .unread }
-          extra &+= 1
-          continue
-        }
-        let value = Int(SerialType.integer(body, ofLast: count))
-        if isUndecided {
-          let before = slot.pointee.tag == Tag.integer ? slot.pointee.bits : value
-          if before != value || slot.pointee.tag != Tag.integer {
-            isUndecided = false
-            decidedAt = slot
-            let isAbove = slot.pointee.tag == Tag.integer ? value > before : isAfter(slot, Tag.integer, value, encoding)
-            if isAbove == slot.pointee.isDescending { isOutOfOrder = true }
-          }
-        }
-        slot.pointee.tag = Tag.integer
-        slot.pointee.bits = value
-        let valueHash = Hash128(integer: Int64(value))
-        hash.combine(valueHash.first, valueHash.second)
-        slot += 1
-        continue
-      }
-      var type = byte
-      if byte >= 0x80 {
+      if type >= 0x80 {
         guard let read = Varint.read(at - 1, at: 0, end: headerEnd - (at - 1)), read.value <= 0xFFFF_FFFF else {
           return .malformed
         }
@@ -108,195 +54,215 @@ enum EntryKernel {
       }
       let start = body
       body += SerialType.size(type)
-      guard body <= readable, slot < slotsEnd else {
-        if body > end { return .malformed }
-        if slot < slotsEnd { return .unread }
-        extra &+= 1
-        continue
+      guard body <= end, type != 10, type != 11 else { return .malformed }
+      if field < terms {
+        guard body <= readable else { return .unread }
+        let value = KeyValue(type: type, body: start).hash
+        hash.combine(value.first, value.second)
       }
-      let tag: Int
-      let bits: Int
-      if type >= 12 {
-        tag = Tag.blob &- type & 1
-        bits = (type &- 12) &>> 1
-        let valueHash = Hash128(start, count: bits, isText: tag == Tag.text)
-        hash.combine(valueHash.first, valueHash.second)
-        if isUndecided {
-          let difference: Int
-          if slot.pointee.tag == tag, slot.pointee.collation == .binary || tag == Tag.blob {
-            difference = KeyOrder.bytes(slot.pointee.start, slot.pointee.bits, start, bits)
-          } else {
-            difference = KeyOrder.compare(
-              slot.pointee.tag, slot.pointee.bits, slot.pointee.start, tag, bits, start, slot.pointee.collation,
-              encoding)
-          }
-          if difference != 0 {
-            isUndecided = false
-            decidedAt = slot
-            // Where an application's own collation decides, any order may be right.
-            if (difference < 0) == slot.pointee.isDescending, slot.pointee.collation != .custom { isOutOfOrder = true }
-          }
-        }
-        slot.pointee.start = start
-      } else {
-        guard type < 10 else { return .malformed }
-        (tag, bits) = rare(type, start)
-        let valueHash = rareHash(tag, bits)
-        hash.combine(valueHash.first, valueHash.second)
-        if tag == Tag.null, slot < uniqueEnd { hasNull = true }
-        if isUndecided, slot.pointee.tag != tag || slot.pointee.bits != bits {
-          isUndecided = false
-          decidedAt = slot
-          if isAfter(slot, tag, bits, encoding) == slot.pointee.isDescending { isOutOfOrder = true }
-        }
-      }
-      slot.pointee.tag = tag
-      slot.pointee.bits = bits
-      slot += 1
+      field &+= 1
     }
     guard body == end, at == headerEnd else { return .malformed }
-    guard slot == slotsEnd, !plan.isExact || extra == 0 else { return .fieldCount }
-    if isUndecided || isOutOfOrder { return .outOfOrder }
-    if hasPrevious, decidedAt >= uniqueEnd, uniqueEnd > slots, !hasNull { return .notUnique }
+    guard field >= terms, !plan.isExact || field == terms else { return .fieldCount }
     return .sound
   }
 
-  /// What `readPlain` learned besides the hash, in memory rather than in registers.
-  struct Marks {
-    /// The slot whose value differed from the one before.
-    var decidedAt: UnsafeMutablePointer<Slot>
-    /// Whether one of the two that follow is set.
-    var isUnusual = false
-    var isOutOfOrder = false
-    var hasNull = false
-  }
-
-  /// The record headers that `readPlain` reads: as many values as there are slots, each type in one byte.
-  struct PlainHeader {
-    let size: Int
-    let mask: UInt64
-
-    /// nil for more values than one word holds.
-    init?(fields: Int) {
-      guard fields > 0, fields <= 7 else { return nil }
-      size = fields + 1
-      mask = 0x8080_8080_8080_8080 >> UInt64(64 - 8 * size)
-    }
-
-    /// Whether a record starts with such a header. The eight bytes from its start are readable.
-    @inline(__always) func matches(_ record: UnsafeRawPointer) -> Bool {
-      let word = UInt64(littleEndian: record.loadUnaligned(as: UInt64.self))
-      return word & 0xFF == UInt64(truncatingIfNeeded: size) && word & mask == 0
-    }
-  }
-
-  /// As `read`, for an entry with a plain header and one before it. False when the record is malformed or equal to the one
-  /// before.
-  @inline(__always) static func readPlain(
-    _ record: UnsafeRawPointer, headerSize: Int, end: UnsafeRawPointer, slots: UnsafeMutablePointer<Slot>,
-    marks: UnsafeMutablePointer<Marks>, encoding: TextEncoding, hash: inout EntryHash
-  ) -> Bool {
-    let headerEnd = record + headerSize
-    var at = record + 1
-    var body = headerEnd
-    var slot = slots
-    var isUndecided = true
-    repeat {
-      let type = at.byte(0)
-      at += 1
-      let start = body
-      body += SerialType.size(type)
-      guard body <= end else { return false }
-      if UInt(bitPattern: type &- 1) < 6 {
-        let value = Int(SerialType.integer(body, ofLast: body - start))
-        let before = slot.pointee.bits
-        if isUndecided, slot.pointee.tag != Tag.integer || before != value {
-          isUndecided = false
-          marks.pointee.decidedAt = slot
-          let isAbove = slot.pointee.tag == Tag.integer ? value > before : isAfter(slot, Tag.integer, value, encoding)
-          if isAbove == slot.pointee.isDescending { refuse(marks) }
-        }
-        slot.pointee.tag = Tag.integer
-        slot.pointee.bits = value
-        hash.combine(integer: value)
-      } else if type >= 12 {
-        let tag = Tag.blob &- type & 1
-        let count = body - start
-        let valueHash = Hash128(start, count: count, isText: tag == Tag.text)
-        hash.combine(valueHash.first, valueHash.second)
-        if isUndecided {
-          let difference: Int
-          if slot.pointee.tag == tag, slot.pointee.collation == .binary || tag == Tag.blob {
-            difference = KeyOrder.bytes(slot.pointee.start, slot.pointee.bits, start, count)
-          } else {
-            difference = KeyOrder.compare(
-              slot.pointee.tag, slot.pointee.bits, slot.pointee.start, tag, count, start, slot.pointee.collation,
-              encoding)
-          }
-          if difference != 0 {
-            isUndecided = false
-            marks.pointee.decidedAt = slot
-            // Where an application's own collation decides, any order may be right.
-            if (difference < 0) == slot.pointee.isDescending, slot.pointee.collation != .custom {
-              refuse(marks)
-            }
-          }
-        }
-        slot.pointee.start = start
-        slot.pointee.tag = tag
-        slot.pointee.bits = count
-      } else {
-        // Types 10 and 11 are reserved: no record has them.
-        guard type < 10 else { return false }
-        takeRare(type, start, slot, &isUndecided, marks, encoding, &hash)
-      }
-      slot += 1
-    } while at < headerEnd
-    return body == end && !isUndecided
-  }
-
-  @inline(never) private static func refuse(_ marks: UnsafeMutablePointer<Marks>) {
-    marks.pointee.isOutOfOrder = true
-    marks.pointee.isUnusual = true
-  }
-
-  /// NULL, reals, and the numbers without a body.
-  @inline(never) private static func takeRare(
-    _ type: Int, _ body: UnsafeRawPointer, _ slot: UnsafeMutablePointer<Slot>, _ isUndecided: inout Bool,
-    _ marks: UnsafeMutablePointer<Marks>, _ encoding: TextEncoding, _ hash: inout EntryHash
+  /// Likewise, for a record of a shape, which says where its values stand.
+  @inline(__always) static func read(
+    _ record: UnsafeRawPointer, _ steps: UnsafePointer<ShapeStep>, count: Int, hash: inout EntryHash
   ) {
-    let (tag, bits) = rare(type, body)
-    let valueHash = rareHash(tag, bits)
-    hash.combine(valueHash.first, valueHash.second)
-    if tag == Tag.null {
-      marks.pointee.hasNull = true
-      marks.pointee.isUnusual = true
+    var step = steps
+    let stepsEnd = steps + count
+    repeat {
+      let action = step.pointee.action
+      if action == ShapeStep.Action.integer {
+        let end = record + Int(step.pointee.end)
+        hash.combine(integer: Int(SerialType.integer(end, shift: Int(step.pointee.shift))))
+      } else {
+        let value = value(record, step)
+        hash.combine(value.first, value.second)
+      }
+      step += 1
+    } while step < stepsEnd
+  }
+
+  /// The hash of a value that is no whole number with a body.
+  @inline(__always) static func value(_ record: UnsafeRawPointer, _ step: UnsafePointer<ShapeStep>) -> Hash128 {
+    let start = record + Int(step.pointee.start)
+    let action = step.pointee.action
+    if action <= ShapeStep.Action.blob {
+      let count = Int(step.pointee.end &- step.pointee.start)
+      return Hash128(start, count: count, isText: action == ShapeStep.Action.text)
     }
-    if isUndecided, slot.pointee.tag != tag || slot.pointee.bits != bits {
-      isUndecided = false
-      marks.pointee.decidedAt = slot
-      if isAfter(slot, tag, bits, encoding) == slot.pointee.isDescending { refuse(marks) }
+    if action == ShapeStep.Action.real, let bits = broken(start) { return Hash128(real: bits) }
+    return rare(Int(step.pointee.shift), start)
+  }
+
+  /// The bits of a real that is plainly no whole number; nil where that takes a closer look.
+  @inline(__always) static func broken(_ body: UnsafeRawPointer) -> UInt64? {
+    let bits = UInt64(bigEndian: body.loadUnaligned(as: UInt64.self))
+    let exponent = Int(truncatingIfNeeded: bits &>> 52) & 0x7FF
+    // From the value's point on 52 - (exponent - 1023) bits are left; a set one among them is a fraction.
+    guard exponent >= 1023, exponent < 1075, bits &<< UInt64(truncatingIfNeeded: exponent &- 1011) != 0 else {
+      return nil
     }
-    slot.pointee.tag = tag
-    slot.pointee.bits = bits
+    return bits
   }
 
-  /// Whether a number or NULL comes after what stands in a slot, in ascending order. The two are not equal.
-  @inline(never) private static func isAfter(
-    _ slot: UnsafeMutablePointer<Slot>, _ tag: Int, _ bits: Int, _ encoding: TextEncoding
-  ) -> Bool {
-    KeyOrder.compare(
-      slot.pointee.tag, slot.pointee.bits, slot.pointee.start, tag, bits, slot.pointee.start, .binary, encoding) < 0
+  /// The hash of NULL, of a real, or of a number without a body.
+  @inline(never) static func rare(_ type: Int, _ body: UnsafeRawPointer) -> Hash128 {
+    KeyValue(type: type, body: body).hash
   }
 
-  /// NULL, reals, and the numbers without a body.
-  @inline(never) static func rare(_ type: Int, _ body: UnsafeRawPointer) -> (tag: Int, bits: Int) {
-    let value = KeyValue(type: type, body: body)
-    return (Int(value.type.rawValue), Int(value.bits))
+  /// How two entries differ.
+  struct Difference {
+    /// The first value in which they do; the number of values when they are equal.
+    let field: Int
+    /// Whether the first stands before the second in the index's order.
+    let isAscending: Bool
   }
 
-  @inline(__always) static func rareHash(_ tag: Int, _ bits: Int) -> Hash128 {
-    if tag == Tag.integer { return Hash128(integer: Int64(bits)) }
-    return tag == Tag.null ? .null : Hash128(real: UInt64(bitPattern: Int64(bits)))
+  /// How an entry differs from the one before, which has the same shape; nil where the bytes alone do not tell.
+  @inline(__always) static func plainDifference(
+    _ before: UnsafeRawPointer, _ record: UnsafeRawPointer, headerSize: Int, size: Int,
+    _ steps: UnsafePointer<ShapeStep>, _ terms: UnsafePointer<KeyPlan.Term>
+  ) -> Difference? {
+    var offset = headerSize
+    var bits: UInt64 = 0
+    repeat {
+      bits = (before + offset).loadUnaligned(as: UInt64.self) ^ (record + offset).loadUnaligned(as: UInt64.self)
+      if bits != 0 { break }
+      offset &+= 8
+    } while offset < size
+    guard bits != 0 else { return nil }
+    offset &+= UInt64(littleEndian: bits).trailingZeroBitCount &>> 3
+    guard offset < size else { return nil }
+    var step = steps
+    while Int(step.pointee.end) <= offset { step += 1 }
+    let field = step - steps
+    let term = terms[field]
+    if step.pointee.action == ShapeStep.Action.integer {
+      let end = Int(step.pointee.end)
+      let shift = Int(step.pointee.shift)
+      let isAscending = SerialType.integer(before + end, shift: shift) < SerialType.integer(record + end, shift: shift)
+      return Difference(field: field, isAscending: isAscending != term.isDescending)
+    }
+    guard step.pointee.action <= ShapeStep.Action.blob,
+      term.collation == .binary || step.pointee.action == ShapeStep.Action.blob
+    else { return nil }
+    return Difference(field: field, isAscending: (before.byte(offset) < record.byte(offset)) != term.isDescending)
+  }
+
+  /// How an entry differs from the one before. Both were found sound.
+  @inline(never) static func difference(
+    _ before: UnsafeRawPointer, _ record: UnsafeRawPointer, _ plan: KeyPlan, _ encoding: TextEncoding
+  ) -> Difference {
+    var ours = ValueCursor(record)
+    var theirs = ValueCursor(before)
+    for field in 0..<plan.terms.count {
+      let term = plan.terms[field]
+      let x = theirs.next()
+      let y = ours.next()
+      let order: Int
+      if x.kind == TypeFact.Kind.integer, y.kind == x.kind {
+        let a = SerialType.integer(x.start + x.size, ofLast: x.size)
+        let b = SerialType.integer(y.start + y.size, ofLast: y.size)
+        order = a < b ? -1 : a > b ? 1 : 0
+      } else if x.kind == y.kind,
+        x.kind == TypeFact.Kind.text && term.collation == .binary || x.kind == TypeFact.Kind.blob
+      {
+        order = KeyOrder.bytes(x.start, x.size, y.start, y.size)
+      } else {
+        let a = x.value
+        let b = y.value
+        order = KeyOrder.compare(
+          Int(a.type.rawValue), Int(a.bits), x.start, Int(b.type.rawValue), Int(b.bits), y.start, term.collation,
+          encoding)
+        // Where an application's own collation decides, any order may be right.
+        if order != 0, term.collation == .custom, a.type == .text, b.type == .text {
+          return Difference(field: field, isAscending: true)
+        }
+      }
+      if order != 0 { return Difference(field: field, isAscending: (order < 0) != term.isDescending) }
+    }
+    return Difference(field: plan.terms.count, isAscending: false)
+  }
+
+  /// Whether one of the first `count` values of a sound entry is NULL.
+  @inline(never) static func hasNull(_ record: UnsafeRawPointer, first count: Int) -> Bool {
+    var cursor = ValueCursor(record)
+    for _ in 0..<count where cursor.next().value.type == .null { return true }
+    return false
+  }
+
+  /// The value in one field of a sound entry.
+  @inline(never) static func value(_ record: UnsafeRawPointer, field: Int) -> KeyValue {
+    var cursor = ValueCursor(record)
+    for _ in 0..<field { _ = cursor.next() }
+    return cursor.next().value
+  }
+}
+
+extension Fingerprint {
+  /// Adds entries of one shape, whose records stand at these offsets in a page.
+  @inline(never) mutating func add(
+    run page: UnsafeRawPointer, _ records: UnsafePointer<Int32>, _ count: Int, _ steps: UnsafePointer<ShapeStep>,
+    steps stepCount: Int
+  ) {
+    var low: UInt64 = 0
+    var high: UInt64 = 0
+    var at = records
+    let end = records + count
+    while at < end {
+      var hash = EntryHash()
+      EntryKernel.read(page + Int(at.pointee), steps, count: stepCount, hash: &hash)
+      let entry = hash.hash
+      low &+= entry.first
+      high &+= entry.second
+      at += 1
+    }
+    add(Fingerprint(first: low, second: high, count: count))
+  }
+}
+
+/// Goes through the values of a record that was found sound.
+struct ValueCursor {
+  struct Value {
+    let type: Int
+    let kind: UInt8
+    let start: UnsafeRawPointer
+    let size: Int
+
+    var value: KeyValue { KeyValue(type: type, body: start) }
+  }
+
+  private var at: UnsafeRawPointer
+  private var body: UnsafeRawPointer
+  private let headerEnd: UnsafeRawPointer
+
+  init(_ record: UnsafeRawPointer) {
+    let size = Varint.read(record, at: 0, end: 9) ?? (1, 1)
+    at = record + size.next
+    headerEnd = record + Int(truncatingIfNeeded: size.value)
+    body = headerEnd
+  }
+
+  /// The next value; NULL behind the last.
+  @inline(__always) mutating func next() -> Value {
+    guard at < headerEnd else { return Value(type: 0, kind: TypeFact.Kind.constant, start: body, size: 0) }
+    var type = at.byte(0)
+    at += 1
+    if type >= 0x80, let read = Varint.read(at - 1, at: 0, end: headerEnd - (at - 1)) {
+      type = Int(truncatingIfNeeded: read.value)
+      at += read.next &- 1
+    }
+    let size = SerialType.size(type)
+    let start = body
+    body += size
+    let kind =
+      type >= 12
+      ? TypeFact.Kind.blob &- UInt8(truncatingIfNeeded: type & 1)
+      : type == 7 ? TypeFact.Kind.real : type &- 1 < 6 && type > 0 ? TypeFact.Kind.integer : TypeFact.Kind.constant
+    return Value(type: type, kind: kind, start: start, size: size)
   }
 }

@@ -26,15 +26,17 @@ struct Hash128: Hashable {
 
   /// Likewise; and `bits` are all bytes of it, laid over each other in words of eight. The eight bytes before the value's
   /// end are readable: a record's header or its page's stand before it.
+  ///
+  /// The last sixteen bytes are taken as they are, what stands before them is folded up.
   @inline(__always) init(_ bytes: UnsafeRawPointer, count: Int, isText: Bool, bits: inout UInt64) {
-    first = isText ? 0x3C6E_F372_FE94_F82B : 0xA54F_F53A_5F1D_36F1
-    second = UInt64(truncatingIfNeeded: count)
+    first = 0x9FB2_1C65_1E98_DF25
+    second = (isText ? 0x3C6E_F372_FE94_F82B : 0xA54F_F53A_5F1D_36F1) &+ UInt64(truncatingIfNeeded: count) &<< 48
     var at = bytes
     var rest = count
     while rest > 16 {
       let low = at.loadUnaligned(as: UInt64.self)
       let high = (at + 8).loadUnaligned(as: UInt64.self)
-      take(low, high)
+      fold(low, high)
       bits |= low | high
       at += 16
       rest &-= 16
@@ -42,12 +44,13 @@ struct Hash128: Hashable {
     let last = UInt64(littleEndian: (at + rest - 8).loadUnaligned(as: UInt64.self))
     if rest > 8 {
       let low = at.loadUnaligned(as: UInt64.self)
-      take(low, last)
       bits |= low | last
+      first ^= low
+      second ^= last
     } else if rest > 0 {
       let low = last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* rest)
-      take(low, 0)
       bits |= low
+      first ^= low
     }
   }
 
@@ -56,9 +59,9 @@ struct Hash128: Hashable {
     self.second = second
   }
 
-  /// Takes up a block of sixteen bytes. In each lane one factor is the state and the other is not, so that no run of equal
+  /// Folds up a block of sixteen bytes. In each lane one factor is the state and the other is not, so that no run of equal
   /// blocks leads to a state that is never left.
-  @inline(__always) private mutating func take(_ low: UInt64, _ high: UInt64) {
+  @inline(__always) private mutating func fold(_ low: UInt64, _ high: UInt64) {
     let one = (low ^ 0xB492_B66F_BE98_F273).multipliedFullWidth(by: high ^ first)
     let other = (low ^ second).multipliedFullWidth(by: high ^ 0x9AE1_6A3B_2F90_404F)
     first = one.high ^ one.low

@@ -59,11 +59,11 @@ struct RowPlan {
   }
 
   /// Bits of the classes of values.
-  static let nullBit: UInt8 = 1
-  static let integerBit: UInt8 = 2
-  static let realBit: UInt8 = 4
-  static let textBit: UInt8 = 8
-  static let blobBit: UInt8 = 16
+  static let nullBit = SerialType.nullBit
+  static let integerBit = SerialType.integerBit
+  static let realBit = SerialType.realBit
+  static let textBit = SerialType.textBit
+  static let blobBit = SerialType.blobBit
 
   /// What is looked at for every value, apart from the rest so that it stays close together.
   struct Operation {

@@ -69,15 +69,16 @@ extension TreeWalker {
       page, place, number, readsContent ? trees[tree].key : nil, readsContent ? trees[tree].rows : nil, counts: counts)
   }
 
-  /// Reads the cells of a leaf: the short way where they are plain, else one by one.
+  /// Reads the cells of a leaf: the short way where none of them overflows, else one by one.
   private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
     let plan = trees[tree]
     var cells = CellRun()
     if let key = plan.key, readsContent, plan.rows == nil, !isCollecting, key.isExact,
-      let plain = EntryKernel.PlainHeader(fields: key.fieldCount)
+      places(page, header, &cells)
     {
-      withUnsafePointer(to: key) { key in plainEntries(page, header, number, key, plain, &cells) }
+      plainEntries(page, header.cellCount, number, key)
     } else {
+      cells = CellRun()
       cells.expectedEnd = pages.usableSize
       for cell in 0..<header.cellCount { anyEntry(page, header, number, cell, &cells) }
     }
@@ -117,89 +118,124 @@ extension TreeWalker {
     take(page, place, number, readsContent ? plan.key : nil, readsContent ? plan.rows : nil, counts: true)
   }
 
-  /// The cells of a leaf of which most have few values, each with a type of one byte, and no overflow.
-  private func plainEntries(
-    _ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32, _ plan: UnsafePointer<KeyPlan>,
-    _ plain: EntryKernel.PlainHeader, _ cells: inout CellRun
-  ) {
-    let maximum = min(geometry.indexMaximum, 0x7F)
+  /// Where a leaf's cells and their records stand; false where one of them is empty, overflows, or is not within the page.
+  private func places(_ page: UnsafeRawPointer, _ header: BTreePage, _ cells: inout CellRun) -> Bool {
+    let maximum = geometry.indexMaximum
     let usable = pages.usableSize
-    // A plain cell has at least twelve bytes, or the page goes on behind it with as many.
-    let lastStart = usable &- 12
     let contentStart = header.contentStart
-    let slots = keySlots
-    let firstFree = slots + plan.pointee.firstFree
-    let marks = marks
-    var pointer = page + header.cellPointers
+    let starts = starts
+    let records = records
+    let ends = ends
+    let pointers = page + header.cellPointers
     var expectedEnd = usable
     var isDense = true
-    var low: UInt64 = 0
-    var high: UInt64 = 0
-    var summed = 0
     for cell in 0..<header.cellCount {
-      let at = pointer.big16(0)
-      pointer += 2
-      let size = at <= lastStart ? page.byte(at) : Int.max
-      let record = page + (at &+ 1)
-      guard at >= contentStart, size <= maximum, size >= 3, at &+ 1 &+ size <= usable, plain.matches(record),
-        hot.pointee.hasPrevious
-      else {
-        cells.expectedEnd = expectedEnd
-        cells.isDense = isDense
-        anyEntry(page, header, number, cell, &cells)
-        expectedEnd = cells.expectedEnd
-        isDense = cells.isDense
-        continue
+      let at = pointers.big16(2 &* cell)
+      guard at >= contentStart, at < usable else { return false }
+      var size = page.byte(at)
+      var record = at &+ 1
+      if size >= 0x80 {
+        let low = page.byte(record)
+        guard low < 0x80 else { return false }
+        size = (size & 0x7F) &<< 7 | low
+        record &+= 1
       }
-      let end = at &+ 1 &+ size
+      let end = record &+ size
+      guard size >= 3, size <= maximum, end <= usable else { return false }
       starts[cell] = Int32(truncatingIfNeeded: at)
+      records[cell] = Int32(truncatingIfNeeded: record)
       ends[cell] = Int32(truncatingIfNeeded: end)
       if end != expectedEnd { isDense = false }
       expectedEnd = at
-      var hash = EntryHash()
-      let isSound = EntryKernel.readPlain(
-        record, headerSize: plain.size, end: page + end, slots: slots, marks: marks, encoding: encoding, hash: &hash)
-      if !isSound || marks.pointee.isUnusual || marks.pointee.decidedAt >= firstFree {
-        guard settle(isSound, record, size, plan.pointee, page: number, at: at) else { continue }
-      }
-      let entry = hash.hash
-      low &+= entry.first
-      high &+= entry.second
-      summed &+= 1
     }
     cells.expectedEnd = expectedEnd
     cells.isDense = isDense
-    if plan.pointee.fingerprint >= 0 {
-      ofIndexes[plan.pointee.fingerprint].add(Fingerprint(first: low, second: high, count: summed))
+    return true
+  }
+
+  /// The entries of a leaf whose cells were noted in `starts`, `records` and `ends`: in runs of one shape.
+  private func plainEntries(_ page: UnsafeRawPointer, _ count: Int, _ number: UInt32, _ plan: KeyPlan) {
+    var sum = Fingerprint()
+    var cell = 0
+    while cell < count {
+      let record = page + Int(records[cell])
+      let size = Int(ends[cell] &- records[cell])
+      let shape = shapes.shape(ofEntry: record, fields: plan.fieldCount, tree: tree)
+      guard shape.pointee.size == size else {
+        entry(record, size: size, available: size, plan, page: number, at: Int(starts[cell]), counts: true)
+        cell += 1
+        continue
+      }
+      if let before = hot.pointee.previous {
+        let difference = EntryKernel.difference(before, record, plan, encoding)
+        if !difference.isAscending || difference.field >= plan.firstFree {
+          settle(difference, record, plan, page: number, at: Int(starts[cell]))
+        }
+      }
+      let end = run(page, from: cell, to: count, shape)
+      sum.add(run: page, records + cell, end - cell, shapes.steps(of: shape), steps: shape.pointee.stepCount)
+      compare(page, from: cell, to: end, shape, number, plan)
+      hot.pointee.previous = page + Int(records[end - 1])
+      cell = end
+    }
+    if plan.fingerprint >= 0 { ofIndexes[plan.fingerprint].add(sum) }
+  }
+
+  /// Where a run of entries of one shape ends.
+  private func run(
+    _ page: UnsafeRawPointer, from first: Int, to count: Int, _ shape: UnsafePointer<RecordShape>
+  ) -> Int {
+    let size = Int32(truncatingIfNeeded: shape.pointee.size)
+    let shape = shape.pointee
+    let records = records
+    let ends = ends
+    var cell = first &+ 1
+    while cell < count, ends[cell] &- records[cell] == size, shape.matches(page + Int(records[cell])) { cell &+= 1 }
+    return cell
+  }
+
+  /// Holds each entry of a run but the first against the one before.
+  private func compare(
+    _ page: UnsafeRawPointer, from first: Int, to end: Int, _ shape: UnsafePointer<RecordShape>, _ number: UInt32,
+    _ plan: KeyPlan
+  ) {
+    guard let terms = UnsafePointer(plan.terms.baseAddress) else { return }
+    let size = shape.pointee.size
+    let headerSize = shape.pointee.headerSize
+    let steps = shapes.steps(of: shape)
+    let firstFree = plan.firstFree
+    let records = records
+    var before = page + Int(records[first])
+    var cell = first &+ 1
+    while cell < end {
+      let record = page + Int(records[cell])
+      let plain = EntryKernel.plainDifference(before, record, headerSize: headerSize, size: size, steps, terms)
+      let difference = plain ?? EntryKernel.difference(before, record, plan, encoding)
+      if !difference.isAscending || difference.field >= firstFree {
+        settle(difference, record, plan, page: number, at: Int(starts[cell]))
+      }
+      before = record
+      cell &+= 1
     }
   }
 
-  /// Says what was unusual about a plain entry, which may be nothing; whether it can be taken up.
+  /// Says what is wrong about how an entry differs from the one before, which may be nothing.
   @inline(never) private func settle(
-    _ isSound: Bool, _ record: UnsafeRawPointer, _ size: Int, _ plan: KeyPlan, page: UInt32, at cell: Int
-  ) -> Bool {
-    let found = marks.pointee
-    marks.pointee.isUnusual = false
-    marks.pointee.isOutOfOrder = false
-    marks.pointee.hasNull = false
-    guard isSound else {
-      // Malformed, or the same entry twice: the general reading tells.
-      hot.pointee.hasPrevious = false
-      var ignored = EntryHash()
-      let outcome = EntryKernel.read(
-        record, size: size, available: size, plan, slots: keySlots, hasPrevious: false, encoding: encoding,
-        hash: &ignored)
-      guard outcome == .sound else { return complain(outcome, plan, page: page, at: cell, counts: true) }
-      hot.pointee.hasPrevious = true
-      note(.keyOrder, page, at: cell)
-      return true
+    _ difference: EntryKernel.Difference, _ record: UnsafeRawPointer, _ plan: KeyPlan, page: UInt32, at cell: Int
+  ) {
+    switch outcome(difference, record, plan) {
+    case .outOfOrder: note(.keyOrder, page, at: cell)
+    case .notUnique: note(.notUnique, page, at: cell)
+    default: break
     }
-    if found.isOutOfOrder {
-      note(.keyOrder, page, at: cell)
-    } else if found.decidedAt >= keySlots + plan.firstFree, !found.hasNull {
-      note(.notUnique, page, at: cell)
-    }
-    return true
+  }
+
+  private func outcome(
+    _ difference: EntryKernel.Difference, _ record: UnsafeRawPointer, _ plan: KeyPlan
+  ) -> EntryKernel.Outcome {
+    if !difference.isAscending { return .outOfOrder }
+    guard plan.uniqueCount > 0, difference.field >= plan.uniqueCount else { return .sound }
+    return EntryKernel.hasNull(record, first: plan.uniqueCount) ? .sound : .notUnique
   }
 
   @inline(never) private func take(
@@ -244,18 +280,19 @@ extension TreeWalker {
     _ record: UnsafeRawPointer, size: Int, available: Int, _ plan: KeyPlan, page: UInt32, at cell: Int, counts: Bool
   ) {
     var hash = EntryHash()
-    let outcome = EntryKernel.read(
-      record, size: size, available: available, plan, slots: keySlots, hasPrevious: hot.pointee.hasPrevious,
-      encoding: encoding, hash: &hash)
+    var outcome = EntryKernel.read(record, size: size, available: available, plan, hash: &hash)
+    if outcome == .sound, let before = hot.pointee.previous {
+      outcome = self.outcome(EntryKernel.difference(before, record, plan, encoding), record, plan)
+    }
     if outcome != .sound {
       guard complain(outcome, plan, page: page, at: cell, counts: counts) else { return }
     }
-    hot.pointee.hasPrevious = true
+    hot.pointee.previous = record
     guard counts, plan.fingerprint >= 0 else { return }
     ofIndexes[plan.fingerprint].add(hash.hash)
     if isCollecting {
-      let last = keySlots[plan.terms.count - 1]
-      collect(hash.hash, ofRow: false, plan.fingerprint, rowid: Int64(last.bits), page: page, cell: cell)
+      let last = EntryKernel.value(record, field: plan.terms.count - 1)
+      collect(hash.hash, ofRow: false, plan.fingerprint, rowid: last.bits, page: page, cell: cell)
     }
   }
 
@@ -269,7 +306,7 @@ extension TreeWalker {
     case .notUnique: if counts { note(.notUnique, page, at: cell) }
     case .malformed, .fieldCount, .unread:
       // What was read of it is no entry that the next one could be held against.
-      hot.pointee.hasPrevious = false
+      hot.pointee.previous = nil
       if outcome == .malformed { note(.record, page, at: cell) }
       if outcome == .fieldCount { note(.fieldCount, page, at: cell, first: Int64(plan.fieldCount)) }
       return false

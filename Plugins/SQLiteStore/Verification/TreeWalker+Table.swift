@@ -44,6 +44,8 @@ extension TreeWalker {
     var isDense = true
     var last = previousRowid ?? Int64.min
     var hasLast = previousRowid != nil
+    let isPlain = programs == nil && !isCollecting
+    var shape = shapes.none
     for cell in 0..<cellCount {
       let at = page.big16(pointer)
       pointer += 2
@@ -84,6 +86,7 @@ extension TreeWalker {
       hasLast = true
       if let rows {
         if local == size {
+          if isPlain, plainRow(page + body, size: size, &shape, rows, rowid: rowid, page: number, at: at) { continue }
           row(page + body, size: size, available: size, rows, rowid: rowid, page: number, at: at)
         } else {
           overflowingRow(page + body, size: size, local: local, rows, rowid: rowid, page: number, at: at)
@@ -188,51 +191,56 @@ extension TreeWalker {
     }
     let operationsEnd = operation + rows.operations.count
     let slots = slots
+    let facts = facts
     let highBits: UInt64 = encoding == .utf8 ? 0x8080_8080_8080_8080 : 0
     slots[0] = Hash128(integer: rowid)
     while at < headerEnd {
       var type = at.byte(0)
       at += 1
-      if type >= 0x80 {
+      let start = body
+      var fact = facts[type & 0x7F]
+      if type < 0x80 {
+        body += Int(fact.size)
+      } else {
         guard let read = Varint.read(at - 1, at: 0, end: headerEnd - (at - 1)), read.value <= 0xFFFF_FFFF else {
           return note(.record, page, at: cell, row: rowid)
         }
         type = Int(truncatingIfNeeded: read.value)
         at += read.next &- 1
+        body += SerialType.size(type)
+        fact = type >= 12 ? facts[12 &+ type & 1] : facts[type]
       }
-      let start = body
-      body += SerialType.size(type)
       guard body <= end else { return note(.record, page, at: cell, row: rowid) }
       var plan = RowPlan.Operation.none
       if operation < operationsEnd {
         plan = operation.pointee
-        if plan.forbidden & Self.classBit(type) != 0 {
-          refuse(type, operationsEnd - operation, rows, rowid, page, cell)
-        }
+        if plan.forbidden & fact.classBit != 0 { refuse(type, operationsEnd - operation, rows, rowid, page, cell) }
         operation += 1
       }
-      if type >= 12 {
+      if fact.kind == TypeFact.Kind.integer {
+        guard plan.slot >= 0 else { continue }
+        slots[Int(plan.slot)] = Hash128(integer: SerialType.integer(body, shift: Int(fact.shift)))
+      } else if fact.kind <= TypeFact.Kind.blob {
         guard body <= readable else { continue }
-        let count = (type &- 12) >> 1
-        let isText = type & 1 == 1
+        let isText = fact.kind == TypeFact.Kind.text
         var bits: UInt64 = 0
         if plan.slot >= 0 {
-          slots[Int(plan.slot)] = Hash128(start, count: count, isText: isText, bits: &bits)
+          slots[Int(plan.slot)] = Hash128(start, count: body - start, isText: isText, bits: &bits)
         } else if isText {
-          bits = Self.overlaid(start, count: count)
+          bits = Self.overlaid(start, count: body - start)
         }
         if isText, bits & highBits != 0 || highBits == 0 || plan.checksNumericText {
-          checkText(start, count: count, plan, operationsEnd - operation + 1, rows, rowid, page, cell)
+          let column = rows.columns.count - (operationsEnd - operation + 1)
+          if plan.checksNumericText { checkNumericText(start, count: body - start, column: column, rowid, page, cell) }
+          checkText(start, count: body - start, column: column, rowid, page, cell)
         }
-      } else if type >= 10 {
-        // Types 10 and 11 are reserved: no record has them.
-        return note(.record, page, at: cell, row: rowid)
-      } else if plan.slot >= 0 {
-        if type != 0, type < 7 {
-          slots[Int(plan.slot)] = Hash128(integer: SerialType.integer(body, ofLast: body - start))
+      } else {
+        guard fact.kind != TypeFact.Kind.reserved else { return note(.record, page, at: cell, row: rowid) }
+        guard plan.slot >= 0 else { continue }
+        if fact.kind == TypeFact.Kind.real, let bits = EntryKernel.broken(start) {
+          slots[Int(plan.slot)] = Hash128(real: bits)
         } else {
-          let (tag, bits) = EntryKernel.rare(type, start)
-          slots[Int(plan.slot)] = EntryKernel.rareHash(tag, bits)
+          slots[Int(plan.slot)] = EntryKernel.rare(type, start)
         }
       }
     }
@@ -248,21 +256,71 @@ extension TreeWalker {
         entry += 1
         continue
       }
-      var combined = EntryHash()
-      var term = terms + Int(entry.pointee.start)
-      let termsEnd = term + Int(entry.pointee.count)
-      while term < termsEnd {
-        let slot = slots + Int(term.pointee)
-        combined.combine(slot.pointee.first, slot.pointee.second)
-        term += 1
-      }
-      let hash = combined.hash
+      let hash = Self.hash(of: entry, terms, slots)
       ofRows[Int(entry.pointee.fingerprint)].add(hash)
       if isCollecting {
         collect(hash, ofRow: true, Int(entry.pointee.fingerprint), rowid: rowid, page: page, cell: cell)
       }
       entry += 1
     }
+  }
+
+  /// The hash of a row's entry in an index, from those of its columns.
+  @inline(__always) private static func hash(
+    of entry: UnsafePointer<RowPlan.Entry>, _ terms: UnsafePointer<Int32>, _ slots: UnsafePointer<Hash128>
+  ) -> Hash128 {
+    var combined = EntryHash()
+    var term = terms + Int(entry.pointee.start)
+    let termsEnd = term + Int(entry.pointee.count)
+    while term < termsEnd {
+      let slot = slots + Int(term.pointee)
+      combined.combine(slot.pointee.first, slot.pointee.second)
+      term += 1
+    }
+    return combined.hash
+  }
+
+  /// Reads a row whose record has a shape in which nothing is wrong; false where `row` must.
+  @inline(__always) private func plainRow(
+    _ record: UnsafeRawPointer, size: Int, _ shape: inout UnsafePointer<RecordShape>, _ rows: RowPlan, rowid: Int64,
+    page: UInt32, at cell: Int
+  ) -> Bool {
+    if !shape.pointee.matches(record) { shape = shapes.shape(ofRow: record, rows, tree: tree) }
+    guard size == shape.pointee.size else { return false }
+    let slots = slots
+    slots[0] = Hash128(integer: rowid)
+    var step = shapes.steps(of: shape)
+    let stepsEnd = step + shape.pointee.stepCount
+    while step < stepsEnd {
+      let action = step.pointee.action
+      let slot = slots + Int(step.pointee.slot)
+      if action == ShapeStep.Action.integer {
+        let end = record + Int(step.pointee.end)
+        slot.pointee = Hash128(integer: SerialType.integer(end, shift: Int(step.pointee.shift)))
+      } else if action == ShapeStep.Action.text || action == ShapeStep.Action.look {
+        let start = record + Int(step.pointee.start)
+        let count = Int(step.pointee.end &- step.pointee.start)
+        var bits: UInt64 = 0
+        if action == ShapeStep.Action.text {
+          slot.pointee = Hash128(start, count: count, isText: true, bits: &bits)
+        } else {
+          bits = Self.overlaid(start, count: count)
+        }
+        if bits & 0x8080_8080_8080_8080 != 0 {
+          checkText(start, count: count, column: Int(step.pointee.column), rowid, page, cell)
+        }
+      } else {
+        slot.pointee = EntryKernel.value(record, step)
+      }
+      step += 1
+    }
+    guard var entry = UnsafePointer(rows.entries.baseAddress), let terms = rows.terms.baseAddress else { return true }
+    let entriesEnd = entry + rows.entries.count
+    while entry < entriesEnd {
+      ofRows[Int(entry.pointee.fingerprint)].add(Self.hash(of: entry, terms, slots))
+      entry += 1
+    }
+    return true
   }
 
   /// The values of columns that were added after the row was written: the last `count` ones.
@@ -272,14 +330,6 @@ extension TreeWalker {
       if plan.forbidden & plan.absentClass != 0 { note(.null, page, at: cell, first: Int64(column), row: row) }
       if plan.slot >= 0 { slots[Int(plan.slot)] = plan.absent }
     }
-  }
-
-  /// The bit of a serial type's class, as in `RowPlan`.
-  @inline(__always) static func classBit(_ type: Int) -> UInt8 {
-    if type >= 12 { return type & 1 == 0 ? RowPlan.blobBit : RowPlan.textBit }
-    // Two hex digits each, from the right: 0 null, 1 to 6 integer, 7 real, 8 and 9 integer, 10 and 11 reserved.
-    if type < 8 { return UInt8(truncatingIfNeeded: 0x0402_0202_0202_0201 >> (type * 8)) }
-    return type < 10 ? RowPlan.integerBit : RowPlan.nullBit
   }
 
   /// All bytes of a text, laid over each other in words of eight.
@@ -298,20 +348,22 @@ extension TreeWalker {
     return bits
   }
 
-  /// A text that is not plain ASCII, or that could be a number where SQLite would have stored it as one. `left` columns
-  /// follow it, itself included; more than there are stand for a column that the table does not have.
+  /// A text that is not plain ASCII.
   @inline(never) private func checkText(
-    _ text: UnsafeRawPointer, count: Int, _ plan: RowPlan.Operation, _ left: Int, _ rows: RowPlan, _ row: Int64,
-    _ page: UInt32, _ cell: Int
+    _ text: UnsafeRawPointer, count: Int, column: Int, _ row: Int64, _ page: UInt32, _ cell: Int
   ) {
-    let column = Int64(rows.columns.count - left)
-    let bytes = UnsafeRawBufferPointer(start: text, count: count)
-    if plan.checksNumericText {
-      // No number has so many digits that more than this says anything.
-      let start = encoding.utf8(UnsafeRawBufferPointer(rebasing: bytes.prefix(1 << 16)))
-      if NumericText.isNumber(start) { note(.numericText, page, at: cell, first: column, row: row) }
-    }
-    if !encoding.isValid(bytes) { note(.text, page, at: cell, first: column, row: row) }
+    guard !encoding.isValid(UnsafeRawBufferPointer(start: text, count: count)) else { return }
+    note(.text, page, at: cell, first: Int64(column), row: row)
+  }
+
+  /// A text that could be a number where SQLite would have stored it as one.
+  @inline(never) private func checkNumericText(
+    _ text: UnsafeRawPointer, count: Int, column: Int, _ row: Int64, _ page: UInt32, _ cell: Int
+  ) {
+    // No number has so many digits that more than this says anything.
+    let start = encoding.utf8(UnsafeRawBufferPointer(start: text, count: min(count, 1 << 16)))
+    guard NumericText.isNumber(start) else { return }
+    note(.numericText, page, at: cell, first: Int64(column), row: row)
   }
 
   /// A value of a class that may not stand in its column.
@@ -319,7 +371,7 @@ extension TreeWalker {
     _ type: Int, _ left: Int, _ rows: RowPlan, _ row: Int64, _ page: UInt32, _ cell: Int
   ) {
     let column = Int64(rows.columns.count - left)
-    if Self.classBit(type) == RowPlan.nullBit {
+    if SerialType.classBit(type) == RowPlan.nullBit {
       note(.null, page, at: cell, first: column, row: row)
     } else {
       note(.type, page, at: cell, first: column, second: Int64(type), row: row)

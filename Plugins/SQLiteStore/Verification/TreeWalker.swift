@@ -32,13 +32,13 @@ final class TreeWalker {
   // What the page at hand needs.
   let audit: PageAudit
   let starts: UnsafeMutablePointer<Int32>
+  let records: UnsafeMutablePointer<Int32>
   let ends: UnsafeMutablePointer<Int32>
   var tree = 0
 
-  /// The entry before the one at hand, and how it is compared.
-  let keySlots: UnsafeMutablePointer<EntryKernel.Slot>
+  let facts: UnsafePointer<TypeFact>
+  let shapes: ShapeCache
   let hot: UnsafeMutablePointer<Hot>
-  let marks: UnsafeMutablePointer<EntryKernel.Marks>
   var previousRowid: Int64?
   /// Hashes of a row's columns: slot 0 is the rowid.
   let slots: UnsafeMutablePointer<Hash128>
@@ -53,7 +53,8 @@ final class TreeWalker {
 
   /// What changes with every entry, behind a pointer: the accesses to a class's own properties are checked at run time.
   struct Hot {
-    var hasPrevious = false
+    /// The record of the entry before the one at hand, where that was sound.
+    var previous: UnsafeRawPointer?
   }
 
   init(pages: PageMap, trees: [TreePlan], fingerprints: Int, setting: WalkSetting) {
@@ -75,16 +76,12 @@ final class TreeWalker {
     audit = PageAudit(usableSize: pages.usableSize)
     let mostCells = pages.pageSize / 6 + 1
     starts = .allocate(capacity: mostCells)
+    records = .allocate(capacity: mostCells)
     ends = .allocate(capacity: mostCells)
-    let mostTerms = trees.reduce(1) { max($0, $1.key?.terms.count ?? 0) }
-    keySlots = .allocate(capacity: mostTerms)
-    keySlots.initialize(
-      repeating: EntryKernel.Slot(
-        tag: 0, bits: 0, start: UnsafeRawPointer(starts), collation: .binary, isDescending: false), count: mostTerms)
+    facts = TypeFact.table()
+    shapes = ShapeCache(facts: facts, encoding: setting.encoding)
     hot = .allocate(capacity: 1)
     hot.initialize(to: Hot())
-    marks = .allocate(capacity: 1)
-    marks.initialize(to: EntryKernel.Marks(decidedAt: keySlots))
     let mostSlots = trees.reduce(1) { max($0, $1.rows?.slotCount ?? 0) }
     slots = .allocate(capacity: mostSlots)
     slots.initialize(repeating: .null, count: mostSlots)
@@ -96,26 +93,20 @@ final class TreeWalker {
     ofRows.deallocate()
     entryCounts.deallocate()
     starts.deallocate()
+    records.deallocate()
     ends.deallocate()
-    keySlots.deallocate()
+    facts.deallocate()
     hot.deallocate()
-    marks.deallocate()
     slots.deallocate()
   }
 
   /// Reads one unit of work.
   func walk(_ unit: WalkUnit) {
     tree = unit.tree
-    hot.pointee.hasPrevious = false
+    hot.pointee.previous = nil
     previousRowid = unit.above
     let plan = trees[tree]
     programs = readsContent ? plan.programs : nil
-    if let terms = plan.key?.terms {
-      for (index, term) in terms.enumerated() {
-        keySlots[index].collation = term.collation
-        keySlots[index].isDescending = term.isDescending
-      }
-    }
     if plan.hasRowids {
       walkTable(unit.page, parent: unit.parent, level: unit.level, atMost: unit.atMost)
     } else {

@@ -121,7 +121,7 @@ struct TroubleWords {
   }
 
   private static func className(_ type: Int) -> String {
-    switch TreeWalker.classBit(type) {
+    switch SerialType.classBit(type) {
     case RowPlan.integerBit: "an integer"
     case RowPlan.realBit: "a real"
     case RowPlan.textBit: "a text"
