@@ -22,6 +22,7 @@ final class PageAudit {
   func audit(
     _ page: UnsafeRawPointer, _ header: BTreePage, starts: UnsafePointer<Int32>, ends: UnsafePointer<Int32>
   ) -> Fault? {
+    if header.firstFreeblock == 0, header.fragmentedBytes == 0, tiles(header, starts, ends) { return nil }
     for index in 0..<((usableSize + 63) / 64) { words[index] = 0 }
     var used = 0
     for cell in 0..<header.cellCount {
@@ -46,6 +47,21 @@ final class PageAudit {
     }
     let fragments = usableSize - header.contentStart - used
     return fragments == header.fragmentedBytes ? nil : .fragments(found: fragments)
+  }
+
+  /// Whether the cells fill the content area without a gap: whether the places where one starts, and its end, are those where
+  /// one ends, and its start. Then as many cells have started as have ended up to each byte, but for one.
+  private func tiles(_ header: BTreePage, _ starts: UnsafePointer<Int32>, _ ends: UnsafePointer<Int32>) -> Bool {
+    var sum =
+      Self.mixed(Int32(truncatingIfNeeded: usableSize)) &- Self.mixed(Int32(truncatingIfNeeded: header.contentStart))
+    for cell in 0..<header.cellCount { sum &+= Self.mixed(starts[cell]) &- Self.mixed(ends[cell]) }
+    return sum == 0
+  }
+
+  /// A number whose sums tell sets of places apart.
+  @inline(__always) private static func mixed(_ place: Int32) -> UInt64 {
+    let product = UInt64(truncatingIfNeeded: place) &* 0x9E37_79B9_7F4A_7C15
+    return (product ^ product &>> 29) &* product
   }
 
   /// Marks bytes as taken; false when one of them was.

@@ -139,7 +139,8 @@ final class ShapeCache {
     let mixed = (low ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(by: high ^ 0xD1B5_4A32_D192_ED03)
     let shape = shapes + Int(truncatingIfNeeded: (mixed.high ^ mixed.low) % UInt64(Self.capacity - 1))
     if shape.pointee.tree == tree, shape.pointee.low == low, shape.pointee.high == high { return (shape, true) }
-    shape.pointee = RecordShape(low: low, high: high, lowMask: lowMask, highMask: highMask, headerSize: length, tree: tree)
+    shape.pointee = RecordShape(
+      low: low, high: high, lowMask: lowMask, highMask: highMask, headerSize: length, tree: tree)
     return (shape, false)
   }
 

@@ -34,68 +34,75 @@ extension TreeWalker {
   private func tableLeaf(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32, atMost: Int64?) {
     let usable = pages.usableSize
     let maximum = geometry.tableMaximum
-    let rows = readsContent ? trees[tree].rows : nil
     let contentStart = header.contentStart
-    let cellCount = header.cellCount
-    var pointer = header.cellPointers
+    let starts = starts
+    let records = records
+    let ends = ends
+    let rowids = rowids
+    let pointers = page + header.cellPointers
     var isWhole = true
     // Whether each cell ends where the one before it starts, as in a page that was filled in order.
     var expectedEnd = usable
     var isDense = true
+    var overflows = false
     var last = previousRowid ?? Int64.min
     var hasLast = previousRowid != nil
-    let isPlain = programs == nil && !isCollecting
-    var shape = shapes.none
-    for cell in 0..<cellCount {
-      let at = page.big16(pointer)
-      pointer += 2
+    for cell in 0..<header.cellCount {
+      records[cell] = Self.noRecord
+      let at = pointers.big16(2 &* cell)
       guard at >= contentStart, at <= usable - 4 else {
-        note(.cellOutside, number, at: pointer - 2, first: Int64(at))
+        note(.cellOutside, number, at: header.cellPointers + 2 * cell, first: Int64(at))
         isWhole = false
         continue
       }
-      var next = at + 1
+      var next = at &+ 1
       var size = page.byte(at)
       if size >= 0x80 {
-        guard let read = Varint.read(page, at: at, end: usable), read.value <= 0x7FFF_FFFF else {
+        let low = page.byte(next)
+        if low < 0x80 {
+          size = (size & 0x7F) &<< 7 | low
+          next &+= 1
+        } else if let read = Varint.read(page, at: at, end: usable), read.value <= 0x7FFF_FFFF {
+          size = Int(read.value)
+          next = read.next
+        } else {
           note(.cellOutside, number, at: at)
           isWhole = false
           continue
         }
-        size = Int(read.value)
-        next = read.next
       }
       guard let (rowid, body) = Self.rowid(page, next, usable) else {
         note(.cellOutside, number, at: at)
         isWhole = false
         continue
       }
-      let local = size <= maximum ? size : geometry.local(size, maximum: maximum)
-      let end = max(body + local + (local < size ? 4 : 0), at + 4)
+      var end = body &+ size
+      if size > maximum {
+        overflows = true
+        end = body &+ geometry.local(size, maximum: maximum) &+ 4
+      } else {
+        records[cell] = Int32(truncatingIfNeeded: body)
+        sizes[cell] = Int32(truncatingIfNeeded: size)
+      }
+      if end < at &+ 4 { end = at &+ 4 }
       guard end <= usable else {
         note(.cellOutside, number, at: at, row: rowid)
+        records[cell] = Self.noRecord
         isWhole = false
         continue
       }
       starts[cell] = Int32(truncatingIfNeeded: at)
       ends[cell] = Int32(truncatingIfNeeded: end)
+      rowids[cell] = rowid
       if end != expectedEnd { isDense = false }
       expectedEnd = at
       if hasLast, rowid <= last { note(.rowidOrder, number, at: at, row: rowid) }
       last = rowid
       hasLast = true
-      if let rows {
-        if local == size {
-          if isPlain, plainRow(page + body, size: size, &shape, rows, rowid: rowid, page: number, at: at) { continue }
-          row(page + body, size: size, available: size, rows, rowid: rowid, page: number, at: at)
-        } else {
-          overflowingRow(page + body, size: size, local: local, rows, rowid: rowid, page: number, at: at)
-        }
-      } else if local < size {
-        _ = followOverflow(page.big32(body + local), size: size, local: local, page: number, at: at)
-      }
     }
-    entryCounts[tree] += cellCount
+    if overflows { overflowingRows(page, header, number) }
+    if readsContent, let rows = trees[tree].rows { plainRows(page, header.cellCount, number, rows) }
+    entryCounts[tree] += header.cellCount
     if hasLast {
       if let atMost, last > atMost { note(.rowidOrder, number, row: last) }
       previousRowid = last
@@ -103,6 +110,30 @@ extension TreeWalker {
     guard isWhole else { return }
     if isDense, expectedEnd == contentStart, header.firstFreeblock == 0, header.fragmentedBytes == 0 { return }
     auditPage(page, header, number)
+  }
+
+  /// Stands in `records` for a cell whose record is not wholly within its page.
+  static let noRecord: Int32 = -1
+
+  /// The rows of a leaf that go on in overflow pages.
+  @inline(never) private func overflowingRows(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
+    let rows = readsContent ? trees[tree].rows : nil
+    for cell in 0..<header.cellCount {
+      let at = page.big16(header.cellPointers + 2 * cell)
+      guard at >= header.contentStart, at <= pages.usableSize - 4,
+        let size = Varint.read(page, at: at, end: pages.usableSize), size.value <= 0x7FFF_FFFF,
+        size.value > UInt64(geometry.tableMaximum),
+        let (rowid, body) = Self.rowid(page, size.next, pages.usableSize)
+      else { continue }
+      let local = geometry.local(Int(size.value), maximum: geometry.tableMaximum)
+      guard body + local + 4 <= pages.usableSize else { continue }
+      if let rows {
+        overflowingRow(
+          page + body, size: Int(size.value), local: local, rows, rowid: rowid, page: number, at: at)
+      } else {
+        _ = followOverflow(page.big32(body + local), size: Int(size.value), local: local, page: number, at: at)
+      }
+    }
   }
 
   /// A rowid, mostly of one to four bytes, and the offset after it.
@@ -165,216 +196,5 @@ extension TreeWalker {
       column += 1
     }
     return min(needed, size)
-  }
-
-  /// Reads a row's record: the classes of its values, its texts, and the hashes that its indexes must hold.
-  @inline(__always) func row(
-    _ record: UnsafeRawPointer, size: Int, available: Int, _ rows: RowPlan, rowid: Int64, page: UInt32, at cell: Int
-  ) {
-    let end = record + size
-    let readable = record + available
-    var at = record + 1
-    var body = record
-    let first = size > 0 ? record.byte(0) : 0
-    if first < 0x80 {
-      body += first
-    } else {
-      guard let read = Varint.read(record, at: 0, end: available), read.value <= UInt64(available) else {
-        return note(.record, page, at: cell, row: rowid)
-      }
-      at = record + read.next
-      body = record + Int(truncatingIfNeeded: read.value)
-    }
-    let headerEnd = body
-    guard headerEnd >= at, headerEnd <= readable, var operation = UnsafePointer(rows.operations.baseAddress) else {
-      return note(.record, page, at: cell, row: rowid)
-    }
-    let operationsEnd = operation + rows.operations.count
-    let slots = slots
-    let facts = facts
-    let highBits: UInt64 = encoding == .utf8 ? 0x8080_8080_8080_8080 : 0
-    slots[0] = Hash128(integer: rowid)
-    while at < headerEnd {
-      var type = at.byte(0)
-      at += 1
-      let start = body
-      var fact = facts[type & 0x7F]
-      if type < 0x80 {
-        body += Int(fact.size)
-      } else {
-        guard let read = Varint.read(at - 1, at: 0, end: headerEnd - (at - 1)), read.value <= 0xFFFF_FFFF else {
-          return note(.record, page, at: cell, row: rowid)
-        }
-        type = Int(truncatingIfNeeded: read.value)
-        at += read.next &- 1
-        body += SerialType.size(type)
-        fact = type >= 12 ? facts[12 &+ type & 1] : facts[type]
-      }
-      guard body <= end else { return note(.record, page, at: cell, row: rowid) }
-      var plan = RowPlan.Operation.none
-      if operation < operationsEnd {
-        plan = operation.pointee
-        if plan.forbidden & fact.classBit != 0 { refuse(type, operationsEnd - operation, rows, rowid, page, cell) }
-        operation += 1
-      }
-      if fact.kind == TypeFact.Kind.integer {
-        guard plan.slot >= 0 else { continue }
-        slots[Int(plan.slot)] = Hash128(integer: SerialType.integer(body, shift: Int(fact.shift)))
-      } else if fact.kind <= TypeFact.Kind.blob {
-        guard body <= readable else { continue }
-        let isText = fact.kind == TypeFact.Kind.text
-        var bits: UInt64 = 0
-        if plan.slot >= 0 {
-          slots[Int(plan.slot)] = Hash128(start, count: body - start, isText: isText, bits: &bits)
-        } else if isText {
-          bits = Self.overlaid(start, count: body - start)
-        }
-        if isText, bits & highBits != 0 || highBits == 0 || plan.checksNumericText {
-          let column = rows.columns.count - (operationsEnd - operation + 1)
-          if plan.checksNumericText { checkNumericText(start, count: body - start, column: column, rowid, page, cell) }
-          checkText(start, count: body - start, column: column, rowid, page, cell)
-        }
-      } else {
-        guard fact.kind != TypeFact.Kind.reserved else { return note(.record, page, at: cell, row: rowid) }
-        guard plan.slot >= 0 else { continue }
-        if fact.kind == TypeFact.Kind.real, let bits = EntryKernel.broken(start) {
-          slots[Int(plan.slot)] = Hash128(real: bits)
-        } else {
-          slots[Int(plan.slot)] = EntryKernel.rare(type, start)
-        }
-      }
-    }
-    guard body == end, at == headerEnd else { return note(.record, page, at: cell, row: rowid) }
-    if operation < operationsEnd { takeAbsent(operationsEnd - operation, rows, rowid, page, cell) }
-    if let programs {
-      if !run(programs, record, size: size, rowid: rowid, page: page, at: cell) { unsure.insert(tree) }
-    }
-    guard var entry = UnsafePointer(rows.entries.baseAddress), let terms = rows.terms.baseAddress else { return }
-    let entriesEnd = entry + rows.entries.count
-    while entry < entriesEnd {
-      if entry.pointee.condition >= 0, !conditionResults[Int(entry.pointee.condition)] {
-        entry += 1
-        continue
-      }
-      let hash = Self.hash(of: entry, terms, slots)
-      ofRows[Int(entry.pointee.fingerprint)].add(hash)
-      if isCollecting {
-        collect(hash, ofRow: true, Int(entry.pointee.fingerprint), rowid: rowid, page: page, cell: cell)
-      }
-      entry += 1
-    }
-  }
-
-  /// The hash of a row's entry in an index, from those of its columns.
-  @inline(__always) private static func hash(
-    of entry: UnsafePointer<RowPlan.Entry>, _ terms: UnsafePointer<Int32>, _ slots: UnsafePointer<Hash128>
-  ) -> Hash128 {
-    var combined = EntryHash()
-    var term = terms + Int(entry.pointee.start)
-    let termsEnd = term + Int(entry.pointee.count)
-    while term < termsEnd {
-      let slot = slots + Int(term.pointee)
-      combined.combine(slot.pointee.first, slot.pointee.second)
-      term += 1
-    }
-    return combined.hash
-  }
-
-  /// Reads a row whose record has a shape in which nothing is wrong; false where `row` must.
-  @inline(__always) private func plainRow(
-    _ record: UnsafeRawPointer, size: Int, _ shape: inout UnsafePointer<RecordShape>, _ rows: RowPlan, rowid: Int64,
-    page: UInt32, at cell: Int
-  ) -> Bool {
-    if !shape.pointee.matches(record) { shape = shapes.shape(ofRow: record, rows, tree: tree) }
-    guard size == shape.pointee.size else { return false }
-    let slots = slots
-    slots[0] = Hash128(integer: rowid)
-    var step = shapes.steps(of: shape)
-    let stepsEnd = step + shape.pointee.stepCount
-    while step < stepsEnd {
-      let action = step.pointee.action
-      let slot = slots + Int(step.pointee.slot)
-      if action == ShapeStep.Action.integer {
-        let end = record + Int(step.pointee.end)
-        slot.pointee = Hash128(integer: SerialType.integer(end, shift: Int(step.pointee.shift)))
-      } else if action == ShapeStep.Action.text || action == ShapeStep.Action.look {
-        let start = record + Int(step.pointee.start)
-        let count = Int(step.pointee.end &- step.pointee.start)
-        var bits: UInt64 = 0
-        if action == ShapeStep.Action.text {
-          slot.pointee = Hash128(start, count: count, isText: true, bits: &bits)
-        } else {
-          bits = Self.overlaid(start, count: count)
-        }
-        if bits & 0x8080_8080_8080_8080 != 0 {
-          checkText(start, count: count, column: Int(step.pointee.column), rowid, page, cell)
-        }
-      } else {
-        slot.pointee = EntryKernel.value(record, step)
-      }
-      step += 1
-    }
-    guard var entry = UnsafePointer(rows.entries.baseAddress), let terms = rows.terms.baseAddress else { return true }
-    let entriesEnd = entry + rows.entries.count
-    while entry < entriesEnd {
-      ofRows[Int(entry.pointee.fingerprint)].add(Self.hash(of: entry, terms, slots))
-      entry += 1
-    }
-    return true
-  }
-
-  /// The values of columns that were added after the row was written: the last `count` ones.
-  @inline(never) private func takeAbsent(_ count: Int, _ rows: RowPlan, _ row: Int64, _ page: UInt32, _ cell: Int) {
-    for column in (rows.columns.count - count)..<rows.columns.count {
-      let plan = rows.columns[column]
-      if plan.forbidden & plan.absentClass != 0 { note(.null, page, at: cell, first: Int64(column), row: row) }
-      if plan.slot >= 0 { slots[Int(plan.slot)] = plan.absent }
-    }
-  }
-
-  /// All bytes of a text, laid over each other in words of eight.
-  @inline(__always) private static func overlaid(_ text: UnsafeRawPointer, count: Int) -> UInt64 {
-    var bits: UInt64 = 0
-    var at = 0
-    while at &+ 8 <= count {
-      bits |= text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-      at &+= 8
-    }
-    if at < count {
-      // The eight bytes before a value's end are always there.
-      let last = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
-      bits |= last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* (count &- at))
-    }
-    return bits
-  }
-
-  /// A text that is not plain ASCII.
-  @inline(never) private func checkText(
-    _ text: UnsafeRawPointer, count: Int, column: Int, _ row: Int64, _ page: UInt32, _ cell: Int
-  ) {
-    guard !encoding.isValid(UnsafeRawBufferPointer(start: text, count: count)) else { return }
-    note(.text, page, at: cell, first: Int64(column), row: row)
-  }
-
-  /// A text that could be a number where SQLite would have stored it as one.
-  @inline(never) private func checkNumericText(
-    _ text: UnsafeRawPointer, count: Int, column: Int, _ row: Int64, _ page: UInt32, _ cell: Int
-  ) {
-    // No number has so many digits that more than this says anything.
-    let start = encoding.utf8(UnsafeRawBufferPointer(start: text, count: min(count, 1 << 16)))
-    guard NumericText.isNumber(start) else { return }
-    note(.numericText, page, at: cell, first: Int64(column), row: row)
-  }
-
-  /// A value of a class that may not stand in its column.
-  @inline(never) private func refuse(
-    _ type: Int, _ left: Int, _ rows: RowPlan, _ row: Int64, _ page: UInt32, _ cell: Int
-  ) {
-    let column = Int64(rows.columns.count - left)
-    if SerialType.classBit(type) == RowPlan.nullBit {
-      note(.null, page, at: cell, first: column, row: row)
-    } else {
-      note(.type, page, at: cell, first: column, second: Int64(type), row: row)
-    }
   }
 }

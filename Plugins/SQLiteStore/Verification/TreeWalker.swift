@@ -4,6 +4,8 @@ import MendKit
 final class TreeWalker {
   /// The deepest tree that SQLite reads.
   static let deepest = 20
+  /// Values that are worked on at a time.
+  private static let batchSize = 4096
 
   let pages: PageMap
   let trees: [TreePlan]
@@ -34,6 +36,8 @@ final class TreeWalker {
   let starts: UnsafeMutablePointer<Int32>
   let records: UnsafeMutablePointer<Int32>
   let ends: UnsafeMutablePointer<Int32>
+  let sizes: UnsafeMutablePointer<Int32>
+  let rowids: UnsafeMutablePointer<Int64>
   var tree = 0
 
   let facts: UnsafePointer<TypeFact>
@@ -42,6 +46,10 @@ final class TreeWalker {
   var previousRowid: Int64?
   /// Hashes of a row's columns: slot 0 is the rowid.
   let slots: UnsafeMutablePointer<Hash128>
+  /// Likewise of many rows: those of a slot stand together.
+  let batch: UnsafeMutablePointer<Hash128>
+  let batchCapacity: Int
+  let entryHashes: UnsafeMutablePointer<EntryHash>
   var assembly: PayloadAssembly
   /// The programs of the tree at hand, and what they need and gave for the row at hand.
   var programs: RowPrograms?
@@ -78,6 +86,8 @@ final class TreeWalker {
     starts = .allocate(capacity: mostCells)
     records = .allocate(capacity: mostCells)
     ends = .allocate(capacity: mostCells)
+    sizes = .allocate(capacity: mostCells)
+    rowids = .allocate(capacity: mostCells)
     facts = TypeFact.table()
     shapes = ShapeCache(facts: facts, encoding: setting.encoding)
     hot = .allocate(capacity: 1)
@@ -85,6 +95,11 @@ final class TreeWalker {
     let mostSlots = trees.reduce(1) { max($0, $1.rows?.slotCount ?? 0) }
     slots = .allocate(capacity: mostSlots)
     slots.initialize(repeating: .null, count: mostSlots)
+    batchCapacity = max(1, min(64, Self.batchSize / mostSlots))
+    batch = .allocate(capacity: mostSlots * batchCapacity)
+    batch.initialize(repeating: .null, count: mostSlots * batchCapacity)
+    entryHashes = .allocate(capacity: batchCapacity)
+    entryHashes.initialize(repeating: EntryHash(), count: batchCapacity)
     assembly = PayloadAssembly()
   }
 
@@ -95,9 +110,13 @@ final class TreeWalker {
     starts.deallocate()
     records.deallocate()
     ends.deallocate()
+    sizes.deallocate()
+    rowids.deallocate()
     facts.deallocate()
     hot.deallocate()
     slots.deallocate()
+    batch.deallocate()
+    entryHashes.deallocate()
   }
 
   /// Reads one unit of work.
