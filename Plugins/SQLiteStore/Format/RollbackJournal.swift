@@ -9,7 +9,7 @@ struct RollbackJournal {
   /// The size of the database before the transaction, in pages.
   let pageCount: UInt32
   /// The offset within the journal of each page's content before the transaction, by page number.
-  let pages: [UInt32: Int]
+  let pages: PageTable
   /// The largest number of a page that a valid record is of, those beyond the database's size included; 0 for none.
   let largestPage: UInt32
   /// Whether every record that a header counts was there and valid.
@@ -29,7 +29,7 @@ struct RollbackJournal {
     pageSize = Int(bytes)
     pageCount = original
 
-    var pages: [UInt32: Int] = [:]
+    var pages = PageTable()
     var segment = 0
     var isWhole = true
     var largestPage: UInt32 = 0
@@ -57,7 +57,7 @@ struct RollbackJournal {
           break segments
         }
         largestPage = max(largestPage, page)
-        if page <= original, pages[page] == nil { pages[page] = at + 4 }
+        if page <= original, pages[page] == nil { pages.set(page, to: at + 4) }
         at += recordSize
       }
       if isOpen { break }

@@ -11,7 +11,7 @@ enum Settlement {
     let found = try Overlay.find(over: file, stored, sidecars, index: nil, isReserved: false)
     for foreign in found.foreign { try setAside(foreign.path, clock) }
     if let log = try Sidecars.open(sidecars.log) {
-      if let contents = try WriteAheadLog(log), contents.frames > 0 {
+      if let (contents, _) = try WriteAheadLog.read(log), contents.frames > 0 {
         try write(contents.pages, from: log, to: file, pageSize: contents.pageSize, pageCount: contents.pageCount)
       }
       try remove(sidecars.log)
@@ -26,9 +26,9 @@ enum Settlement {
   }
 
   private static func write(
-    _ pages: [UInt32: Int], from source: FileHandle, to file: FileHandle, pageSize: Int, pageCount: UInt32
+    _ pages: PageTable, from source: FileHandle, to file: FileHandle, pageSize: Int, pageCount: UInt32
   ) throws(Problem) {
-    for (page, offset) in pages.sorted(by: { $0.key < $1.key }) {
+    for (page, offset) in pages.sorted() {
       try file.write(try source.read(pageSize, at: offset), at: (Int(page) - 1) * pageSize)
     }
     try file.truncate(to: Int(pageCount) * pageSize)

@@ -28,7 +28,7 @@ struct ForeignSidecar: Hashable {
     guard log.pages[1] == nil else { return nil }
     // A commit that adds pages changes the header, or at least the page that names the new ones.
     let known = max(UInt32(clamping: (size + stored.pageSize - 1) / stored.pageSize), stored.pageCount)
-    guard let least = log.pages.keys.min(), least > known else { return nil }
+    guard let least = log.pages.smallest, least > known else { return nil }
     self.init("wal.foreign", file, "all of its pages are beyond the database's \(known): the first is page \(least)")
   }
 
@@ -49,7 +49,7 @@ struct ForeignSidecar: Hashable {
       return
     }
     // Only a VACUUM or a copy over the whole database changes the size of pages, and these journal page after page.
-    let isContiguous = (journal.pages.keys.max() ?? 0) <= UInt32(clamping: journal.pages.count) + 1
+    let isContiguous = (journal.pages.largest ?? 0) <= UInt32(clamping: journal.pages.count) + 1
     guard journal.pageSize != stored.pageSize, !isContiguous else { return nil }
     self.init("journal.foreign", file, Self.sizes(journal.pageSize, stored.pageSize))
   }

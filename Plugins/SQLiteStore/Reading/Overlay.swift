@@ -2,7 +2,8 @@ import MendKit
 
 /// Where the newest content of a page stands, when it is not in the database file.
 enum Overlay {
-  case log(WriteAheadLog, FileHandle)
+  /// The last is the log's content.
+  case log(WriteAheadLog, FileHandle, Mapping)
   case journal(RollbackJournal, FileHandle)
 
   /// What was found beside a database.
@@ -20,7 +21,8 @@ enum Overlay {
     var found = Found()
     let size = try file.status().size
     if size > 0, let log = try Sidecars.open(sidecars.log),
-      let contents = try WriteAheadLog(log, limit: index?.frames, salts: index?.salts), contents.frames > 0
+      let (contents, mapping) = try WriteAheadLog.read(log, limit: index?.frames, salts: index?.salts),
+      contents.frames > 0
     {
       if let index, contents.frames != index.frames {
         throw Problem(
@@ -30,7 +32,7 @@ enum Overlay {
           code: "wal.malformed")
       }
       guard let foreign = try ForeignSidecar(contents, log, beside: stored, size: size) else {
-        found.overlay = .log(contents, log)
+        found.overlay = .log(contents, log, mapping)
         return found
       }
       found.foreign.append(foreign)
@@ -46,17 +48,25 @@ enum Overlay {
     return found
   }
 
-  /// The file that holds the pages, and each one's offset in it.
-  var content: (file: FileHandle, pages: [UInt32: Int]) {
+  /// Each page's offset in the file that holds them.
+  var pages: PageTable {
     switch self {
-    case .log(let log, let file): (file, log.pages)
-    case .journal(let journal, let file): (file, journal.pages)
+    case .log(let log, _, _): log.pages
+    case .journal(let journal, _): journal.pages
+    }
+  }
+
+  /// The content of the file that holds the pages; nil when there is none.
+  func mapping() throws(Problem) -> Mapping? {
+    switch self {
+    case .log(_, _, let mapping): mapping
+    case .journal(_, let file): try Mapping(file, size: try file.status().size)
     }
   }
 
   var pageSize: Int {
     switch self {
-    case .log(let log, _): log.pageSize
+    case .log(let log, _, _): log.pageSize
     case .journal(let journal, _): journal.pageSize
     }
   }
@@ -64,7 +74,7 @@ enum Overlay {
   /// Size of the database with the overlay, in bytes.
   var size: Int {
     switch self {
-    case .log(let log, _): Int(log.pageCount) * log.pageSize
+    case .log(let log, _, _): Int(log.pageCount) * log.pageSize
     case .journal(let journal, _): Int(journal.pageCount) * journal.pageSize
     }
   }
@@ -72,14 +82,14 @@ enum Overlay {
   /// What tells this overlay from another over the same file.
   var stamp: [UInt64] {
     switch self {
-    case .log(let log, _): log.salts.map(UInt64.init) + [UInt64(log.frames)]
+    case .log(let log, _, _): log.salts.map(UInt64.init) + [UInt64(log.frames)]
     case .journal(let journal, _): [UInt64(journal.pageCount), UInt64(journal.pages.count)]
     }
   }
 
   func place(of page: UInt32) -> (file: FileHandle, offset: Int)? {
     switch self {
-    case .log(let log, let file): log.pages[page].map { (file, $0) }
+    case .log(let log, let file, _): log.pages[page].map { (file, $0) }
     case .journal(let journal, let file): journal.pages[page].map { (file, $0) }
     }
   }

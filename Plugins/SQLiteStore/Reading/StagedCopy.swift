@@ -91,7 +91,7 @@ struct StagedCopy {
       isUncertain = true
       return
     }
-    changed.formUnion(contents.pages.keys)
+    changed.formUnion(contents.pages.sorted().map(\.page))
     journaledPages = min(journaledPages, contents.pageCount)
   }
 

@@ -32,8 +32,6 @@ final class StoreView {
   var isInterrupted: Bool { if case .journal = overlay { true } else { false } }
   /// Whether pages are shown that do not stand in the file itself.
   var hasOverlay: Bool { overlay != nil }
-  /// The file whose pages are laid over the database's own, and each one's offset in it.
-  var overlaid: (file: FileHandle, pages: [UInt32: Int])? { overlay?.content }
   /// What lies beside the database and is of another one; it is not laid over it.
   let foreign: [ForeignSidecar]
   /// Whether other connections have a log open, which the view holds still.
@@ -42,7 +40,8 @@ final class StoreView {
   /// What kept the library from reading, which it reports in its own words.
   var problem: Problem?
 
-  private let overlay: Overlay?
+  /// What is laid over the database's own pages.
+  let overlay: Overlay?
   private let locked: FileHandle?
   private let logIndex: FileHandle?
   private let logStatus: FileStatus?
