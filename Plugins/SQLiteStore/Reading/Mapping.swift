@@ -38,7 +38,29 @@ final class Mapping: @unchecked Sendable {
     slot = nil
   }
 
-  deinit { if let slot { csystem_unmap(slot) } }
+  deinit {
+    guard let slot else { return }
+    forget()
+    csystem_unmap(slot)
+  }
+
+  /// Takes the pages of a large file out of the address space, on all processors: by itself the system does it on one, which
+  /// takes as long as reading the file.
+  private func forget() {
+    let parts = bytes.count >> 25
+    guard parts > 1 else { return }
+    let range = AddressRange(start: UInt(bitPattern: start), count: bytes.count)
+    _ = Workers.map(parts, workers: Workers.processors) { part in
+      let first = part << 25
+      let count = part == parts - 1 ? range.count - first : 1 << 25
+      _ = madvise(UnsafeMutableRawPointer(bitPattern: range.start + UInt(first)), count, MADV_DONTNEED)
+    }
+  }
+
+  private struct AddressRange {
+    let start: UInt
+    let count: Int
+  }
 
   /// Whether what was read is what the file held: false when the file was cut off meanwhile. Throws when the disk did not give
   /// a block of it.

@@ -92,7 +92,7 @@ struct EntryHash {
   /// The hash. What went in last is spread over all bits here, so that sums of hashes tell sets apart.
   @inline(__always) var hash: Hash128 {
     let product = (low ^ 0x8EBC_6AF0_9C88_C6E3).multipliedFullWidth(by: high ^ 0x1D8E_4E27_C47D_124F)
-    return Hash128(first: product.low ^ high, second: product.high ^ low)
+    return Hash128(first: product.low ^ product.high, second: product.high ^ low)
   }
 }
 

@@ -222,15 +222,19 @@ extension TreeWalker {
   /// All bytes of a text, laid over each other in words of eight.
   @inline(__always) private static func overlaid(_ text: UnsafeRawPointer, count: Int) -> UInt64 {
     var bits: UInt64 = 0
-    var at = 0
-    while at &+ 8 <= count {
-      bits |= text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-      at &+= 8
+    var at = text
+    var rest = count
+    while rest > 16 {
+      bits |= at.loadUnaligned(as: UInt64.self) | at.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+      at += 16
+      rest &-= 16
     }
-    if at < count {
-      // The eight bytes before a value's end are always there.
-      let last = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
-      bits |= last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* (count &- at))
+    // The eight bytes before a value's end are always there.
+    let last = UInt64(littleEndian: at.loadUnaligned(fromByteOffset: rest &- 8, as: UInt64.self))
+    if rest > 8 {
+      bits |= at.loadUnaligned(as: UInt64.self) | last
+    } else if rest > 0 {
+      bits |= last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* rest)
     }
     return bits
   }
