@@ -137,5 +137,5 @@ struct CatalogReader {
     return texts.joined()
   }
 
-  private static func isOfEngine(_ name: String) -> Bool { name.lowercased().hasPrefix("sqlite_") }
+  private static func isOfEngine(_ name: String) -> Bool { ASCII.hasPrefix(name, "sqlite_") }
 }

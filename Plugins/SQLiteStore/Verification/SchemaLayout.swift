@@ -47,10 +47,10 @@ struct SchemaLayout {
 
     /// The column that is another name of the rowid.
     var rowidColumn: Int? {
-      guard hasRowid else { return nil }
-      let key = columns.indices.filter { columns[$0].keyPlace > 0 }
-      guard key.count == 1, !hasKeyIndex, columns[key[0]].type.uppercased() == "INTEGER" else { return nil }
-      return key[0]
+      guard hasRowid, !hasKeyIndex, let key = columns.firstIndex(where: { $0.keyPlace > 0 }),
+        ASCII.areSame(columns[key].type, "INTEGER"), !columns[(key + 1)...].contains(where: { $0.keyPlace > 0 })
+      else { return nil }
+      return key
     }
     var hasKeyIndex = false
 

@@ -25,11 +25,31 @@ struct SchemaLayoutReader {
         }
       }
     }
+    // Every index is one of a plain table, then.
+    let count = layout.tables.reduce(0) { $0 + $1.indexes.count }
+    if asked == nil, count == schema.objects.count(where: { $0.type == "index" }) { return layout }
     let known = Set(layout.tables.flatMap { $0.indexes.map(\.name) })
     for object in schema.objects where object.type == "index" && object.root > 0 && !known.contains(object.name) {
       layout.unknownRoots.append((object.name, object.table, object.root, true))
     }
     return layout
+  }
+
+  /// The layout of a schema of which every table and every index is plain; nil for any other.
+  static func layout(_ schema: SchemaReading) -> SchemaLayout? {
+    guard schema.isAllPlain else { return nil }
+    var layout = SchemaLayout()
+    layout.tables.reserveCapacity(schema.objects.count + 1)
+    layout.tables.append(schemaTable)
+    var indexes = 0
+    for (object, plain) in zip(schema.objects, schema.plain) {
+      if object.type == "index" { indexes += 1 }
+      guard let plain else { continue }
+      guard object.root > 0, !plain.hasDescendingTerm else { return nil }
+      layout.tables.append(table(object, plain))
+      indexes -= plain.indexes.count
+    }
+    return indexes == 0 ? layout : nil
   }
 
   private static let schemaTable = SchemaLayout.Table(
@@ -59,10 +79,13 @@ struct SchemaLayoutReader {
   }
 
   private static func index(_ plain: PlainTable.Index) -> SchemaLayout.Index {
-    var terms = zip(plain.terms, plain.collations).map { term, collation in
-      SchemaLayout.Term(
-        column: term.column, isExpression: false, isDescending: term.isDescending, collation: Collation(collation),
-        isKey: true)
+    var terms: [SchemaLayout.Term] = []
+    terms.reserveCapacity(plain.terms.count + 1)
+    for (term, collation) in zip(plain.terms, plain.collations) {
+      terms.append(
+        SchemaLayout.Term(
+          column: term.column, isExpression: false, isDescending: term.isDescending, collation: Collation(collation),
+          isKey: true))
     }
     terms.append(
       SchemaLayout.Term(column: nil, isExpression: false, isDescending: false, collation: .binary, isKey: false))
