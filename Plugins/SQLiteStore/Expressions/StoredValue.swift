@@ -132,7 +132,10 @@ enum ASCII {
 
   /// Whether two texts are the same byte for byte.
   static func areIdentical(_ a: String, _ b: String) -> Bool {
-    a.utf8.count == b.utf8.count && a.utf8.elementsEqual(b.utf8)
+    guard a.utf8.count == b.utf8.count else { return false }
+    var a = a
+    var b = b
+    return a.withUTF8 { a in b.withUTF8 { b in a.elementsEqual(b) } }
   }
 
   /// Whether a text begins with these bytes, given as small letters, the case of ASCII's letters not counting.

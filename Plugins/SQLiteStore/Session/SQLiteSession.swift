@@ -17,7 +17,8 @@ class SQLiteSession: SQLSession {
 
   init(
     connection: Connection, facts: StoreFacts, schemaFormat: UInt32? = nil,
-    ahead: SchemaAhead? = nil, view: @escaping () throws(Problem) -> StoreView, confirm: @escaping () throws(Problem) -> Void = {}
+    ahead: SchemaAhead? = nil, view: @escaping () throws(Problem) -> StoreView,
+    confirm: @escaping () throws(Problem) -> Void = {}
   ) {
     self.connection = connection
     self.facts = facts

@@ -15,7 +15,7 @@ struct SchemaLayoutReader {
       if object.root == 0 {
         layout.virtualTables.append((object.name, Self.module(object.sql ?? "")))
       } else if let plain, !plain.hasDescendingTerm {
-        layout.tables.append(Self.table(object, plain))
+        layout.tables.append(plain.layout)
       } else {
         if asked == nil { asked = Asked(kinds: try kinds(), stored: storedIndexes()) }
         if let asked, let table = try table(object, asked) {
@@ -46,8 +46,8 @@ struct SchemaLayoutReader {
       if object.type == "index" { indexes += 1 }
       guard let plain else { continue }
       guard object.root > 0, !plain.hasDescendingTerm else { return nil }
-      layout.tables.append(table(object, plain))
-      indexes -= plain.indexes.count
+      layout.tables.append(plain.layout)
+      indexes -= plain.layout.indexes.count
     }
     return indexes == 0 ? layout : nil
   }
@@ -59,40 +59,6 @@ struct SchemaLayoutReader {
         name: $0, type: "", isNotNull: false, defaultSQL: nil, keyPlace: 0, isVirtual: false, isGenerated: false,
         affinity: .blob)
     }, indexes: [], storage: [])
-
-  // MARK: - From plain definitions
-
-  private static func table(_ object: SchemaReading.Object, _ plain: PlainTable) -> SchemaLayout.Table {
-    let definition = plain.definition
-    var columns: [SchemaLayout.Column] = []
-    columns.reserveCapacity(definition.columns.count)
-    for (number, column) in definition.columns.enumerated() {
-      columns.append(
-        SchemaLayout.Column(
-          name: column.name, type: column.type, isNotNull: column.isNotNull, defaultSQL: column.defaultSQL,
-          keyPlace: (definition.primaryKey.firstIndex(of: number) ?? -1) + 1, isVirtual: false, isGenerated: false,
-          affinity: Affinity(declaredType: column.type)))
-    }
-    return SchemaLayout.Table(
-      name: object.name, root: object.root, sql: object.sql ?? "", hasRowid: true, isStrict: false, columns: columns,
-      indexes: plain.indexes.map(index), storage: [], hasKeyIndex: plain.indexes.contains(where: \.isPrimaryKey))
-  }
-
-  private static func index(_ plain: PlainTable.Index) -> SchemaLayout.Index {
-    var terms: [SchemaLayout.Term] = []
-    terms.reserveCapacity(plain.terms.count + 1)
-    for (term, collation) in zip(plain.terms, plain.collations) {
-      terms.append(
-        SchemaLayout.Term(
-          column: term.column, isExpression: false, isDescending: term.isDescending, collation: Collation(collation),
-          isKey: true))
-    }
-    terms.append(
-      SchemaLayout.Term(column: nil, isExpression: false, isDescending: false, collation: .binary, isKey: false))
-    return SchemaLayout.Index(
-      name: plain.name, root: plain.root, isUnique: plain.isUnique, isPartial: plain.isPartial, sql: plain.sql,
-      terms: terms)
-  }
 
   // MARK: - From the library
 

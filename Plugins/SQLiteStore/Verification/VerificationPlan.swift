@@ -160,7 +160,8 @@ struct VerificationPlan {
   /// column of a table without rowid for another when it tells of NULL.
   func isVerified(_ finding: Finding) -> Bool {
     guard ["column.null", "key.null", "column.type"].contains(finding.code), let name = finding.location.table,
-      let column = tables.first(where: { $0.name == name })?.columns.first(where: { $0.name == finding.location.column })
+      let column = tables.first(where: { $0.name == name })?.columns.first(where: { $0.name == finding.location.column }
+      )
     else { return false }
     return !column.isVirtual
   }

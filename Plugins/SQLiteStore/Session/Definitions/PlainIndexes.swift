@@ -15,9 +15,12 @@ struct PlainIndexes {
   private var lists: [(first: Int, last: Int)] = []
   /// The number of each table's list.
   private var numbers: [[UInt8]: Int] = [:]
+  /// For each object, whether it is known that its columns say the same as its definition.
+  var agreeing: [Bool]
 
   /// Sorts the indexes; nil where one of them may be on another table than the schema table says.
   init?(_ objects: [SchemaReading.Object]) {
+    agreeing = [Bool](repeating: false, count: objects.count)
     entries.reserveCapacity(objects.count)
     var table: String?
     var number = 0
@@ -25,6 +28,7 @@ struct PlainIndexes {
       let definition = object.sql.flatMap(IndexDefinition.init)
       if object.sql != nil {
         guard let definition, ASCII.areSame(definition.table, object.table) else { return nil }
+        agreeing[place] = ASCII.areSame(definition.name, object.name)
       }
       // Indexes most often stand behind one another, and behind their table.
       if table.map({ ASCII.areIdentical($0, object.table) }) != true {
@@ -49,66 +53,85 @@ struct PlainIndexes {
     return lists.count - 1
   }
 
-  /// The indexes of a table in the library's order; nil where one of them is not plain, or not one that the definition makes.
-  /// `agreeing` is told the objects whose columns say the same as their definitions.
-  func indexes(
-    of object: SchemaReading.Object, _ table: TableDefinition, agreeing: inout [Bool]
-  ) -> [PlainTable.Index]? {
+  /// The indexes of a table in the library's order, which has the newest first; nil where one of them is not plain, or not
+  /// one that the definition makes.
+  mutating func indexes(of object: SchemaReading.Object, _ table: TableDefinition) -> [SchemaLayout.Index]? {
     guard let number = numbers[Self.folded(object.name)] else { return table.constraints.isEmpty ? [] : nil }
-    var indexes: [PlainTable.Index] = []
-    var written: [PlainTable.Index] = []
+    var indexes: [SchemaLayout.Index] = []
     var at = lists[number].first
     while at >= 0 {
-      if let definition = entries[at].definition {
-        guard let index = Self.index(entries[at].object, definition, table) else { return nil }
-        written.append(index)
-      } else {
-        // The library makes them in the order of the constraints.
-        guard indexes.count < table.constraints.count,
-          let index = Self.index(entries[at].object, number: indexes.count, table)
-        else { return nil }
-        indexes.append(index)
-      }
-      at = entries[at].next
+      let entry = entries[at]
+      at = entry.next
+      guard entry.definition == nil else { continue }
+      // The library makes them in the order of the constraints.
+      guard indexes.count < table.constraints.count,
+        Self.isAutomatic(entry.object.name, of: table.name, number: indexes.count + 1)
+      else { return nil }
+      agreeing[entry.place] = true
+      indexes.append(Self.index(entry.object, table.constraints[indexes.count], table))
     }
     guard indexes.count == table.constraints.count else { return nil }
     at = lists[number].first
     while at >= 0 {
       let entry = entries[at]
-      agreeing[entry.place] = entry.definition.map { ASCII.areSame($0.name, entry.object.name) } ?? true
       at = entry.next
+      guard let definition = entry.definition else { continue }
+      guard let index = Self.index(entry.object, definition, table) else { return nil }
+      indexes.append(index)
     }
-    indexes += written
-    return indexes.reversed()
+    indexes.reverse()
+    return indexes
+  }
+
+  /// Whether a name is `sqlite_autoindex_TABLE_NUMBER`.
+  private static func isAutomatic(_ name: String, of table: String, number: Int) -> Bool {
+    let prefix: StaticString = "sqlite_autoindex_"
+    var name = name
+    var table = table
+    return name.withUTF8 { name in
+      table.withUTF8 { table in
+        let tableEnd = prefix.utf8CodeUnitCount + table.count
+        guard name.count > tableEnd + 1,
+          name.starts(with: UnsafeBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount)),
+          name[prefix.utf8CodeUnitCount..<tableEnd].elementsEqual(table), name[tableEnd] == UInt8(ascii: "_")
+        else { return false }
+        return name[(tableEnd + 1)...].elementsEqual(String(number).utf8)
+      }
+    }
   }
 
   private static func index(
-    _ object: SchemaReading.Object, number: Int, _ table: TableDefinition
-  ) -> PlainTable.Index? {
-    guard ASCII.areIdentical(object.name, "sqlite_autoindex_\(table.name)_\(number + 1)") else { return nil }
-    let constraint = table.constraints[number]
-    return PlainTable.Index(
-      name: object.name, root: object.root, sql: nil, isUnique: true, isPartial: false,
-      isPrimaryKey: constraint.isPrimaryKey, terms: constraint.terms,
-      collations: constraint.terms.map { table.columns[$0.column].collation })
+    _ object: SchemaReading.Object, _ constraint: TableDefinition.Constraint, _ table: TableDefinition
+  ) -> SchemaLayout.Index {
+    var terms: [SchemaLayout.Term] = []
+    terms.reserveCapacity(constraint.terms.count + 1)
+    for term in constraint.terms {
+      terms.append(Self.term(term.column, term.isDescending, table.columns[term.column].collation))
+    }
+    terms.append(.rowid)
+    return SchemaLayout.Index(
+      name: object.name, root: object.root, isUnique: true, isPartial: false, sql: nil, terms: terms)
   }
 
   private static func index(
     _ object: SchemaReading.Object, _ definition: IndexDefinition, _ table: TableDefinition
-  ) -> PlainTable.Index? {
+  ) -> SchemaLayout.Index? {
     guard let named = definition.terms else { return nil }
-    var terms: [TableDefinition.Term] = []
-    var collations: [String] = []
-    terms.reserveCapacity(named.count)
-    collations.reserveCapacity(named.count)
+    var terms: [SchemaLayout.Term] = []
+    terms.reserveCapacity(named.count + 1)
     for term in named {
       guard let column = table.column(term.name) else { return nil }
-      terms.append(TableDefinition.Term(column: column, isDescending: term.isDescending))
-      collations.append(term.collation ?? table.columns[column].collation)
+      terms.append(Self.term(column, term.isDescending, term.collation ?? table.columns[column].collation))
     }
-    return PlainTable.Index(
-      name: object.name, root: object.root, sql: object.sql, isUnique: definition.isUnique,
-      isPartial: definition.isPartial, isPrimaryKey: false, terms: terms, collations: collations)
+    terms.append(.rowid)
+    return SchemaLayout.Index(
+      name: object.name, root: object.root, isUnique: definition.isUnique, isPartial: definition.isPartial,
+      sql: object.sql, terms: terms)
+  }
+
+  private static func term(_ column: Int, _ isDescending: Bool, _ collation: String) -> SchemaLayout.Term {
+    SchemaLayout.Term(
+      column: column, isExpression: false, isDescending: isDescending, collation: Collation(collation), isKey: true)
   }
 
   /// A name with ASCII case taken out, as the library compares names.

@@ -41,57 +41,59 @@ struct SchemaReading {
 
   init(_ objects: [Object], asksLibrary: Bool = false) {
     self.objects = objects
-    guard !asksLibrary, let indexes = PlainIndexes(objects) else {
+    guard !asksLibrary, var indexes = PlainIndexes(objects) else {
       plain = objects.map { _ in nil }
       isAllPlain = !objects.contains { $0.type == "table" }
       unreviewed = objects
       return
     }
-    var agreeing = [Bool](repeating: false, count: objects.count)
     var plain: [PlainTable?] = []
     plain.reserveCapacity(objects.count)
     var isAllPlain = true
     for (place, object) in objects.enumerated() {
       let isTable = object.type == "table"
-      let table = isTable ? PlainTable(object, indexes, agreeing: &agreeing) : nil
+      let table = isTable ? PlainTable(object, &indexes) : nil
       if isTable, table == nil { isAllPlain = false }
-      if table != nil { agreeing[place] = ASCII.areSame(object.name, object.table) }
+      if table != nil { indexes.agreeing[place] = ASCII.areSame(object.name, object.table) }
       plain.append(table)
     }
     self.plain = plain
     self.isAllPlain = isAllPlain
-    unreviewed = zip(objects, agreeing).compactMap { $1 ? nil : $0 }
+    unreviewed = zip(objects, indexes.agreeing).compactMap { $1 ? nil : $0 }
   }
 }
 
 /// A table as its plain definition has it.
 struct PlainTable {
-  /// An index of it.
-  struct Index {
-    let name: String
-    let root: UInt32
-    let sql: String?
-    let isUnique: Bool
-    let isPartial: Bool
-    /// Whether the library made it for the primary key.
-    let isPrimaryKey: Bool
-    let terms: [TableDefinition.Term]
-    let collations: [String]
-  }
-
-  let definition: TableDefinition
-  /// In the library's order, which has the newest first.
-  let indexes: [Index]
+  /// How it and its indexes are stored.
+  let layout: SchemaLayout.Table
+  /// The numbers of the primary key's columns, in key order.
+  let primaryKey: [Int]
+  /// Whether the primary key is the rowid itself.
+  let isRowidAlias: Bool
+  let isAutoincrement: Bool
 
   /// Whether an index has a descending column. In an old format of the file, which is not known here, it has none.
-  var hasDescendingTerm: Bool { indexes.contains { $0.terms.contains(where: \.isDescending) } }
+  var hasDescendingTerm: Bool { layout.indexes.contains { $0.terms.contains(where: \.isDescending) } }
 
-  fileprivate init?(_ object: SchemaReading.Object, _ indexes: PlainIndexes, agreeing: inout [Bool]) {
+  fileprivate init?(_ object: SchemaReading.Object, _ indexes: inout PlainIndexes) {
     guard let sql = object.sql, let definition = TableDefinition(sql),
-      ASCII.areIdentical(definition.name, object.name),
-      let own = indexes.indexes(of: object, definition, agreeing: &agreeing)
+      ASCII.areIdentical(definition.name, object.name), let own = indexes.indexes(of: object, definition)
     else { return nil }
-    self.definition = definition
-    self.indexes = own
+    primaryKey = definition.primaryKey
+    isRowidAlias = definition.isRowidAlias
+    isAutoincrement = definition.isAutoincrement
+    var columns: [SchemaLayout.Column] = []
+    columns.reserveCapacity(definition.columns.count)
+    for (number, column) in definition.columns.enumerated() {
+      columns.append(
+        SchemaLayout.Column(
+          name: column.name, type: column.type, isNotNull: column.isNotNull, defaultSQL: column.defaultSQL,
+          keyPlace: (primaryKey.firstIndex(of: number) ?? -1) + 1, isVirtual: false, isGenerated: false,
+          affinity: Affinity(declaredType: column.type)))
+    }
+    layout = SchemaLayout.Table(
+      name: object.name, root: object.root, sql: sql, hasRowid: true, isStrict: false, columns: columns, indexes: own,
+      storage: [], hasKeyIndex: definition.constraints.contains(where: \.isPrimaryKey))
   }
 }
