@@ -87,11 +87,11 @@ struct SchemaRowsTests {
   func mismatch() throws {
     let path = folder("a.db")
     try script(path, Self.filling + "create table t(a unique); create table u(b); create index i on u(b)")
-    try script(path, "pragma writable_schema = on; update sqlite_schema set tbl_name = 'x' where name = 'u'")
+    try script(path, "pragma writable_schema = on; update sqlite_schema set tbl_name = 'u' where sql is null")
     let session = try SQLiteSession.open(try StoreView(path, locking: .none), patience: 1)
     defer { session.end() }
     let found = try session.verifyIntegrity(IntegrityRequest()).filter { $0.code == "schema.mismatch" }
-    #expect(found.map(\.evidence) == ["tbl_name is 'x', and the definition says 'u'"])
+    #expect(found.map(\.evidence) == ["tbl_name is 'u', and the name of the index says 't'"])
   }
 
   @Test("is made ahead where the file is large and its texts are UTF-8, and nowhere else")
