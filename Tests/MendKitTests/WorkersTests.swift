@@ -18,6 +18,24 @@ struct WorkersTests {
     }
   }
 
+  @Test("a piece of work on its own is done once, whoever asks for it and when, and over when it is let go")
+  func begun() {
+    let done = Mutex(0)
+    do {
+      let pending = Workers.begin {
+        usleep(2_000)
+        return done.withLock {
+          $0 += 1
+          return $0
+        }
+      }
+      #expect(Workers.map(4, workers: 4) { _ in pending.value } == [1, 1, 1, 1])
+      #expect(pending.value == 1)
+      _ = Workers.begin { done.withLock { $0 += 10 } }
+    }
+    #expect(done.withLock { $0 } == (Workers.processors > 1 ? 11 : 1))
+  }
+
   @Test("pieces that wait do not keep the others from being done, and no more threads work than may")
   func threads() {
     let state = Mutex((now: 0, most: 0))

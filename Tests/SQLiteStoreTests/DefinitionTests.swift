@@ -39,7 +39,7 @@ struct DefinitionTests {
     ])
   func plain(_ script: String) throws {
     let connection = try connection(script)
-    #expect(try compare(connection, script).contains { $0.definition.name == "t" })
+    #expect(try compare(connection, script).contains { $0.layout.name == "t" })
   }
 
   @Test(
@@ -54,7 +54,7 @@ struct DefinitionTests {
     ])
   func notPlain(_ script: String) throws {
     let connection = try connection(script)
-    #expect(try compare(connection, script).allSatisfy { $0.definition.name != "t" })
+    #expect(try compare(connection, script).allSatisfy { $0.layout.name != "t" })
   }
 
   @Test("random schemas, altered too, come to the same catalog either way", arguments: 0..<20)

@@ -126,6 +126,22 @@ enum ASCII {
 
   /// Whether two names are the same to SQLite: byte for byte but for the case of ASCII's letters.
   static func areSame(_ a: String, _ b: String) -> Bool {
-    a.utf8.count == b.utf8.count && zip(a.utf8, b.utf8).allSatisfy { lowered($0) == lowered($1) }
+    guard a.utf8.count == b.utf8.count else { return false }
+    return areIdentical(a, b) || zip(a.utf8, b.utf8).allSatisfy { lowered($0) == lowered($1) }
+  }
+
+  /// Whether two texts are the same byte for byte.
+  static func areIdentical(_ a: String, _ b: String) -> Bool {
+    guard a.utf8.count == b.utf8.count else { return false }
+    var a = a
+    var b = b
+    return a.withUTF8 { a in b.withUTF8 { b in a.elementsEqual(b) } }
+  }
+
+  /// Whether a text begins with these bytes, given as small letters, the case of ASCII's letters not counting.
+  static func hasPrefix(_ text: String, _ prefix: StaticString) -> Bool {
+    guard text.utf8.count >= prefix.utf8CodeUnitCount else { return false }
+    return zip(text.utf8, UnsafeBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
+      .allSatisfy { lowered($0) == $1 }
   }
 }

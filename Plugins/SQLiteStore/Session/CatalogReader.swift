@@ -22,11 +22,12 @@ struct CatalogReader {
     // Without a virtual table there are none that a module made for it, and no plain definition is of a virtual table.
     let kinds = schema.isAllPlain ? [:] : try kinds()
     var tables: [Table] = []
+    tables.reserveCapacity(schema.objects.count)
     for (object, plain) in zip(schema.objects, schema.plain)
     where object.type == "table" && !Self.isOfEngine(object.name) {
-      let kind = kinds[Array(object.name.utf8)]
+      let kind = kinds.isEmpty ? nil : kinds[Array(object.name.utf8)]
       if let plain, kinds.isEmpty || kind?.type == "table" {
-        tables.append(Self.table(object.name, plain))
+        tables.append(Self.table(plain))
       } else if let kind, kind.type == "table" || kind.type == "virtual" {
         tables.append(try table(object.name, kind))
       }
@@ -36,16 +37,19 @@ struct CatalogReader {
       schema: Self.text(schema.objects, shadows: Set(kinds.filter { $0.value.type == "shadow" }.keys)))
   }
 
-  private static func table(_ name: String, _ plain: PlainTable) -> Table {
-    let columns = plain.definition.columns
+  private static func table(_ plain: PlainTable) -> Table {
+    let columns = plain.layout.columns
     return Table(
-      name: name, columns: columns.map { Column(name: $0.name, type: $0.type, isNotNull: $0.isNotNull) },
-      primaryKey: plain.definition.primaryKey.map { columns[$0].name },
-      keyIsStructural: plain.definition.isRowidAlias, hasSequence: plain.definition.isAutoincrement,
-      indexes: plain.indexes.map { index in
+      name: plain.layout.name,
+      columns: columns.map { Column(name: $0.name, type: $0.type, isNotNull: $0.isNotNull) },
+      primaryKey: plain.primaryKey.map { columns[$0].name }, keyIsStructural: plain.isRowidAlias,
+      hasSequence: plain.isAutoincrement,
+      indexes: plain.layout.indexes.map { index in
         Index(
           name: index.name, isUnique: index.isUnique, isPartial: index.isPartial,
-          columns: index.terms.map { columns[$0.column].name }, isImplicit: index.sql == nil)
+          // The last term only leads back to the row.
+          columns: index.terms.dropLast().map { term in term.column.map { columns[$0].name } },
+          isImplicit: index.sql == nil)
       })
   }
 
@@ -137,5 +141,5 @@ struct CatalogReader {
     return texts.joined()
   }
 
-  private static func isOfEngine(_ name: String) -> Bool { name.lowercased().hasPrefix("sqlite_") }
+  private static func isOfEngine(_ name: String) -> Bool { ASCII.hasPrefix(name, "sqlite_") }
 }

@@ -9,6 +9,7 @@ class SQLiteSession: SQLSession {
   private var viewForChecks: () throws(Problem) -> StoreView
   private var confirmation: () throws(Problem) -> Void
   private let schemaFormat: UInt32?
+  private var ahead: SchemaAhead?
   private var knownSchema: Schema?
   private var suspectIndexes: Set<String> = []
   /// Rows that a verification counted on its way.
@@ -16,11 +17,13 @@ class SQLiteSession: SQLSession {
 
   init(
     connection: Connection, facts: StoreFacts, schemaFormat: UInt32? = nil,
-    view: @escaping () throws(Problem) -> StoreView, confirm: @escaping () throws(Problem) -> Void = {}
+    ahead: SchemaAhead? = nil, view: @escaping () throws(Problem) -> StoreView,
+    confirm: @escaping () throws(Problem) -> Void = {}
   ) {
     self.connection = connection
     self.facts = facts
     self.schemaFormat = schemaFormat
+    self.ahead = ahead
     viewForChecks = view
     confirmation = confirm
   }
@@ -29,6 +32,7 @@ class SQLiteSession: SQLSession {
 
   /// Opens the view's database and reads its schema. Throws what is wrong with the file as a problem with a code.
   static func open(_ view: StoreView, patience: Double) throws(Problem) -> SQLiteSession {
+    let ahead = SchemaAhead(view)
     let connection = try Connection.open(view)
     do throws(Problem) {
       try connection.rows("SELECT count(*) FROM sqlite_schema") { row throws(Problem) in false }
@@ -46,14 +50,9 @@ class SQLiteSession: SQLSession {
       throw SchemaDiagnosis.problem(connection, header: view.header, refused: refused)
     }
     return SQLiteSession(
-      connection: connection, facts: facts(of: view), schemaFormat: view.header?.schemaFormat,
+      connection: connection, facts: facts(of: view), schemaFormat: view.header?.schemaFormat, ahead: ahead,
       view: { () throws(Problem) in view },
       confirm: { () throws(Problem) in try view.confirm(patience: patience) })
-  }
-
-  /// The schema format of a small store. Of a large one, to look whether its schema is known costs more than it saves.
-  private static func sharedFormat(of view: StoreView) -> UInt32? {
-    view.size <= 1 << 20 ? view.header?.schemaFormat : nil
   }
 
   private static func facts(of view: StoreView) -> StoreFacts {
@@ -74,13 +73,14 @@ class SQLiteSession: SQLSession {
 
   private func schema() throws(Problem) -> Schema {
     if let knownSchema { return knownSchema }
-    let schema = try Schema.of(connection, format: schemaFormat)
+    let schema = if let schema = ahead?.schema { schema } else { try Schema.of(connection, format: schemaFormat) }
     knownSchema = schema
     return schema
   }
 
   func end() {
     try? connection.close()
+    ahead = nil
     let path = connection.path
     confirmation = {}
     viewForChecks = { () throws(Problem) in
@@ -97,6 +97,7 @@ class SQLiteSession: SQLSession {
   /// Forgets what was read of the schema: it was changed.
   func forgetCatalog() {
     knownSchema = nil
+    ahead = nil
     rowCounts = [:]
   }
 
@@ -111,8 +112,11 @@ class SQLiteSession: SQLSession {
       verificationAccount = VerificationAccount(engine: "sqlite", byEngine: Dictionary(reasons) { first, _ in first })
       return result.findings
     }
+    let schema = try schema()
+    let pages = if let ahead { ahead.pages } else { try PageMap(view, header: header) }
     let check = NativeVerification(
-      connection: connection, view: view, header: header, schema: try schema(), catalog: catalog, request: request)
+      connection: connection, view: view, header: header, pages: pages, schema: schema, catalog: catalog,
+      request: request)
     let result = try check.run()
     suspectIndexes = result.suspectIndexes
     rowCounts = result.rowCounts
@@ -157,7 +161,7 @@ class SQLiteSession: SQLSession {
 
   func quoted(_ identifier: String) -> String { Connection.quoted(identifier) }
 
-  func isReserved(_ name: String) -> Bool { name.lowercased().hasPrefix("sqlite_") }
+  func isReserved(_ name: String) -> Bool { ASCII.hasPrefix(name, "sqlite_") }
 
   func query(_ sql: String, limit: Int) throws(Problem) -> [[SQLValue]] {
     if connection.isReadOnly(sql) == false {

@@ -37,8 +37,7 @@ struct FileWalk: Sendable {
 
   private func run(workers: Int) -> Result {
     let first = TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
-    let splitter = WorkSplitter(walker: first)
-    let units = trees.indices.flatMap { splitter.parts(of: $0) }
+    let units = WorkSplitter(walker: first).parts()
     let threads = max(1, min(workers, units.count, Int(pages.pageCount) / 256 + 1))
     let walkers = WalkerList(
       [first]

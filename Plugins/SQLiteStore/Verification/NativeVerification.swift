@@ -17,6 +17,7 @@ struct NativeVerification {
   let connection: Connection
   let view: StoreView
   let header: DatabaseHeader
+  let pages: PageMap
   let schema: Schema
   let catalog: Catalog
   let request: IntegrityRequest
@@ -25,7 +26,6 @@ struct NativeVerification {
     let encoding = TextEncoding(rawValue: header.textEncoding) ?? .utf8
     let layout = try schema.layout(connection)
     let plan = try schema.plan(connection, encoding: encoding)
-    let pages = try PageMap(view, header: header)
     let setting = WalkSetting(
       hasPointerMaps: header.largestRootPage != 0, encoding: encoding, readsContent: request.isFull,
       perCause: request.findingsPerCause)
@@ -48,6 +48,7 @@ struct NativeVerification {
     verification.findings += words.findings(result.troubles)
     verification.findings += words.findings(freelist: result.freelist, perCause: request.findingsPerCause)
     verification.findings += words.findings(unused: result.unused)
+    verification.rowCounts.reserveCapacity(plan.tableTrees.count)
     for (table, tree) in plan.tableTrees where !result.troubles.brokenTrees.contains(tree) {
       verification.rowCounts[table] = result.entryCounts[tree]
     }

@@ -23,6 +23,10 @@ struct SchemaLayout {
     let collation: Collation
     /// Whether it is declared, rather than added to tell rows apart.
     let isKey: Bool
+
+    /// The rowid behind an index's key.
+    static let rowid = Term(
+      column: nil, isExpression: false, isDescending: false, collation: .binary, isKey: false)
   }
 
   struct Index: Equatable {
@@ -47,22 +51,25 @@ struct SchemaLayout {
 
     /// The column that is another name of the rowid.
     var rowidColumn: Int? {
-      guard hasRowid else { return nil }
-      let key = columns.indices.filter { columns[$0].keyPlace > 0 }
-      guard key.count == 1, !hasKeyIndex, columns[key[0]].type.uppercased() == "INTEGER" else { return nil }
-      return key[0]
+      guard hasRowid, !hasKeyIndex, let key = columns.firstIndex(where: { $0.keyPlace > 0 }),
+        ASCII.areSame(columns[key].type, "INTEGER"), !columns[(key + 1)...].contains(where: { $0.keyPlace > 0 })
+      else { return nil }
+      return key
     }
     var hasKeyIndex = false
 
     /// Whether the definition may have a CHECK constraint.
     var mentionsCheck: Bool {
-      // The last five letters that were passed, as capitals.
-      var passed: UInt64 = 0
-      for byte in sql.utf8 {
-        passed = (passed << 8 | UInt64(byte & 0xDF)) & 0xFF_FFFF_FFFF
-        if passed == 0x43_4845_434B { return true }
+      var sql = sql
+      return sql.withUTF8 { text in
+        // The last five letters that were passed, as capitals.
+        var passed: UInt64 = 0
+        for byte in text {
+          passed = (passed << 8 | UInt64(byte & 0xDF)) & 0xFF_FFFF_FFFF
+          if passed == 0x43_4845_434B { return true }
+        }
+        return false
       }
-      return false
     }
 
     /// The numbers of the columns in the order in which records hold them.

@@ -15,7 +15,7 @@ struct SchemaLayoutReader {
       if object.root == 0 {
         layout.virtualTables.append((object.name, Self.module(object.sql ?? "")))
       } else if let plain, !plain.hasDescendingTerm {
-        layout.tables.append(Self.table(object, plain))
+        layout.tables.append(plain.layout)
       } else {
         if asked == nil { asked = Asked(kinds: try kinds(), stored: storedIndexes()) }
         if let asked, let table = try table(object, asked) {
@@ -25,11 +25,31 @@ struct SchemaLayoutReader {
         }
       }
     }
+    // Every index is one of a plain table, then.
+    let count = layout.tables.reduce(0) { $0 + $1.indexes.count }
+    if asked == nil, count == schema.objects.count(where: { $0.type == "index" }) { return layout }
     let known = Set(layout.tables.flatMap { $0.indexes.map(\.name) })
     for object in schema.objects where object.type == "index" && object.root > 0 && !known.contains(object.name) {
       layout.unknownRoots.append((object.name, object.table, object.root, true))
     }
     return layout
+  }
+
+  /// The layout of a schema of which every table and every index is plain; nil for any other.
+  static func layout(_ schema: SchemaReading) -> SchemaLayout? {
+    guard schema.isAllPlain else { return nil }
+    var layout = SchemaLayout()
+    layout.tables.reserveCapacity(schema.objects.count + 1)
+    layout.tables.append(schemaTable)
+    var indexes = 0
+    for (object, plain) in zip(schema.objects, schema.plain) {
+      if object.type == "index" { indexes += 1 }
+      guard let plain else { continue }
+      guard object.root > 0, !plain.hasDescendingTerm else { return nil }
+      layout.tables.append(plain.layout)
+      indexes -= plain.layout.indexes.count
+    }
+    return indexes == 0 ? layout : nil
   }
 
   private static let schemaTable = SchemaLayout.Table(
@@ -39,37 +59,6 @@ struct SchemaLayoutReader {
         name: $0, type: "", isNotNull: false, defaultSQL: nil, keyPlace: 0, isVirtual: false, isGenerated: false,
         affinity: .blob)
     }, indexes: [], storage: [])
-
-  // MARK: - From plain definitions
-
-  private static func table(_ object: SchemaReading.Object, _ plain: PlainTable) -> SchemaLayout.Table {
-    let definition = plain.definition
-    var columns: [SchemaLayout.Column] = []
-    columns.reserveCapacity(definition.columns.count)
-    for (number, column) in definition.columns.enumerated() {
-      columns.append(
-        SchemaLayout.Column(
-          name: column.name, type: column.type, isNotNull: column.isNotNull, defaultSQL: column.defaultSQL,
-          keyPlace: (definition.primaryKey.firstIndex(of: number) ?? -1) + 1, isVirtual: false, isGenerated: false,
-          affinity: Affinity(declaredType: column.type)))
-    }
-    return SchemaLayout.Table(
-      name: object.name, root: object.root, sql: object.sql ?? "", hasRowid: true, isStrict: false, columns: columns,
-      indexes: plain.indexes.map(index), storage: [], hasKeyIndex: plain.indexes.contains(where: \.isPrimaryKey))
-  }
-
-  private static func index(_ plain: PlainTable.Index) -> SchemaLayout.Index {
-    var terms = zip(plain.terms, plain.collations).map { term, collation in
-      SchemaLayout.Term(
-        column: term.column, isExpression: false, isDescending: term.isDescending, collation: Collation(collation),
-        isKey: true)
-    }
-    terms.append(
-      SchemaLayout.Term(column: nil, isExpression: false, isDescending: false, collation: .binary, isKey: false))
-    return SchemaLayout.Index(
-      name: plain.name, root: plain.root, isUnique: plain.isUnique, isPartial: plain.isPartial, sql: plain.sql,
-      terms: terms)
-  }
 
   // MARK: - From the library
 

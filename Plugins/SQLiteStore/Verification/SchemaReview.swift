@@ -91,7 +91,7 @@ struct ObjectDefinition {
 
   /// Reads a definition; nil where it is of no form that is known here.
   init?(_ sql: String) {
-    guard var tokens = DefinitionTokens(sql), tokens.take("CREATE") else { return nil }
+    guard var tokens = DefinitionTokens(whole: sql), tokens.take("CREATE") else { return nil }
     _ = tokens.take("TEMPORARY") || tokens.take("TEMP")
     if tokens.take("TABLE") {
       type = "table"

@@ -116,7 +116,7 @@ struct TroubleWords {
   }
 
   private func column(_ trouble: Trouble) -> SchemaLayout.Column? {
-    guard let columns = plan.recordColumns[trouble.tree], trouble.first < columns.count else { return nil }
+    guard let columns = plan.recordColumns(of: trouble.tree), trouble.first < columns.count else { return nil }
     return columns[Int(trouble.first)]
   }
 

@@ -30,11 +30,9 @@ struct VerificationPlan {
 
   var trees: [TreePlan] = []
   var comparisons: [Comparison] = []
-  /// The columns of each table's tree, in the order of the record.
-  var recordColumns: [Int: [SchemaLayout.Column]] = [:]
-  /// The tree of each table.
-  var tableTrees: [String: Int] = [:]
-  var layouts: [String: SchemaLayout.Table] = [:]
+  private let tables: [SchemaLayout.Table]
+  /// The tree of each table, in the order of the tables.
+  private(set) var tableTrees: [(table: String, tree: Int)] = []
   /// The CHECK constraints of each table's tree that are evaluated natively, as they were written.
   var checks: [Int: [String]] = [:]
   var engineNeeds: [String: Set<EngineNeed>] = [:]
@@ -42,6 +40,11 @@ struct VerificationPlan {
 
   init(_ layout: SchemaLayout, encoding: TextEncoding) {
     absent = AbsentValues(encoding: encoding)
+    tables = layout.tables
+    tableTrees.reserveCapacity(tables.count)
+    let indexCount = tables.reduce(0) { $0 + $1.indexes.count }
+    trees.reserveCapacity(tables.count + indexCount + layout.unknownRoots.count)
+    comparisons.reserveCapacity(indexCount)
     for table in layout.tables { add(table) }
     for unknown in layout.unknownRoots {
       trees.append(
@@ -59,13 +62,11 @@ struct VerificationPlan {
     let tableTree = trees.count
     trees.append(
       TreePlan(name: table.name, table: table.name, root: table.root, hasRowids: table.hasRowid, isIndex: false))
-    tableTrees[table.name] = tableTree
-    layouts[table.name] = table
-    recordColumns[tableTree] = order.map { table.columns[$0] }
+    tableTrees.append((table.name, tableTree))
 
     var columns = order.map { plan(table.columns[$0], isRowid: $0 == rowidColumn, in: table) }
     var expressions = TableExpressionPlan(table, isUTF8: absent.encoding == .utf8)
-    var slots: [Int: Int32] = [:]
+    var slots = [Int32](repeating: -1, count: table.columns.count)
     var slotCount: Int32 = 1
     var entries: [RowPlan.Entry] = []
     var terms: [Int32] = []
@@ -88,10 +89,11 @@ struct VerificationPlan {
             terms.append(0)
             continue
           }
-          let slot = slots[column] ?? slotCount
-          if slots[column] == nil { slotCount += 1 }
-          slots[column] = slot
-          terms.append(slot)
+          if slots[column] < 0 {
+            slots[column] = slotCount
+            slotCount += 1
+          }
+          terms.append(slots[column])
         }
         comparisons.append(
           Comparison(
@@ -102,10 +104,7 @@ struct VerificationPlan {
       tree.key = key(index.terms, uniqueOf: index.isUnique, fingerprint: fingerprint)
       trees.append(tree)
     }
-    for (place, column) in order.enumerated() {
-      guard let slot = slots[column] else { continue }
-      columns[place].slot = slot
-    }
+    for (place, column) in order.enumerated() { columns[place].slot = slots[column] }
     trees[tableTree].rows = RowPlan(columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount))
     if !table.hasRowid {
       let own = table.storage.filter(\.isKey)
@@ -119,7 +118,7 @@ struct VerificationPlan {
       trees[tableTree].programs = expressions.programs(order) { column in values.kept(values.value(of: column) ?? .null)
       }
     }
-    checks[tableTree] = expressions.checks.map(\.text)
+    if !expressions.checks.isEmpty { checks[tableTree] = expressions.checks.map(\.text) }
   }
 
   private func key(_ terms: [SchemaLayout.Term], uniqueOf isUnique: Bool, fingerprint: Int) -> KeyPlan {
@@ -150,11 +149,19 @@ struct VerificationPlan {
     }
   }
 
+  /// The columns of a table's tree, in the order of the record; nil for any other tree.
+  func recordColumns(of tree: Int) -> [SchemaLayout.Column]? {
+    guard let place = tableTrees.firstIndex(where: { $0.tree == tree }) else { return nil }
+    let table = tables[place]
+    return table.recordOrder.map { table.columns[$0] }
+  }
+
   /// Whether a finding of SQLite's is about values that were all looked at natively. SQLite 3.40's `quick_check` takes one
   /// column of a table without rowid for another when it tells of NULL.
   func isVerified(_ finding: Finding) -> Bool {
     guard ["column.null", "key.null", "column.type"].contains(finding.code), let name = finding.location.table,
-      let column = layouts[name]?.columns.first(where: { $0.name == finding.location.column })
+      let column = tables.first(where: { $0.name == name })?.columns.first(where: { $0.name == finding.location.column }
+      )
     else { return false }
     return !column.isVirtual
   }

@@ -5,21 +5,27 @@ struct WorkSplitter {
 
   let walker: TreeWalker
 
-  /// The parts of a tree, in the order of its keys.
-  func parts(of tree: Int) -> [WalkUnit] {
-    let whole = WalkUnit(tree: tree, page: walker.trees[tree].root, parent: 0, level: 1)
-    return cut(whole, depth: 0)
+  /// The parts of all trees, each tree's in the order of its keys.
+  func parts() -> [WalkUnit] {
+    var units: [WalkUnit] = []
+    units.reserveCapacity(walker.trees.count)
+    for (tree, plan) in walker.trees.enumerated() {
+      cut(WalkUnit(tree: tree, page: plan.root, parent: 0, level: 1), depth: 0, &units)
+    }
+    return units
   }
 
-  private func cut(_ unit: WalkUnit, depth: Int) -> [WalkUnit] {
-    guard depth < 2, isWorthCutting(unit.page) else { return [unit] }
+  private func cut(_ unit: WalkUnit, depth: Int, _ units: inout [WalkUnit]) {
+    guard depth < 2, isWorthCutting(unit.page) else { return units.append(unit) }
     walker.tree = unit.tree
-    guard let (page, header) = walker.enter(unit.page, parent: unit.parent, level: unit.level) else { return [] }
-    guard let children = header.kind.isTable ? tableParts(page, header, unit) : indexParts(page, header, unit) else {
-      return []
+    guard let (page, header) = walker.enter(unit.page, parent: unit.parent, level: unit.level),
+      let children = header.kind.isTable ? tableParts(page, header, unit) : indexParts(page, header, unit)
+    else { return }
+    if children.count >= Self.fewChildren {
+      units += children
+    } else {
+      for child in children { cut(child, depth: depth + 1, &units) }
     }
-    guard children.count < Self.fewChildren else { return children }
-    return children.flatMap { cut($0, depth: depth + 1) }
   }
 
   /// Whether a page is an interior one over interior ones.

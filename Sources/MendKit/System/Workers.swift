@@ -21,6 +21,51 @@ public enum Workers {
     return pieces.results
   }
 
+  /// Begins a piece of work on a thread of its own. Where there is but one processor, or the system gives no thread, it is
+  /// done when its value is asked for.
+  public static func begin<Value: Sendable>(_ work: @escaping @Sendable () -> Value) -> Pending<Value> {
+    let pending = Pending(work)
+    if processors > 1 { pending.begin() }
+    return pending
+  }
+
+  /// A piece of work that may be under way. It is over before this is let go.
+  public final class Pending<Value: Sendable>: Sendable {
+    private let piece: Piece<Value>
+    private let thread = Mutex<pthread_t?>(nil)
+
+    fileprivate init(_ work: @escaping @Sendable () -> Value) { piece = Piece(work) }
+
+    fileprivate func begin() {
+      let piece = piece
+      thread.withLock { $0 = Workers.start { _ = piece.value } }
+    }
+
+    /// What came of it, waited for.
+    public var value: Value { piece.value }
+
+    deinit {
+      thread.withLock { if let thread = $0 { pthread_join(thread, nil) } }
+    }
+  }
+
+  /// A piece of work that whoever comes first does, and everybody else waits for.
+  private final class Piece<Value: Sendable>: Sendable {
+    private let work: @Sendable () -> Value
+    private let made = Mutex<Value?>(nil)
+
+    init(_ work: @escaping @Sendable () -> Value) { self.work = work }
+
+    var value: Value {
+      made.withLock { made in
+        if let made { return made }
+        let value = work()
+        made = value
+        return value
+      }
+    }
+  }
+
   /// Pieces that threads take one after another, and what they made of them.
   private final class Pieces<Value: Sendable>: Sendable {
     private let count: Int

@@ -1,42 +1,49 @@
-/// The tokens of a definition in the schema table, by the rules of SQLite's tokenizer.
+/// The tokens of a definition in the schema table, by the rules of SQLite's tokenizer, read one after the other.
 struct DefinitionTokens {
-  /// One token, as the bytes of the text that it stands in.
-  struct Token {
-    enum Kind {
-      /// A keyword or a name without quotes.
-      case word
-      /// A name in double quotes, back quotes or square brackets.
-      case quotedName
-      /// A text in single quotes.
-      case string
-      case number
-      /// A single byte, such as a bracket or a comma.
-      case symbol
-    }
-
-    let kind: Kind
-    let range: Range<Int>
+  /// What a token is.
+  enum Kind {
+    /// A keyword or a name without quotes.
+    case word
+    /// A name in double quotes, back quotes or square brackets.
+    case quotedName
+    /// A text in single quotes.
+    case string
+    case number
+    /// A single byte, such as a bracket or a comma.
+    case symbol
+    /// No token: the text is at its end.
+    case end
+    /// Something that is not closed, or of no kind above. No token follows.
+    case unknown
   }
 
   private let text: [UInt8]
-  private let tokens: [Token]
-  private var position = 0
+  /// The next token: its kind, and the bytes of the text that it stands in.
+  private var kind = Kind.end
+  private var range = 0..<0
+  /// Its first letter as a capital, where it is a word: most words differ in it.
+  private var initial: UInt8 = 0
+  /// Where the last token that was taken ends.
+  private(set) var end = 0
 
-  /// Splits a definition; nil where something in it is not closed or is of no kind above.
-  init?(_ sql: String) {
+  /// Begins to read a definition.
+  init(_ sql: String) {
     text = Array(sql.utf8)
-    guard let tokens = Self.split(text) else { return nil }
-    self.tokens = tokens
+    read()
+  }
+
+  /// Begins to read a definition; nil where something in it is not closed or is of no kind above.
+  init?(whole sql: String) {
+    self.init(sql)
+    var rest = self
+    guard rest.takeRest() else { return nil }
   }
 
   /// Whether every token was taken.
-  var isAtEnd: Bool { position == tokens.count }
+  var isAtEnd: Bool { kind == .end }
 
   /// Where the next token begins; the end of the text behind the last one.
-  var start: Int { isAtEnd ? text.count : tokens[position].range.lowerBound }
-
-  /// Where the last token that was taken ends.
-  var end: Int { position == 0 ? 0 : tokens[position - 1].range.upperBound }
+  var start: Int { range.lowerBound }
 
   /// The text between two offsets, as it was written; `trimmed` takes white space off both ends.
   func written(_ range: Range<Int>, trimmed: Bool = false) -> String {
@@ -51,12 +58,13 @@ struct DefinitionTokens {
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0D) }
 
   /// Whether the next token is a word, in whatever case. `word` is in capitals and has letters only.
-  func isNext(_ word: StaticString) -> Bool {
-    guard !isAtEnd, tokens[position].kind == .word else { return false }
-    let range = tokens[position].range
-    guard range.count == word.utf8CodeUnitCount else { return false }
-    // Most words differ in their first letter.
-    var at = 0
+  @inline(__always) func isNext(_ word: StaticString) -> Bool {
+    guard initial == word.utf8Start[0], range.count == word.utf8CodeUnitCount else { return false }
+    return isNext(all: word)
+  }
+
+  private func isNext(all word: StaticString) -> Bool {
+    var at = 1
     while at < range.count {
       guard text[range.lowerBound + at] & 0xDF == word.utf8Start[at] else { return false }
       at += 1
@@ -66,56 +74,68 @@ struct DefinitionTokens {
 
   /// Whether the next token is this symbol.
   func isNext(symbol: Unicode.Scalar) -> Bool {
-    !isAtEnd && tokens[position].kind == .symbol && text[tokens[position].range.lowerBound] == UInt8(ascii: symbol)
+    kind == .symbol && text[range.lowerBound] == UInt8(ascii: symbol)
   }
 
   /// Whether the next token is of a kind.
-  func isNext(_ kind: Token.Kind) -> Bool { !isAtEnd && tokens[position].kind == kind }
+  func isNext(_ kind: Kind) -> Bool { self.kind == kind }
 
   /// Takes the next token if it is this word.
   mutating func take(_ word: StaticString) -> Bool {
     guard isNext(word) else { return false }
-    position += 1
+    skip()
     return true
   }
 
   /// Takes the next token if it is this symbol.
   mutating func take(symbol: Unicode.Scalar) -> Bool {
     guard isNext(symbol: symbol) else { return false }
-    position += 1
+    skip()
     return true
   }
 
   /// Takes the next token if it is of a kind.
-  mutating func take(_ kind: Token.Kind) -> Bool {
+  mutating func take(_ kind: Kind) -> Bool {
     guard isNext(kind) else { return false }
-    position += 1
+    skip()
     return true
   }
 
-  /// Takes the next token, whatever it is. There has to be one.
-  mutating func skip() { position += 1 }
+  /// Takes the next token, whatever it is.
+  mutating func skip() {
+    end = range.upperBound
+    read()
+  }
+
+  /// Takes all that is left; false where no token is what comes.
+  mutating func takeRest() -> Bool {
+    while kind != .end {
+      guard kind != .unknown else { return false }
+      skip()
+    }
+    return true
+  }
 
   /// Takes a name, its quotes taken off; nil where none stands next.
   mutating func takeName() -> String? {
-    guard !isAtEnd else { return nil }
-    let token = tokens[position]
-    switch token.kind {
+    let name = range
+    switch kind {
     case .word:
-      position += 1
-      return written(token.range)
+      skip()
+      return written(name)
     case .quotedName:
-      position += 1
-      return unquoted(token.range)
-    case .string, .number, .symbol: return nil
+      skip()
+      return unquoted(name)
+    case .string, .number, .symbol, .end, .unknown: return nil
     }
   }
 
   /// Takes the name of a table, an index, a view or a trigger, which may stand in single quotes, too.
   mutating func takeObjectName() -> String? {
     guard isNext(.string) else { return takeName() }
-    position += 1
-    return unquoted(tokens[position - 1].range)
+    let name = range
+    skip()
+    return unquoted(name)
   }
 
   /// Takes everything from an opening bracket to the one that closes it; false where none opens or closes.
@@ -123,10 +143,10 @@ struct DefinitionTokens {
     guard take(symbol: "(") else { return false }
     var depth = 1
     while depth > 0 {
-      guard !isAtEnd else { return false }
+      guard kind != .end, kind != .unknown else { return false }
       if isNext(symbol: "(") { depth += 1 }
       if isNext(symbol: ")") { depth -= 1 }
-      position += 1
+      skip()
     }
     return true
   }
@@ -146,10 +166,10 @@ struct DefinitionTokens {
 }
 
 extension DefinitionTokens {
-  private static func split(_ text: [UInt8]) -> [Token]? {
-    var tokens: [Token] = []
-    tokens.reserveCapacity(text.count / 4)
-    var at = 0
+  /// Reads the token behind the one that was taken last.
+  private mutating func read() {
+    initial = 0
+    var at = end
     while at < text.count {
       let start = at
       let byte = text[at]
@@ -158,25 +178,28 @@ extension DefinitionTokens {
       case UInt8(ascii: "-") where at + 1 < text.count && text[at + 1] == byte:
         while at < text.count, text[at] != 0x0A { at += 1 }
       case UInt8(ascii: "/") where at + 1 < text.count && text[at + 1] == UInt8(ascii: "*"):
-        guard let end = endOfComment(text, from: at + 2) else { return nil }
+        guard let end = Self.endOfComment(text, from: at + 2) else { return set(.unknown, start..<start) }
         at = end
       case UInt8(ascii: "'"), UInt8(ascii: "\""), UInt8(ascii: "`"), UInt8(ascii: "["):
-        guard let end = endOfQuotes(text, from: at) else { return nil }
-        at = end
-        tokens.append(Token(kind: byte == UInt8(ascii: "'") ? .string : .quotedName, range: start..<at))
+        guard let end = Self.endOfQuotes(text, from: at) else { return set(.unknown, start..<start) }
+        return set(byte == UInt8(ascii: "'") ? .string : .quotedName, start..<end)
       case UInt8(ascii: "0")...UInt8(ascii: "9"):
-        while at < text.count, isOfName(text[at]) || text[at] == UInt8(ascii: ".") { at += 1 }
-        tokens.append(Token(kind: .number, range: start..<at))
-      case UInt8(ascii: "$"), 0..<0x20, 0x7F: return nil
-      case _ where isOfName(byte):
-        while at < text.count, isOfName(text[at]) { at += 1 }
-        tokens.append(Token(kind: .word, range: start..<at))
-      default:
-        at += 1
-        tokens.append(Token(kind: .symbol, range: start..<at))
+        while at < text.count, Self.isOfName(text[at]) || text[at] == UInt8(ascii: ".") { at += 1 }
+        return set(.number, start..<at)
+      case UInt8(ascii: "$"), 0..<0x20, 0x7F: return set(.unknown, start..<start)
+      case _ where Self.isOfName(byte):
+        while at < text.count, Self.isOfName(text[at]) { at += 1 }
+        initial = byte & 0xDF
+        return set(.word, start..<at)
+      default: return set(.symbol, start..<at + 1)
       }
     }
-    return tokens
+    set(.end, text.count..<text.count)
+  }
+
+  private mutating func set(_ kind: Kind, _ range: Range<Int>) {
+    self.kind = kind
+    self.range = range
   }
 
   private static func isOfName(_ byte: UInt8) -> Bool {

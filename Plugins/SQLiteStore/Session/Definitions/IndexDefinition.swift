@@ -9,6 +9,7 @@ struct IndexDefinition {
     let collation: String?
   }
 
+  let name: String
   /// The table that it names.
   let table: String
   let isUnique: Bool
@@ -19,22 +20,29 @@ struct IndexDefinition {
 
   /// Reads a definition; nil where not even its table is certain.
   init?(_ sql: String) {
-    guard var tokens = DefinitionTokens(sql), tokens.take("CREATE") else { return nil }
+    var tokens = DefinitionTokens(sql)
+    guard tokens.take("CREATE") else { return nil }
     isUnique = tokens.take("UNIQUE")
-    guard tokens.take("INDEX"), tokens.takeName() != nil, tokens.take("ON"), let table = tokens.takeName() else {
+    guard tokens.take("INDEX"), let name = tokens.takeName(), tokens.take("ON"), let table = tokens.takeName() else {
       return nil
     }
+    self.name = name
     self.table = table
     let terms = Self.terms(&tokens)
     isPartial = terms != nil && tokens.take("WHERE")
-    self.terms = isPartial || tokens.isAtEnd ? terms : nil
+    let isUnderstood = isPartial || tokens.isAtEnd
+    guard tokens.takeRest() else { return nil }
+    self.terms = isUnderstood ? terms : nil
   }
+
+  /// Columns that SQLite takes in an index by default.
+  private static let most = 2000
 
   private static func terms(_ tokens: inout DefinitionTokens) -> [Term]? {
     guard tokens.take(symbol: "(") else { return nil }
     var terms: [Term] = []
     repeat {
-      guard let name = tokens.takeName() else { return nil }
+      guard terms.count < most, let name = tokens.takeName() else { return nil }
       var collation: String?
       if tokens.take("COLLATE") {
         collation = tokens.takeName()

@@ -40,6 +40,16 @@ final class Schema: Sendable {
 
   // MARK: - What is made of it
 
+  /// Makes the layout and the plan where that takes no question to the library.
+  func prepare(encoding: TextEncoding) {
+    guard let layout = SchemaLayoutReader.layout(reading) else { return }
+    let plan = Plan(plan: VerificationPlan(layout, encoding: encoding))
+    parts.withLock {
+      $0.layout = layout
+      $0.plans[encoding] = plan
+    }
+  }
+
   /// The schema in common terms.
   func catalog(_ connection: Connection) throws(Problem) -> Catalog {
     if let known = parts.withLock({ $0.catalog }) { return known }
@@ -51,7 +61,7 @@ final class Schema: Sendable {
   /// What rows of the schema table say otherwise than the definitions beside them.
   func review() -> [Finding] {
     if let known = parts.withLock({ $0.review }) { return known }
-    let findings = SchemaReview(objects: reading.objects).findings
+    let findings = SchemaReview(objects: reading.unreviewed).findings
     parts.withLock { $0.review = findings }
     return findings
   }

@@ -35,12 +35,16 @@ struct TableDefinition {
   private(set) var constraints: [Constraint] = []
 
   private var tokens: DefinitionTokens
+  /// Columns, and columns in keys, that a definition may have to be read here; SQLite takes as many columns by default.
+  private static let most = 2000
+  private var termCount = 0
 
   /// Reads a definition; nil where it is of another sort.
   init?(_ sql: String) {
-    guard let tokens = DefinitionTokens(sql) else { return nil }
-    self.tokens = tokens
+    tokens = DefinitionTokens(sql)
     guard read() else { return nil }
+    // What was read is kept for as long as the schema is, its text is not.
+    tokens = DefinitionTokens("")
   }
 
   private mutating func read() -> Bool {
@@ -53,6 +57,7 @@ struct TableDefinition {
     } while tokens.take(symbol: ",")
     guard tokens.take(symbol: ")"), tokens.isAtEnd else { return false }
     // The library makes one index for two constraints on the same columns.
+    guard constraints.count > 1 else { return true }
     let lists = Set(constraints.map { $0.terms.map(\.column) })
     return lists.count == constraints.count
   }
@@ -65,7 +70,7 @@ struct TableDefinition {
   // MARK: - Columns
 
   private mutating func readColumn() -> Bool {
-    guard let name = tokens.takeName(), let type = readType() else { return false }
+    guard let name = tokens.takeName(), let type = readType(), columns.count < Self.most else { return false }
     columns.append(Column(name: name, type: type))
     while !tokens.isNext(symbol: ","), !tokens.isNext(symbol: ")") {
       guard readColumnConstraint() else { return false }
@@ -202,12 +207,13 @@ struct TableDefinition {
     guard tokens.take(symbol: "(") else { return nil }
     var terms: [Term] = []
     repeat {
-      guard let name = tokens.takeName(), let column = column(name) else { return nil }
+      termCount += 1
+      guard termCount <= Self.most, let name = tokens.takeName(), let column = column(name) else { return nil }
       let isDescending = tokens.take("DESC")
       if !isDescending { _ = tokens.take("ASC") }
       terms.append(Term(column: column, isDescending: isDescending))
     } while tokens.take(symbol: ",")
-    return Set(terms.map(\.column)).count == terms.count ? terms : nil
+    return terms.count == 1 || Set(terms.map(\.column)).count == terms.count ? terms : nil
   }
 
   private mutating func setPrimaryKey(_ terms: [Term], isAutoincrement: Bool) -> Bool {
@@ -222,7 +228,7 @@ struct TableDefinition {
   /// The number of the column of a name, ASCII case not counting; nil also where the name has other letters, of which the
   /// library and Swift may think differently.
   func column(_ name: String) -> Int? {
-    if let exact = columns.firstIndex(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return exact }
+    if let exact = columns.firstIndex(where: { ASCII.areIdentical($0.name, name) }) { return exact }
     guard name.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
     let lower = name.lowercased()
     return columns.firstIndex { $0.name.utf8.allSatisfy { $0 < 0x80 } && $0.name.lowercased() == lower }

@@ -1,0 +1,110 @@
+/// The rows of the schema table, read from its pages rather than asked of the library.
+struct SchemaRows {
+  /// A schema with more bytes than this is left to the library.
+  private static let mostBytes = 8 << 20
+
+  private let pages: PageMap
+  private let geometry: PayloadGeometry
+  private var objects: [SchemaReading.Object] = []
+  private var pagesLeft: UInt32
+  private var bytesLeft = Self.mostBytes
+
+  private init(_ pages: PageMap) {
+    self.pages = pages
+    geometry = PayloadGeometry(usableSize: pages.usableSize)
+    pagesLeft = pages.pageCount
+  }
+
+  /// The rows in the order of their rowids, of a database in UTF-8; nil where anything about them is not as SQLite writes it.
+  static func read(_ pages: PageMap) -> [SchemaReading.Object]? {
+    var rows = SchemaRows(pages)
+    return rows.readTree(1, level: 1) ? rows.objects : nil
+  }
+
+  private mutating func readTree(_ number: UInt32, level: Int) -> Bool {
+    guard level <= TreeWalker.deepest, pagesLeft > 0, let page = pages[number],
+      let header = BTreePage(page, number: number), header.kind.isTable,
+      header.cellPointersEnd <= pages.usableSize
+    else { return false }
+    pagesLeft -= 1
+    for cell in 0..<header.cellCount {
+      let at = page.big16(header.cellPointers + 2 * cell)
+      guard at >= header.cellPointersEnd, at + 4 <= pages.usableSize else { return false }
+      let isRead = header.kind.isLeaf ? readCell(page, at) : readTree(page.big32(at), level: level + 1)
+      guard isRead else { return false }
+    }
+    return header.kind.isLeaf || readTree(header.rightChild(page), level: level + 1)
+  }
+
+  private mutating func readCell(_ page: UnsafeRawPointer, _ at: Int) -> Bool {
+    let usable = pages.usableSize
+    guard let payload = Varint.read(page, at: at, end: usable), payload.value <= UInt64(bytesLeft),
+      let rowid = Varint.read(page, at: payload.next, end: usable)
+    else { return false }
+    let size = Int(payload.value)
+    bytesLeft -= size
+    let local = geometry.local(size, maximum: geometry.tableMaximum)
+    let content = UnsafeRawBufferPointer(start: page + rowid.next, count: local)
+    guard rowid.next + local <= usable else { return false }
+    if local == size { return readRecord(content) }
+    guard rowid.next + local + 4 <= usable,
+      let whole = whole(content, size: size, next: page.big32(rowid.next + local))
+    else { return false }
+    return whole.withUnsafeBytes { readRecord($0) }
+  }
+
+  /// A payload that goes on in overflow pages (section 1.6, "Cell Payload Overflow Pages").
+  private func whole(_ start: UnsafeRawBufferPointer, size: Int, next: UInt32) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(size)
+    bytes.append(contentsOf: start)
+    var next = next
+    while bytes.count < size {
+      guard let page = pages[next] else { return nil }
+      let count = min(size - bytes.count, geometry.overflowCapacity)
+      bytes.append(contentsOf: UnsafeRawBufferPointer(start: page + 4, count: count))
+      next = page.big32(0)
+    }
+    return bytes
+  }
+
+  /// Type, name, table, root page and definition (section 2.6).
+  private mutating func readRecord(_ record: UnsafeRawBufferPointer) -> Bool {
+    guard let start = record.baseAddress, let size = Varint.read(start, at: 0, end: record.count),
+      size.value <= UInt64(record.count)
+    else { return false }
+    let headerEnd = Int(size.value)
+    var at = size.next
+    var body = headerEnd
+    func value() -> (type: Int, bytes: UnsafeRawBufferPointer)? {
+      guard let type = Varint.read(start, at: at, end: headerEnd), type.value <= UInt64(2 * Self.mostBytes + 13) else {
+        return nil
+      }
+      at = type.next
+      let count = SerialType.size(Int(type.value))
+      guard body + count <= record.count else { return nil }
+      body += count
+      return (Int(type.value), UnsafeRawBufferPointer(rebasing: record[body - count..<body]))
+    }
+    func text() -> String? {
+      guard let (type, bytes) = value(), type >= 13, type & 1 == 1 else { return nil }
+      return String(decoding: bytes, as: UTF8.self)
+    }
+    guard let type = text(), let name = text(), let table = text(), let root = value().flatMap(Self.integer),
+      let (sqlType, sql) = value(), sqlType == 0 || sqlType >= 13 && sqlType & 1 == 1, at == headerEnd
+    else { return false }
+    objects.append(
+      SchemaReading.Object(
+        type: type, name: name, table: table, root: UInt32(clamping: root),
+        sql: sqlType == 0 ? nil : String(decoding: sql, as: UTF8.self)))
+    return true
+  }
+
+  private static func integer(_ type: Int, _ bytes: UnsafeRawBufferPointer) -> Int64? {
+    switch type {
+    case 1...6: bytes.dropFirst().reduce(Int64(Int8(bitPattern: bytes[0]))) { $0 << 8 | Int64($1) }
+    case 8, 9: Int64(type - 8)
+    default: nil
+    }
+  }
+}
