@@ -86,7 +86,6 @@ import Testing
     "row-count.dropped": "needs an archive, which knows its store by the absolute path",
     "wal.malformed": "needs the index of the log that a running application keeps: a log alone ends at the damage",
     "wal.unapplied": "SQLite's driver lays the log over the file and has no more to say",
-    "page.duplicate-reference": "SQLite tells it of the tree: damaged/page-referred-to-twice.db",
     "virtual-table.malformed": "SQLite looks into virtual tables from 3.44 on only",
   ]
 

@@ -35,7 +35,9 @@ struct NativeVerification {
     let result = walk.run()
 
     var verification = Verification()
-    let words = TroubleWords(plan: plan, pages: pages, catalog: catalog, hasOverlay: view.hasOverlay)
+    let words = TroubleWords(
+      plan: plan, pages: pages, catalog: catalog, hasOverlay: view.hasOverlay, hasPointerMaps: setting.hasPointerMaps,
+      claims: PageClaims(walk: walk).claims(of: result.pagesTwice(perCause: request.findingsPerCause)))
     verification.findings = HeaderReview(header: header, pages: pages, trees: plan.trees).findings
     verification.findings += schema.review()
     // An index that SQLite makes for a constraint, and no constraint of its table that asks for it.

@@ -21,6 +21,9 @@ struct SchemaReview {
 
   /// What a row says otherwise than its definition; nil where nothing is certain.
   private func disagreement(_ object: SchemaReading.Object) -> String? {
+    if object.root != 0, object.type == "view" || object.type == "trigger" {
+      return "rootpage is \(object.root), and a \(object.type) has no pages"
+    }
     guard let sql = object.sql else { return automatic(object) }
     if Self.isPlain(object, sql) { return nil }
     guard let definition = ObjectDefinition(sql) else { return nil }

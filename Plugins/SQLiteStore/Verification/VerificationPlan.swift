@@ -102,8 +102,9 @@ struct VerificationPlan {
       tree.key = key(index.terms, uniqueOf: index.isUnique, fingerprint: fingerprint)
       trees.append(tree)
     }
+    // Of a column that a key holds twice, under two collations, SQLite reads the first copy.
     for (place, column) in order.enumerated() {
-      guard let slot = slots[column] else { continue }
+      guard let slot = slots.removeValue(forKey: column) else { continue }
       columns[place].slot = slot
     }
     trees[tableTree].rows = RowPlan(columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount))
