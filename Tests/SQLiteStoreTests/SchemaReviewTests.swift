@@ -89,6 +89,28 @@ struct SchemaReviewTests {
   }
 
   @Test(
+    "a constraint without its index is a mismatch",
+    arguments: [
+      "CREATE TABLE t(a UNIQUE, b)", "CREATE TABLE t(a INT PRIMARY KEY, b)",
+      "CREATE TABLE t(a UNIQUE, b, PRIMARY KEY(b)) WITHOUT ROWID",
+    ])
+  func constraintWithoutIndex(_ definition: String) throws {
+    let path = folder("a.db")
+    let isTree = definition.hasSuffix("ROWID")
+    try script(
+      path,
+      "CREATE TABLE t(a, b\(isTree ? ", PRIMARY KEY(b)) WITHOUT ROWID" : ")"); INSERT INTO t VALUES (1, 2);"
+        + "CREATE INDEX i ON t(b);")
+    try script(path, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = '\(definition)' WHERE name = 't'")
+    let engine = try? sqlite(path, "PRAGMA integrity_check")
+    #expect(engine != [[.text("ok")]])
+    let found = try findings(path)
+    #expect(found.map(\.code) == ["schema.mismatch"], "\(found)")
+    #expect(found.first?.location.table == "t")
+    #expect(found.first?.location.index?.hasPrefix("sqlite_autoindex_t_") == true)
+  }
+
+  @Test(
     "what no version of SQLite would take is damage, not a schema of a newer one",
     arguments: [
       ("CREATE TABLE t(a)", "INSERT INTO sqlite_schema VALUES ('table', 't', 't', 2, 'CREATE TABLE t(a)')"),
