@@ -148,6 +148,15 @@ extension IntegrityCheck {
         """,
       finds: ["page.unused"]),
     Example(
+      "two tables of which the schema says that they have the same root page",
+      script: orders + """
+        create table other(id integer primary key, sku text, quantity integer not null);
+        pragma writable_schema = on;
+        update sqlite_schema set rootpage = (select rootpage from sqlite_schema where name = 'orders')
+        where name = 'other';
+        """,
+      finds: ["page.duplicate-reference", "page.unused"]),
+    Example(
       "a table whose root page is noise", script: orders,
       damage: [.overwrite(offset: 4096, bytes: [7, 7, 7, 7, 7, 7, 7, 7])],
       finds: ["table.malformed"]),

@@ -82,7 +82,9 @@ public struct RecreateSchemaRepair: Repair {
   /// Whether a finding says that a part of the store cannot be read.
   private func isHopeless(_ finding: Finding) -> Bool {
     finding.severity == .fatal
-      || ["file.*", "schema.malformed", "table.malformed", "table.unreadable"].contains { finding.code.matches($0) }
+      || ["file.*", "schema.malformed", "table.malformed", "table.unreadable", "page.duplicate-reference"].contains {
+        finding.code.matches($0)
+      }
   }
 
   /// What the live store still has of a table; where that cannot be counted, nobody can say, except of a table that is

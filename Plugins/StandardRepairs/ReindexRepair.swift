@@ -13,7 +13,7 @@ public struct ReindexRepair: Repair {
       which were therefore most probably deleted, are moved to `dbmend_set_aside_TABLE` rather than brought back.
       """,
     kind: .repair,
-    mends: ["index.*", "row.refuted", "page.stale"],
+    mends: ["index.*", "row.refuted", "page.stale", "page.duplicate-reference"],
     loss: .rows,
     examples: Self.examples)
 
@@ -56,12 +56,16 @@ public struct ReindexRepair: Repair {
 
     init(_ findings: [Finding], in context: RepairContext) throws(Problem) {
       guard let catalog = try context.readableCatalog() else { return }
-      for finding in findings where finding.code.matches("index.*") || Self.isOfRows(finding) {
+      for finding in findings where Self.isOfIndex(finding) || Self.isOfRows(finding) {
         let names = Self.indexes(of: finding, catalog)
         guard !names.isEmpty else { continue }
         mends.append(finding)
         for name in names where !indexes.contains(name) { indexes.append(name) }
       }
+    }
+
+    private static func isOfIndex(_ finding: Finding) -> Bool {
+      finding.code.matches("index.*") || finding.code == "page.duplicate-reference" && finding.location.index != nil
     }
 
     private static func isOfRows(_ finding: Finding) -> Bool {

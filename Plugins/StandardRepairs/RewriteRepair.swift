@@ -20,7 +20,7 @@ public struct RewriteRepair: Repair {
     kind: .repair,
     mends: [
       "page.unused", "freelist.malformed", "pointer-map.malformed", "header.malformed", "table.malformed",
-      "file.malformed", "wal.foreign", "journal.foreign",
+      "file.malformed", "page.duplicate-reference", "wal.foreign", "journal.foreign",
     ],
     loss: .rows,
     examples: Self.examples)
@@ -30,9 +30,13 @@ public struct RewriteRepair: Repair {
 
   /// Offers to write the store anew, where its definitions can be read.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
-    let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
+    let mends = findings.filter { finding in
+      // An index that claims another's page is built anew; here it would be copied as it is.
+      description.mends.contains { finding.code.matches($0) }
+        && !(finding.code == "page.duplicate-reference" && finding.location.index != nil)
+    }
     guard !mends.isEmpty, try context.readableCatalog() != nil else { return nil }
-    let ofRows = mends.filter { $0.code == "table.malformed" || $0.code == "file.malformed" }
+    let ofRows = mends.filter { Self.ofRows.contains($0.code) && !Self.isOfFreePages($0) }
     let touchesRows = !ofRows.allSatisfy(\.hidesNoRow)
     let reason =
       if touchesRows {
@@ -50,7 +54,7 @@ public struct RewriteRepair: Repair {
     let copy = try context.driver.openCopy(context.path)
     do throws(Problem) {
       var outcome = RepairOutcome(notes: ["wrote all content into a new file"])
-      let malformed = findings.filter { $0.code == "table.malformed" }
+      let malformed = findings.filter { $0.code != "file.malformed" && Self.ofRows.contains($0.code) }
       let tables = Set(malformed.compactMap(\.location.table))
       try copy.rewrite()
       let catalog = try copy.catalog()
@@ -70,6 +74,13 @@ public struct RewriteRepair: Repair {
 }
 
 extension RewriteRepair {
+  /// Findings that may stand for rows.
+  private static let ofRows: [FindingCode] = ["table.malformed", "file.malformed", "page.duplicate-reference"]
+
+  /// Whether a page is in use and on the list of free pages as well: the list is written anew, and the page stays.
+  private static func isOfFreePages(_ finding: Finding) -> Bool {
+    finding.code == "page.duplicate-reference" && finding.location.table == nil && finding.hidesNoRow
+  }
   private static let orders = """
     create table orders(id integer primary key, sku text);
     insert into orders(sku) values('bolt'), ('nut'), ('screw'), ('washer');

@@ -50,7 +50,6 @@ struct DescriptionTests {
     "integrity": [
       "index.entry-count": "an index that cannot be compared row by row; the driver's tests have one",
       "file.malformed": "damage that no page is named for; the driver's tests have files that the engine gives up on",
-      "page.duplicate-reference": "needs a change inside a page; for drivers that read pages themselves",
       "file.not-a-database": "found on opening: see the examples of connects",
       "file.encrypted": "found on opening: see the examples of file-exists",
       "schema.malformed": "found on opening: see the examples of connects",

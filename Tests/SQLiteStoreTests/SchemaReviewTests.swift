@@ -76,6 +76,55 @@ struct SchemaReviewTests {
     #expect(found.map(\.severity) == [.error])
   }
 
+  @Test("a view or a trigger with a root page is no row that SQLite writes, whether it reads past it or not")
+  func rootOfView() throws {
+    let path = folder("a.db")
+    try script(path, Self.objects)
+    try script(path, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'r'")
+    let found = try findings(path)
+    #expect(found.map(\.code) == ["schema.mismatch"])
+    #expect(found.first?.evidence == "rootpage is 2, and a trigger has no pages")
+    try script(path, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'v'")
+    #expect(problem { try findings(path) }?.code == "schema.mismatch")
+  }
+
+  @Test(
+    "a constraint without its index is a mismatch",
+    arguments: [
+      "CREATE TABLE t(a UNIQUE, b)", "CREATE TABLE t(a INT PRIMARY KEY, b)",
+      "CREATE TABLE t(a UNIQUE, b, PRIMARY KEY(b)) WITHOUT ROWID",
+    ])
+  func constraintWithoutIndex(_ definition: String) throws {
+    let path = folder("a.db")
+    let isTree = definition.hasSuffix("ROWID")
+    try script(
+      path,
+      "CREATE TABLE t(a, b\(isTree ? ", PRIMARY KEY(b)) WITHOUT ROWID" : ")"); INSERT INTO t VALUES (1, 2);"
+        + "CREATE INDEX i ON t(b);")
+    try script(path, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = '\(definition)' WHERE name = 't'")
+    let engine = try? sqlite(path, "PRAGMA integrity_check")
+    #expect(engine != [[.text("ok")]])
+    let found = try findings(path)
+    #expect(found.map(\.code) == ["schema.mismatch"], "\(found)")
+    #expect(found.first?.location.table == "t")
+    #expect(found.first?.location.index?.hasPrefix("sqlite_autoindex_t_") == true)
+  }
+
+  @Test(
+    "what no version of SQLite would take is damage, not a schema of a newer one",
+    arguments: [
+      ("CREATE TABLE t(a)", "INSERT INTO sqlite_schema VALUES ('table', 't', 't', 2, 'CREATE TABLE t(a)')"),
+      ("CREATE TABLE t(a, b)", "UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a, a)'"),
+    ])
+  func impossible(_ definition: String, _ change: String) throws {
+    let path = folder("a.db")
+    try script(path, definition)
+    try script(path, "PRAGMA writable_schema = ON; " + change)
+    let found = try #require(problem { try findings(path) })
+    #expect(found.kind == .damaged)
+    #expect(found.code == "schema.malformed")
+  }
+
   @Test(
     "what is of no known form is left alone",
     arguments: [

@@ -6,6 +6,8 @@ struct IndexRebuild {
   let copy: SQLiteWorkingCopy
   let path: String
   let table: Table
+  /// Indexes whose b-trees claim pages of something else.
+  let sharing: Set<String>
 
   /// Sets aside what table and indexes disagree on, then rebuilds.
   func run(_ indexes: [Index], outcome: inout RepairOutcome) throws(Problem) {
@@ -59,15 +61,21 @@ struct IndexRebuild {
   }
 
   private func rebuild(_ index: Index) throws(Problem) {
+    // The engine walks the old tree to free its pages. It must not where they are another's, and cannot where the tree is
+    // malformed.
+    guard !sharing.contains(index.name) else { return try rebuildApart(index) }
     do throws(Problem) {
       try copy.connection.execute("REINDEX \(copy.quoted(index.name))")
     } catch {
       guard error.kind == .damaged, error.code != "constraint.violated" else { throw error }
-      // The engine walks the old tree to free its pages, and cannot where the tree is malformed.
-      try cutLoose(index)
-      try copy.connection.execute("REINDEX \(copy.quoted(index.name))")
-      try copy.connection.execute("VACUUM")
+      try rebuildApart(index)
     }
+  }
+
+  private func rebuildApart(_ index: Index) throws(Problem) {
+    try cutLoose(index)
+    try copy.connection.execute("REINDEX \(copy.quoted(index.name))")
+    try copy.connection.execute("VACUUM")
   }
 
   /// Makes the index's root an empty leaf, so that there is nothing left to walk. The pages below it are nobody's then;

@@ -48,11 +48,12 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
   func rebuildIndexes(_ names: [String]) throws(Problem) -> RepairOutcome {
     var outcome = RepairOutcome()
     let catalog = try catalog()
+    let sharing = try indexesThatSharePages()
     var rebuilt: [String] = []
     for table in catalog.tables {
       let indexes = table.indexes.filter { names.contains($0.name) }
       guard !indexes.isEmpty else { continue }
-      try IndexRebuild(copy: self, path: path, table: table).run(indexes, outcome: &outcome)
+      try IndexRebuild(copy: self, path: path, table: table, sharing: sharing).run(indexes, outcome: &outcome)
       rebuilt += indexes.map(\.name)
     }
     let unknown = names.filter { !rebuilt.contains($0) }
@@ -62,6 +63,13 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
         said: "no table of \(path) has an index of that name")
     }
     return outcome
+  }
+
+  /// Indexes whose b-trees claim pages of something else.
+  private func indexesThatSharePages() throws(Problem) -> Set<String> {
+    defer { forgetCatalog() }
+    let twice = try verifyIntegrity(IntegrityRequest(isFull: false)).filter { $0.code == "page.duplicate-reference" }
+    return Set(twice.compactMap(\.location.index))
   }
 
   /// A name that no object of the schema has yet: the given one, or with a number behind it.

@@ -88,10 +88,11 @@ struct CatalogReader {
     return result
   }
 
-  /// The columns that a virtual table's module tells of; none where the module is not here.
+  /// The columns that a virtual table's module tells of; none where the module is not here, or refuses the tables that it
+  /// keeps its content in. What is wrong with these is for the verification to say, and no other table's matter.
   private func virtualColumns(of table: String) throws(Problem) -> [KeyedColumn] {
     do throws(Problem) { return try columns(of: table) } catch {
-      guard error.kind == .system, error.code == nil else { throw error }
+      guard error.kind == .damaged || error.kind == .system && error.code == nil else { throw error }
       return []
     }
   }

@@ -45,7 +45,9 @@ struct EngineIntegrityCheck {
     var result = Result(suspectIndexes: Set(suspects.keys))
     result.findings = groups.findings
     // That the library gave up at a tree which is named already is no finding of its own.
-    if result.findings.contains(where: { $0.code.matches("*.malformed") && $0.location.page != nil }) {
+    if result.findings.contains(where: {
+      $0.location.page != nil && ($0.code.matches("*.malformed") || $0.code == "page.duplicate-reference")
+    }) {
       result.findings.removeAll { $0.code == "file.malformed" && $0.location.page == nil }
     }
     for (table, indexes) in byTable(suspects) {
@@ -103,6 +105,15 @@ struct EngineIntegrityCheck {
     case .pageUnused(let page):
       return Finding(
         "page.unused", .error, at: .init(page: page), "page \(page) belongs to no table, index or freelist",
+        evidence: line)
+    case .pageTwice(let page, let on):
+      let tree = trees[on ?? page]
+      let table = tree.flatMap { $0.isIndex ? self.table(ofIndex: $0.name)?.name : $0.name }
+      return Finding(
+        "page.duplicate-reference", .error,
+        at: .init(table: table, index: tree.flatMap { $0.isIndex ? $0.name : nil }, page: page),
+        "page \(page) belongs to two owners"
+          + (tree.map { ", \($0.isIndex ? "index" : "table") \($0.name) being one" } ?? ""),
         evidence: line)
     case .freelist:
       return Finding("freelist.malformed", .error, "the list of free pages is malformed", evidence: line)

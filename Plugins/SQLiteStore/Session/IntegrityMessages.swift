@@ -12,6 +12,8 @@ enum IntegrityMessage: Hashable {
   /// Something is wrong with the b-tree that has this page.
   case tree(page: Int)
   case pageUnused(page: Int)
+  /// A page has a second owner: the b-tree that has the page `on`, where one is named.
+  case pageTwice(page: Int, on: Int?)
   case freelist
   case virtualTable(name: String)
   case other
@@ -38,6 +40,8 @@ enum IntegrityMessage: Hashable {
       self = .freelist
     } else if line.hasPrefix("malformed inverted index") || line.hasPrefix("unable to validate the inverted index") {
       self = .virtualTable(name: line.split(separator: ".").last.map(String.init) ?? line)
+    } else if let page = Self.number(in: line, after: ["2nd reference to page "]) {
+      self = .pageTwice(page: page, on: Self.number(in: line, after: ["On tree page ", "On page "]))
     } else if let page = Self.number(in: line, after: ["On tree page ", "On page ", " on page "]) {
       self = .tree(page: page)
     } else if line.hasPrefix("Tree "), let page = Self.number(in: line, after: [" page "]) {

@@ -78,7 +78,9 @@ struct SchemaDiagnosis {
   /// quotes and no control characters. Damage to a page rarely leaves that behind; a newer SQLite's words always do.
   static func looksWritten(_ object: Object) -> Bool {
     // Complaints about where an object is stored are not about its words.
-    guard !object.said.hasPrefix("invalid rootpage"), !object.said.hasPrefix("orphan index") else { return false }
+    guard !object.said.hasPrefix("invalid rootpage"), !object.said.hasPrefix("orphan index"),
+      !isRefusedByAnyVersion(object.said)
+    else { return false }
     let sql = object.sql
     guard sql.uppercased().hasPrefix("CREATE "),
       sql.lowercased().contains(object.name.lowercased()),
@@ -103,6 +105,14 @@ struct SchemaDiagnosis {
       if depth < 0 { return false }
     }
     return depth == 0 && quote == nil
+  }
+}
+
+extension SchemaDiagnosis {
+  /// Whether what the library says of a definition is what every version of it would say: these are no words of a newer one.
+  private static func isRefusedByAnyVersion(_ said: String) -> Bool {
+    said.hasSuffix(" already exists") || said.hasPrefix("there is already ") || said.hasPrefix("duplicate column name")
+      || said.hasSuffix(" has more than one primary key")
   }
 }
 

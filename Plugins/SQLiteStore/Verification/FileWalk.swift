@@ -27,6 +27,12 @@ struct FileWalk: Sendable {
     var unused: (first: [UInt32], count: Int) = ([], 0)
     var freelist: FreelistWalk.Result?
     fileprivate var isAmbiguous = false
+
+    /// Pages that are told of as having several owners.
+    func pagesTwice(perCause: Int) -> Set<UInt32> {
+      let met = troubles.entries.values.flatMap(\.kept).filter { $0.kind == .pageTwice }
+      return Set(met.map(\.page)).union((freelist?.inUse ?? []).prefix(max(1, perCause)))
+    }
   }
 
   func run() -> Result {

@@ -35,16 +35,12 @@ struct NativeVerification {
     let result = walk.run()
 
     var verification = Verification()
-    let words = TroubleWords(plan: plan, pages: pages, catalog: catalog, hasOverlay: view.hasOverlay)
+    let words = TroubleWords(
+      plan: plan, pages: pages, catalog: catalog, hasOverlay: view.hasOverlay, hasPointerMaps: setting.hasPointerMaps,
+      claims: PageClaims(walk: walk).claims(of: result.pagesTwice(perCause: request.findingsPerCause)))
     verification.findings = HeaderReview(header: header, pages: pages, trees: plan.trees).findings
     verification.findings += schema.review()
-    // An index that SQLite makes for a constraint, and no constraint of its table that asks for it.
-    for index in layout.unknownRoots where index.isIndex && index.name.hasPrefix("sqlite_autoindex_") {
-      verification.findings.append(
-        Finding(
-          "schema.mismatch", .error, at: .init(table: index.table, index: index.name, page: Int(index.root)),
-          "the schema table has \(index.name), which no constraint of \(index.table) asks for"))
-    }
+    verification.findings += layout.constraintMismatches
     verification.findings += words.findings(result.troubles)
     verification.findings += words.findings(freelist: result.freelist, perCause: request.findingsPerCause)
     verification.findings += words.findings(unused: result.unused)

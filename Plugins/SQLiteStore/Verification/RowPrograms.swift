@@ -14,6 +14,13 @@ final class RowPrograms: Sendable {
     let text: String
   }
 
+  /// A column that the key of a table without rowid holds twice, under two collations.
+  struct Copy: Sendable {
+    /// The places in the record.
+    let first: Int
+    let second: Int
+  }
+
   /// Where a column's value comes from.
   enum Source: Sendable {
     case rowid
@@ -29,18 +36,21 @@ final class RowPrograms: Sendable {
   let conditions: [Expression]
   let computed: [Computed]
   let checks: [Check]
+  let copies: [Copy]
 
   init(
-    sources: [Source], absent: [KeptValue], conditions: [Expression], computed: [Computed], checks: [Check]
+    sources: [Source], absent: [KeptValue], conditions: [Expression], computed: [Computed], checks: [Check],
+    copies: [Copy] = []
   ) {
     self.sources = sources
     self.absent = absent
     self.conditions = conditions
     self.computed = computed
     self.checks = checks
+    self.copies = copies
   }
 
-  var isEmpty: Bool { conditions.isEmpty && computed.isEmpty && checks.isEmpty }
+  var isEmpty: Bool { conditions.isEmpty && computed.isEmpty && checks.isEmpty && copies.isEmpty }
 }
 
 /// A value whose bytes are kept for as long as it is. Unchecked, since they are never written after the initialiser.
@@ -105,6 +115,10 @@ extension TreeWalker {
       case .no: note(.condition, page, at: cell, first: Int64(number), row: rowid)
       case .unsure: isSure = false
       }
+    }
+    for copy in programs.copies where max(copy.first, copy.second) < values.count {
+      guard Self.hash(values[copy.first]) != Self.hash(values[copy.second]) else { continue }
+      note(.keyCopy, page, at: cell, first: Int64(copy.second))
     }
     return isSure
   }

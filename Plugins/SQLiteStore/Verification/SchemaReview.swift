@@ -21,6 +21,9 @@ struct SchemaReview {
 
   /// What a row says otherwise than its definition; nil where nothing is certain.
   private func disagreement(_ object: SchemaReading.Object) -> String? {
+    if object.root != 0, object.type == "view" || object.type == "trigger" {
+      return "rootpage is \(object.root), and a \(object.type) has no pages"
+    }
     guard let sql = object.sql else { return automatic(object) }
     if Self.isPlain(object, sql) { return nil }
     guard let definition = ObjectDefinition(sql) else { return nil }
@@ -78,6 +81,35 @@ struct SchemaReview {
       (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
     return one.utf8.elementsEqual(other.utf8) { lower($0) == lower($1) }
+  }
+}
+
+extension SchemaLayout {
+  /// Constraints and the indexes that SQLite makes for them, where one is there without the other. SQLite reads such a schema
+  /// without a word and gives up when it needs the index.
+  var constraintMismatches: [Finding] {
+    // SQLite finds an index by its name, whatever the case.
+    let stored = Set(unknownRoots.filter(\.isIndex).map { $0.name.lowercased() })
+    var findings: [Finding] = []
+    var asked: Set<String> = []
+    for table in tables {
+      for index in table.indexes where index.root == 0 {
+        asked.insert(index.name.lowercased())
+        guard !stored.contains(index.name.lowercased()) else { continue }
+        findings.append(
+          Finding(
+            "schema.mismatch", .error, at: .init(table: table.name, index: index.name),
+            "a constraint of \(table.name) asks for \(index.name), which the schema table does not have"))
+      }
+    }
+    for index in unknownRoots where index.isIndex && index.name.hasPrefix("sqlite_autoindex_") {
+      guard !asked.contains(index.name.lowercased()) else { continue }
+      findings.append(
+        Finding(
+          "schema.mismatch", .error, at: .init(table: index.table, index: index.name, page: Int(index.root)),
+          "the schema table has \(index.name), which no constraint of \(index.table) asks for"))
+    }
+    return findings
   }
 }
 

@@ -6,6 +6,7 @@ struct TableExpressionPlan {
   private var conditions: [Expression] = []
   var computed: [RowPrograms.Computed] = []
   private(set) var checks: [RowPrograms.Check] = []
+  private let copies: [RowPrograms.Copy]
 
   /// The table's definition as it was read, and what its columns mean to an expression.
   private struct Reading {
@@ -16,9 +17,24 @@ struct TableExpressionPlan {
   init(_ table: SchemaLayout.Table, isUTF8: Bool) {
     self.table = table
     self.isUTF8 = isUTF8
+    copies = Self.copies(table)
   }
 
-  var isNeeded: Bool { !conditions.isEmpty || !computed.isEmpty || !checks.isEmpty }
+  private static func copies(_ table: SchemaLayout.Table) -> [RowPrograms.Copy] {
+    guard !table.hasRowid else { return [] }
+    var first: [Int: Int] = [:]
+    var copies: [RowPrograms.Copy] = []
+    for (place, column) in table.recordOrder.enumerated() {
+      if let first = first[column] {
+        copies.append(RowPrograms.Copy(first: first, second: place))
+      } else {
+        first[column] = place
+      }
+    }
+    return copies
+  }
+
+  var isNeeded: Bool { !conditions.isEmpty || !computed.isEmpty || !checks.isEmpty || !copies.isEmpty }
 
   /// Why an index cannot be computed from its table's records; nil when it can.
   mutating func obstacle(to index: SchemaLayout.Index) -> String? {
@@ -74,7 +90,8 @@ struct TableExpressionPlan {
       sources: table.columns.indices.map { column in
         column == table.rowidColumn ? .rowid : places[column].map { .record($0) } ?? .none
       },
-      absent: table.columns.map(absent), conditions: conditions, computed: computed, checks: checks)
+      absent: table.columns.map(absent), conditions: conditions, computed: computed, checks: checks,
+      copies: copies)
   }
 
   private func needsExpression(_ term: SchemaLayout.Term) -> Bool {

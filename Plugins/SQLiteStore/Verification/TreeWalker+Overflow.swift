@@ -25,7 +25,7 @@ extension TreeWalker {
       }
       if claims {
         guard seen.insert(next) else {
-          note(.pageTwice, next, first: Int64(parent))
+          note(.pageTwice, next, first: Int64(parent), second: 1)
           return false
         }
         if let pointerMap {

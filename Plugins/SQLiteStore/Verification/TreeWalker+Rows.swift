@@ -214,7 +214,10 @@ extension TreeWalker {
   @inline(never) private func takeAbsent(_ count: Int, _ rows: RowPlan, _ row: Int64, _ page: UInt32, _ cell: Int) {
     for column in (rows.columns.count - count)..<rows.columns.count {
       let plan = rows.columns[column]
-      if plan.forbidden & plan.absentClass != 0 { note(.null, page, at: cell, first: Int64(column), row: row) }
+      if plan.forbidden & plan.absentClass != 0 {
+        let kind: Trouble.Kind = plan.absentClass == RowPlan.nullBit ? .null : .defaultType
+        note(kind, page, at: cell, first: Int64(column), second: Int64(plan.absentClass), row: row)
+      }
       if plan.slot >= 0 { slots[Int(plan.slot)] = plan.absent }
     }
   }

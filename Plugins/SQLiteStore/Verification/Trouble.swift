@@ -7,13 +7,21 @@ struct Trouble: Hashable {
     case freeblock, fragments, rowidOrder, keyOrder, record, fieldCount, overflowPage, overflowEnds, overflowTooLong
     case pointerMap
     // The content.
-    case notUnique, null, type, text, numericText, condition
+    case notUnique, null, type, text, numericText, condition, defaultType, keyCopy
 
     /// Whether it is about how pages are built rather than about what they hold.
     var isStructural: Bool {
       switch self {
-      case .notUnique, .null, .type, .text, .numericText, .condition: false
+      case .notUnique, .null, .type, .text, .numericText, .condition, .defaultType, .keyCopy: false
       default: true
+      }
+    }
+
+    /// Whether `first` is a column's place in the record.
+    var isOfColumn: Bool {
+      switch self {
+      case .null, .type, .text, .numericText, .defaultType, .keyCopy: true
+      default: false
       }
     }
   }
@@ -33,7 +41,7 @@ struct Trouble: Hashable {
   /// Whether entries may have been missed, so that an index cannot be held against its table.
   var breaksTree: Bool {
     switch kind {
-    case .notUnique, .null, .type, .text, .numericText, .pointerMap, .condition: false
+    case .notUnique, .null, .type, .text, .numericText, .pointerMap, .condition, .defaultType, .keyCopy: false
     case .fragments, .freeblock, .cellsOverlap, .keyOrder, .depth: false
     default: true
     }
@@ -61,8 +69,8 @@ struct TroubleBook {
 
   mutating func note(_ trouble: Trouble) {
     if trouble.breaksTree { brokenTrees.insert(trouble.tree) }
-    let isOfColumn = [.null, .type, .text, .numericText, .condition].contains(trouble.kind)
-    let cause = Cause(kind: trouble.kind, tree: trouble.tree, column: isOfColumn ? trouble.first : -1)
+    let isCauseOfItsOwn = trouble.kind.isOfColumn || trouble.kind == .condition
+    let cause = Cause(kind: trouble.kind, tree: trouble.tree, column: isCauseOfItsOwn ? trouble.first : -1)
     var entry = entries[cause] ?? Entry(kept: [], count: 0)
     entry.count += 1
     if entry.kept.count < perCause { entry.kept.append(trouble) }

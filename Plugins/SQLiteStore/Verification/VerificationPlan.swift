@@ -104,7 +104,11 @@ struct VerificationPlan {
       tree.key = key(index.terms, uniqueOf: index.isUnique, fingerprint: fingerprint)
       trees.append(tree)
     }
-    for (place, column) in order.enumerated() { columns[place].slot = slots[column] }
+    // Of a column that a key holds twice, under two collations, SQLite reads the first copy.
+    for (place, column) in order.enumerated() {
+      columns[place].slot = slots[column]
+      slots[column] = -1
+    }
     trees[tableTree].rows = RowPlan(columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount))
     if !table.hasRowid {
       let own = table.storage.filter(\.isKey)
