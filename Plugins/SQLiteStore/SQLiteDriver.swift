@@ -1,7 +1,7 @@
 import MendKit
 
 /// SQLite database files, in rollback-journal or write-ahead-log mode.
-public struct SQLiteDriver: Driver {
+public struct SQLiteDriver: SalvagingDriver {
   /// The driver; it holds no state.
   public init() {}
 
@@ -58,6 +58,11 @@ public struct SQLiteDriver: Driver {
 
   /// Opens a working copy for writing.
   public func openCopy(_ path: String) throws(Problem) -> any WorkingCopy { try SQLiteWorkingCopy(path) }
+
+  /// Gets back what can be read of a damaged file, page by page.
+  public func salvage(_ copy: String, schema: SchemaText?) throws(Problem) -> RepairOutcome {
+    try Salvager.run(copy)
+  }
 
   /// Makes a new, empty database.
   public func createStore(_ path: String) throws(Problem) -> any WorkingCopy {

@@ -2,6 +2,7 @@ import MendKit
 
 /// The repairs that come with dbmend, the least invasive first.
 public let standardRepairs: [any Repair] = [
-  ReindexRepair(), ResetSequencesRepair(), CreateMissingTablesRepair(), SetAsideNullKeysRepair(), RewriteRepair(),
+  ReindexRepair(), ResetSequencesRepair(), CreateMissingTablesRepair(), SetAsideNullKeysRepair(), SalvageRepair(),
+  RewriteRepair(),
   RestoreBackupRepair(), RecreateSchemaRepair(),
 ]

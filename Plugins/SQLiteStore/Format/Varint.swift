@@ -14,6 +14,23 @@ enum Varint {
     }
     return nil
   }
+
+  /// The bytes of a number.
+  static func bytes(_ value: UInt64) -> [UInt8] {
+    if value >> 56 != 0 {
+      // The ninth byte holds eight bits.
+      return (0..<8).map { UInt8(truncatingIfNeeded: value >> (57 - 7 * $0) & 0x7F | 0x80) } + [UInt8(value & 0xFF)]
+    }
+    let count = size(value)
+    return (1...count).map { place in
+      UInt8(truncatingIfNeeded: value >> (7 * (count - place)) & 0x7F | (place < count ? 0x80 : 0))
+    }
+  }
+
+  /// How many bytes a number takes.
+  static func size(_ value: UInt64) -> Int {
+    value >> 56 != 0 ? 9 : max(1, (70 - value.leadingZeroBitCount) / 7)
+  }
 }
 
 extension UnsafeRawPointer {

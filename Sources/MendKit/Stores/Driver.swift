@@ -46,6 +46,14 @@ public protocol Driver: Sendable {
   func openers(of path: String) -> [Blocker]
 }
 
+/// A driver that gets back what can be read of a store which its engine cannot read any more.
+public protocol SalvagingDriver: Driver {
+  /// Makes a readable store of a damaged working copy, in its place: what is in order stays, what can be found in the rest
+  /// of the file is put back, and what cannot be placed stands in tables of its own. What indexes are to hold may be left to
+  /// their rebuilding. `schema` are definitions for tables whose own are lost. Throws where nothing can be read.
+  func salvage(_ copy: String, schema: SchemaText?) throws(Problem) -> RepairOutcome
+}
+
 extension Driver {
   /// For engines whose readers never hold up a writer.
   public func openUnheld(_ path: String, patience: Double) throws(Problem) -> any StoreSession {

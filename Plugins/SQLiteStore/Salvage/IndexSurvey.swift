@@ -1,0 +1,81 @@
+import MendKit
+
+/// Walks an index's b-tree down from its root.
+struct IndexSurvey {
+  let file: SalvageFile
+  let survey: FileSurvey
+
+  /// Claims the pages of a tree, with their overflow chains; false where one is not in order, and then none is claimed.
+  func claim(root: UInt32, number: Int32, _ claims: inout PageClaimTable) -> Bool {
+    var pages: [UInt32] = []
+    if visit(root, number: number, level: 1, &pages, &claims) { return true }
+    for page in pages { claims.release(page) }
+    return false
+  }
+
+  private func visit(
+    _ page: UInt32, number: Int32, level: Int, _ pages: inout [UInt32], _ claims: inout PageClaimTable
+  ) -> Bool {
+    let facts = survey[page]
+    guard level <= 20, facts.isSound, facts.form == .indexLeaf || facts.form == .indexInterior,
+      claims.claim(page, for: number), let content = file.original(page),
+      let header = BTreePage(content, number: page)
+    else { return false }
+    pages.append(page)
+    guard facts.overflows || !header.kind.isLeaf else { return true }
+    for index in 0..<header.cellCount {
+      let at = content.big16(header.cellPointers + 2 * index)
+      guard let cell = FoundCell.read(content, at: at, kind: header.kind, geometry: file.geometry) else {
+        return false
+      }
+      if cell.overflowPage != 0 {
+        guard let chain = OverflowChain(file, cell).pages(claims) else { return false }
+        for link in chain {
+          _ = claims.claim(link, for: number)
+          pages.append(link)
+        }
+      }
+      if !header.kind.isLeaf, !visit(content.big32(at), number: number, level: level + 1, &pages, &claims) { return false }
+    }
+    return header.kind.isLeaf
+      || visit(header.rightChild(content), number: number, level: level + 1, &pages, &claims)
+  }
+}
+
+/// The overflow pages of one payload.
+struct OverflowChain {
+  let file: SalvageFile
+  let cell: FoundCell
+
+  init(_ file: SalvageFile, _ cell: FoundCell) {
+    self.file = file
+    self.cell = cell
+  }
+
+  /// The pages in their order; nil where the chain is not whole: a page that the file does not have, that belongs to
+  /// something else, or that is a b-tree page in order, or an end that comes too early or too late.
+  func pages(_ claims: PageClaimTable, survey: FileSurvey? = nil) -> [UInt32]? {
+    let count = file.geometry.overflowPages(cell.payloadSize, local: cell.localSize)
+    guard count <= Int(file.filePages) else { return nil }
+    var result: [UInt32] = []
+    var next = cell.overflowPage
+    var met: Set<UInt32> = []
+    for _ in 0..<count {
+      guard next != 0, let page = file.original(next), claims.isFree(next), met.insert(next).inserted else { return nil }
+      result.append(next)
+      next = page.big32(0)
+    }
+    return next == 0 ? result : nil
+  }
+
+  /// The payload, put together from the cell and the chain.
+  func payload(_ page: UnsafeRawPointer, _ chain: [UInt32]) -> [UInt8] {
+    var bytes = [UInt8](UnsafeRawBufferPointer(start: page + cell.payloadOffset, count: cell.localSize))
+    for number in chain {
+      guard let content = file.original(number) else { break }
+      let count = min(file.geometry.overflowCapacity, cell.payloadSize - bytes.count)
+      bytes += UnsafeRawBufferPointer(start: content + 4, count: count)
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,288 @@
+import MendKit
+
+/// One row of a table without rowid: its cell, and its record for comparing.
+struct KeyedEntry {
+  /// The cell without the page left of it.
+  let cell: UnsafeRawBufferPointer
+  /// The whole record. Sixteen bytes behind it are readable.
+  let record: UnsafeRawPointer
+}
+
+/// What is left of the b-tree of a table without rowid, in the order of its keys.
+final class KeyedTable {
+  enum Part {
+    case leaf(UInt32)
+    /// A row that an interior page holds between two children.
+    case row(KeyedEntry)
+    /// Rows were here. What the page still holds of them, and what stands elsewhere in the file, may be put back.
+    case gap(page: UInt32)
+  }
+
+  let name: String
+  let number: Int32
+  let root: UInt32
+  let expected: ExpectedRecord
+  let plan: KeyPlan
+  var parts: [Part] = []
+  var interior: [UInt32] = []
+  var isBroken = false
+
+  init(name: String, number: Int32, root: UInt32, expected: ExpectedRecord, terms: [KeyPlan.Term]) {
+    self.name = name
+    self.number = number
+    self.root = root
+    self.expected = expected
+    plan = KeyPlan(terms: terms, fieldCount: expected.columns.count, isExact: false, uniqueCount: 0, fingerprint: -1)
+  }
+
+  deinit { plan.release() }
+}
+
+/// Walks the b-trees of tables without rowid, puts back what is found elsewhere, and gives the rows in their order.
+final class KeyedSalvage {
+  private let file: SalvageFile
+  private let survey: FileSurvey
+  /// Records that were put together of their overflow chains.
+  private var assembled: [UnsafeMutableRawPointer] = []
+
+  init(_ file: SalvageFile, _ survey: FileSurvey) {
+    self.file = file
+    self.survey = survey
+  }
+
+  deinit { for buffer in assembled { buffer.deallocate() } }
+
+  // MARK: The tree
+
+  func walk(_ table: KeyedTable, _ claims: inout PageClaimTable) {
+    visit(table.root, level: 1, table, &claims)
+  }
+
+  private func visit(_ page: UInt32, level: Int, _ table: KeyedTable, _ claims: inout PageClaimTable) {
+    let facts = survey[page]
+    guard level <= 20, claims.isFree(page) else {
+      table.isBroken = true
+      return table.parts.append(.gap(page: 0))
+    }
+    switch facts.form {
+    case .indexLeaf where facts.isSound:
+      guard facts.cells == 0 || accepts(page, table.expected, claims) else { return lose(0, table) }
+      _ = claims.claim(page, for: table.number)
+      if !facts.isTidy { table.isBroken = true }
+      table.parts.append(.leaf(page))
+    case .indexInterior where facts.isSound && accepts(page, table.expected, claims):
+      _ = claims.claim(page, for: table.number)
+      table.interior.append(page)
+      if !facts.isTidy { table.isBroken = true }
+      guard let content = file.original(page), let header = BTreePage(content, number: page) else { return }
+      for cell in cells(page) {
+        visit(content.big32(cell.offset), level: level + 1, table, &claims)
+        if let entry = entry(page, cell, claims) { table.parts.append(.row(entry)) } else { table.isBroken = true }
+      }
+      visit(header.rightChild(content), level: level + 1, table, &claims)
+    case .other, .zeros, .indexLeaf where !facts.isSound,
+      .indexInterior where !facts.isSound:
+      _ = claims.claim(page, for: table.number)
+      lose(page, table)
+    default: lose(0, table)
+    }
+  }
+
+  private func lose(_ page: UInt32, _ table: KeyedTable) {
+    table.isBroken = true
+    table.parts.append(.gap(page: page))
+  }
+
+  private func cells(_ number: UInt32) -> [FoundCell] {
+    guard let page = file.original(number), let header = BTreePage(page, number: number) else { return [] }
+    return (0..<min(header.cellCount, file.usableSize / 6)).compactMap { index in
+      let pointer = header.cellPointers + 2 * index
+      guard pointer + 2 <= file.usableSize else { return nil }
+      return FoundCell.read(page, at: page.big16(pointer), kind: header.kind, geometry: file.geometry)
+    }
+  }
+
+  /// Whether every record of a page is one that the table could hold.
+  private func accepts(_ number: UInt32, _ expected: ExpectedRecord, _ claims: PageClaimTable) -> Bool {
+    guard let page = file.original(number) else { return false }
+    return cells(number).allSatisfy { expected.accepts(page, $0) }
+  }
+
+  /// The row of a cell; nil where its overflow chain is not whole.
+  private func entry(_ number: UInt32, _ cell: FoundCell, _ claims: PageClaimTable) -> KeyedEntry? {
+    guard let page = file.original(number) else { return nil }
+    let start = cell.offset + (survey[number].form == .indexInterior ? 4 : 0)
+    let bytes = UnsafeRawBufferPointer(start: page + start, count: max(cell.end - start, 0))
+    guard cell.overflowPage != 0 else { return KeyedEntry(cell: bytes, record: page + cell.payloadOffset) }
+    let overflow = OverflowChain(file, cell)
+    guard let chain = overflow.pages(claims) else { return nil }
+    let payload = overflow.payload(page, chain)
+    let buffer = UnsafeMutableRawPointer.allocate(byteCount: payload.count + 32, alignment: 16)
+    UnsafeMutableRawBufferPointer(start: buffer + 16, count: payload.count).copyBytes(from: payload)
+    assembled.append(buffer)
+    return KeyedEntry(cell: bytes, record: UnsafeRawPointer(buffer + 16))
+  }
+
+  // MARK: Its rows
+
+  /// The rows in the order of their keys, each key once. Rows of leaves that nothing points to are put into the gaps whose
+  /// keys they stand between.
+  func rows(of table: KeyedTable, _ claims: inout PageClaimTable) -> [KeyedEntry] {
+    var rows: [KeyedEntry] = []
+    var orphans: [KeyedEntry]?
+    for (index, part) in table.parts.enumerated() {
+      switch part {
+      case .row(let entry): add(entry, to: &rows, table)
+      case .leaf(let page):
+        for cell in cells(page) { if let entry = entry(page, cell, claims) { add(entry, to: &rows, table) } }
+      case .gap(let page):
+        var found: [KeyedEntry] = []
+        for cell in page == 0 ? [] : cells(page) {
+          guard let content = file.original(page),
+            Record.isSound(content + cell.payloadOffset, size: cell.payloadSize, local: cell.localSize),
+            table.expected.accepts(content, cell),
+            let entry = entry(page, cell, claims)
+          else { continue }
+          found.append(entry)
+        }
+        if orphans == nil { orphans = self.orphans(table, claims) }
+        let after = next(after: index, table, claims)
+        found += orphans ?? []
+        let fitting = found.filter { entry in
+          (rows.last.map { isBefore($0, entry, table) } ?? true) && (after.map { isBefore(entry, $0, table) } ?? true)
+        }
+        for entry in fitting.sorted(by: { isBefore($0, $1, table) }) { add(entry, to: &rows, table) }
+      }
+    }
+    for entry in rows { claimChain(entry, table, &claims) }
+    return rows
+  }
+
+  private func add(_ entry: KeyedEntry, to rows: inout [KeyedEntry], _ table: KeyedTable) {
+    guard let last = rows.last, !isBefore(last, entry, table) else { return rows.append(entry) }
+  }
+
+  private func isBefore(_ one: KeyedEntry, _ other: KeyedEntry, _ table: KeyedTable) -> Bool {
+    let difference = EntryKernel.difference(one.record, other.record, table.plan, file.encoding)
+    return difference.isAscending && difference.field < table.plan.terms.count
+  }
+
+  /// The first row behind a part.
+  private func next(after index: Int, _ table: KeyedTable, _ claims: PageClaimTable) -> KeyedEntry? {
+    for part in table.parts[(index + 1)...] {
+      switch part {
+      case .row(let entry): return entry
+      case .leaf(let page): if let cell = cells(page).first { return entry(page, cell, claims) }
+      case .gap: continue
+      }
+    }
+    return nil
+  }
+
+  /// Rows on pages that nothing points to and that the table could hold.
+  private func orphans(_ table: KeyedTable, _ claims: PageClaimTable) -> [KeyedEntry] {
+    var entries: [KeyedEntry] = []
+    guard file.filePages > 1 else { return [] }
+    for page in 2...file.filePages where claims.isFree(page) {
+      let facts = survey[page]
+      guard facts.form == .indexLeaf || facts.form == .indexInterior, facts.isSound,
+        accepts(page, table.expected, claims)
+      else { continue }
+      for cell in cells(page) { if let entry = entry(page, cell, claims) { entries.append(entry) } }
+    }
+    return entries
+  }
+
+  private func claimChain(_ entry: KeyedEntry, _ table: KeyedTable, _ claims: inout PageClaimTable) {
+    guard let start = entry.cell.baseAddress,
+      let cell = FoundCell.read(start, at: 0, kind: .indexLeaf, geometry: file.geometry), cell.overflowPage != 0,
+      let chain = OverflowChain(file, cell).pages(claims)
+    else { return }
+    for page in chain { _ = claims.claim(page, for: table.number) }
+  }
+}
+
+/// Builds an index b-tree of rows in the order of their keys.
+struct KeyedRebuild {
+  let file: SalvageFile
+
+  /// A run of pages of one level, with the rows between them.
+  private struct Level {
+    var pages: [UInt32] = []
+    var between: [UnsafeRawBufferPointer] = []
+  }
+
+  func build(root: UInt32, _ rows: [KeyedEntry]) {
+    let cells = rows.map(\.cell)
+    guard !fits(cells[...], extra: 0) else { return write(cells[...], children: [], to: root) }
+    var level = leaves(cells)
+    while !fits(level.between[...], extra: 4) { level = interior(level) }
+    write(level.between[...], children: level.pages[...], to: root)
+  }
+
+  private func size(_ cell: UnsafeRawBufferPointer, _ extra: Int) -> Int { max(cell.count, extra == 0 ? 4 : 0) + extra + 2 }
+
+  private func fits(_ cells: ArraySlice<UnsafeRawBufferPointer>, extra: Int) -> Bool {
+    cells.reduce(extra == 0 ? 8 : 12) { $0 + size($1, extra) } <= file.usableSize
+  }
+
+  /// How many cells from `first` on fill a page, so that the one behind them goes up and something follows it.
+  private func count(_ cells: [UnsafeRawBufferPointer], from first: Int, extra: Int) -> Int {
+    var room = file.usableSize - (extra == 0 ? 8 : 12)
+    var end = first
+    while end < cells.count, size(cells[end], extra) <= room {
+      room -= size(cells[end], extra)
+      end += 1
+    }
+    if end < cells.count, cells.count - end < 2 { end -= 1 }
+    return max(1, end - first)
+  }
+
+  private func leaves(_ cells: [UnsafeRawBufferPointer]) -> Level {
+    var level = Level()
+    var first = 0
+    while first < cells.count {
+      let end = first + count(cells, from: first, extra: 0)
+      let page = file.allocate()
+      write(cells[first..<min(end, cells.count)], children: [], to: page)
+      level.pages.append(page)
+      if end < cells.count { level.between.append(cells[end]) }
+      first = end + 1
+    }
+    return level
+  }
+
+  private func interior(_ below: Level) -> Level {
+    var level = Level()
+    var first = 0
+    while first < below.pages.count {
+      let end = first + count(below.between, from: first, extra: 4)
+      let last = min(end, below.between.count)
+      let page = file.allocate()
+      write(below.between[first..<last], children: below.pages[first...last], to: page)
+      level.pages.append(page)
+      if last < below.between.count { level.between.append(below.between[last]) }
+      first = last + 1
+    }
+    return level
+  }
+
+  private func write(
+    _ cells: ArraySlice<UnsafeRawBufferPointer>, children: ArraySlice<UInt32>, to number: UInt32
+  ) {
+    let copies = cells.map { [UInt8]($0) }
+    let page = file.blank(number)
+    let isLeaf = children.isEmpty
+    var content = file.usableSize
+    for (index, bytes) in copies.enumerated() {
+      content -= isLeaf ? max(bytes.count, 4) : bytes.count + 4
+      if !isLeaf { page.set32(content, children[children.startIndex + index]) }
+      UnsafeMutableRawBufferPointer(start: page + content + (isLeaf ? 0 : 4), count: bytes.count).copyBytes(from: bytes)
+      page.set16((isLeaf ? 8 : 12) + 2 * index, content)
+    }
+    page.set8(0, (isLeaf ? BTreePage.Kind.indexLeaf : .indexInterior).rawValue)
+    page.set16(3, copies.count)
+    page.set16(5, content)
+    if let right = children.last { page.set32(8, right) }
+  }
+}

@@ -1,0 +1,137 @@
+import MendKit
+
+/// Puts leaves that nothing points to any more back where the rowids around a gap, their own rowids and the shape of their
+/// records say that they were.
+struct OrphanPlacement {
+  let file: SalvageFile
+  let survey: FileSurvey
+
+  /// A leaf that nothing points to.
+  private struct Orphan {
+    let page: UInt32
+    let first: Int64
+    let last: Int64
+  }
+
+  /// A gap of a tree.
+  private struct Gap {
+    let table: Int
+    let slot: Int
+    let above: Int64
+    let atMost: Int64
+  }
+
+  /// Fills the gaps. The pages that fit nowhere stay unclaimed.
+  func place(_ tables: inout [SalvagedTable], _ claims: inout PageClaimTable) {
+    let gaps = tables.indices.flatMap { table in
+      tables[table].slots.indices.compactMap { slot -> Gap? in
+        let place = tables[table].slots[slot]
+        guard place.state == .lost else { return nil }
+        return Gap(
+          table: table, slot: slot, above: place.above ?? Int64.min, atMost: place.atMost ?? Int64.max)
+      }
+    }
+    guard !gaps.isEmpty else { return }
+    var found: [Int: [Orphan]] = [:]
+    for page in 1...file.filePages where claims.isFree(page) {
+      let facts = survey[page]
+      guard facts.form == .tableLeaf, facts.isSound, facts.cells > 0 else { continue }
+      let orphan = Orphan(page: page, first: facts.first, last: facts.last)
+      let fitting = gaps.indices.filter { index in
+        let gap = gaps[index]
+        return tables[gap.table].slots[gap.slot].holds(orphan.first, orphan.last)
+          && fits(page, tables[gap.table].expected)
+      }
+      guard let gap = choose(fitting, gaps, for: orphan, tables, claims) else { continue }
+      found[gap, default: []].append(orphan)
+    }
+    // From the last slot of a table to the first, so that the places before stay as they are.
+    for index in gaps.indices.sorted(by: { (gaps[$0].table, gaps[$0].slot) > (gaps[$1].table, gaps[$1].slot) }) {
+      guard let orphans = found[index] else { continue }
+      fill(gaps[index], orphans, &tables, &claims)
+    }
+  }
+
+  /// Whether every record of a leaf is one that the table could hold.
+  private func fits(_ page: UInt32, _ expected: ExpectedRecord) -> Bool {
+    guard let content = file.original(page), let header = BTreePage(content, number: page) else { return false }
+    for index in 0..<header.cellCount {
+      let at = content.big16(header.cellPointers + 2 * index)
+      guard let cell = FoundCell.read(content, at: at, kind: .tableLeaf, geometry: file.geometry),
+        expected.accepts(content, cell)
+      else { return false }
+    }
+    return true
+  }
+
+  /// One gap of several that a leaf fits: that of the table whose pages stand next to it, since a table's pages are mostly
+  /// allocated one after the other.
+  private func choose(
+    _ fitting: [Int], _ gaps: [Gap], for orphan: Orphan, _ tables: [SalvagedTable], _ claims: PageClaimTable
+  ) -> Int? {
+    guard fitting.count > 1 else { return fitting.first }
+    // Of the same table, the narrower gap.
+    let candidates = Set(fitting.map { gaps[$0].table })
+    var table: Int? = candidates.count == 1 ? candidates.first : nil
+    if table == nil {
+      let numbers = Dictionary(candidates.map { (tables[$0].number, $0) }) { first, _ in first }
+      var distance: UInt32 = 1
+      while table == nil, distance <= 256 {
+        let before = orphan.page > distance ? numbers[claims[orphan.page - distance]] : nil
+        let after = numbers[claims[orphan.page + distance]]
+        if before == nil || after == nil || before == after { table = before ?? after }
+        distance += 1
+      }
+    }
+    guard let table else { return nil }
+    return fitting.filter { gaps[$0].table == table }
+      .min { width(gaps[$0]) < width(gaps[$1]) }
+  }
+
+  private func width(_ gap: Gap) -> UInt64 { UInt64(bitPattern: gap.atMost &- gap.above) }
+
+  /// Puts leaves into a gap, in the order of their rowids; what lies between them stays a gap.
+  private func fill(
+    _ gap: Gap, _ orphans: [Orphan], _ tables: inout [SalvagedTable], _ claims: inout PageClaimTable
+  ) {
+    let place = tables[gap.table].slots[gap.slot]
+    var slots: [SalvagedTable.Slot] = []
+    var above = place.above
+    for orphan in apart(orphans) {
+      guard claims.claim(orphan.page, for: tables[gap.table].number) else { continue }
+      // A gap before the leaf is kept where rows may have been, with the page that stood there.
+      if isGap(above, orphan.first) {
+        slots.append(SalvagedTable.Slot(state: .lost, page: 0, above: above, atMost: orphan.first - 1))
+      }
+      slots.append(
+        SalvagedTable.Slot(
+          state: survey[orphan.page].isTidy ? .sound : .damaged, page: orphan.page, above: above, atMost: orphan.last))
+      above = orphan.last
+    }
+    let isEnd = place.atMost.map { above == $0 } ?? false
+    if !isEnd || place.page != 0 {
+      slots.append(
+        SalvagedTable.Slot(state: .lost, page: place.page, above: above, atMost: place.atMost))
+    }
+    tables[gap.table].slots.replaceSubrange(gap.slot...gap.slot, with: slots)
+  }
+
+  private func isGap(_ above: Int64?, _ first: Int64) -> Bool {
+    guard let above else { return first > Int64.min }
+    return first &- above > 1
+  }
+
+  /// The leaves of which no two hold the same rowids, in their order. Of two that overlap the one with more rows stays: the
+  /// other is a copy, or an older state of the page.
+  private func apart(_ orphans: [Orphan]) -> [Orphan] {
+    var result: [Orphan] = []
+    for orphan in orphans.sorted(by: { ($0.first, $0.page) < ($1.first, $1.page) }) {
+      guard let last = result.last, orphan.first <= last.last else {
+        result.append(orphan)
+        continue
+      }
+      if survey[orphan.page].cells > survey[last.page].cells { result[result.count - 1] = orphan }
+    }
+    return result
+  }
+}

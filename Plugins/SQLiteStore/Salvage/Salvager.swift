@@ -1,0 +1,248 @@
+import MendKit
+
+/// Gets back what can be read of a damaged database file, in the file itself: leaves that are in order stay as they are, and
+/// the trees above them are built anew.
+final class Salvager {
+  private let file: SalvageFile
+  private let survey: FileSurvey
+  private let header: [UInt8]
+  private let hasPointerMaps: Bool
+  private var claims: PageClaimTable
+  private var schema: SalvagedTable
+  private var objects: [SchemaObject] = []
+  private var tables: [SalvagedTable] = []
+  private var keyed: [KeyedTable] = []
+  /// Roots of trees that were not in order and hold nothing that a table does not hold.
+  private var emptied: [UInt32] = []
+  /// Rows of leaves in order whose overflow chain is not whole: their cells, by page.
+  private var broken: [UInt32: Set<Int>] = [:]
+  /// Leaves whose cells are written to other pages.
+  private var rewritten: [UInt32] = []
+  private var notes: [String] = []
+  /// The rows of tables without rowid that must be built anew, and what keeps their bytes.
+  private var keyedRows: [(table: KeyedTable, rows: [KeyedEntry])] = []
+  private var keyedSalvage: KeyedSalvage?
+
+  /// Salvages a working copy. What it did is in the outcome; indexes that were lost are empty and are to be built anew.
+  static func run(_ path: String) throws(Problem) -> RepairOutcome {
+    let salvager = try Salvager(path)
+    salvager.readSchema()
+    salvager.walk()
+    return try salvager.finish()
+  }
+
+  private init(_ path: String) throws(Problem) {
+    let handle = try FileHandle.read(path)
+    let first = try handle.read(DatabaseHeader.size, at: 0)
+    guard let known = DatabaseHeader(first), let encoding = TextEncoding(rawValue: max(1, known.textEncoding)) else {
+      throw Problem(
+        .damaged, tried: "salvage", on: path, said: "its header is gone",
+        advice: "Restore the file from a backup.", code: "file.malformed")
+    }
+    handle.close()
+    header = first
+    file = try SalvageFile(
+      path, pageSize: known.pageSize, reservedBytes: known.reservedBytes, encoding: encoding)
+    hasPointerMaps = known.largestRootPage != 0
+    survey = FileSurvey(file)
+    claims = PageClaimTable(pageCount: file.filePages)
+    schema = SalvagedTable(name: "sqlite_schema", number: 1, root: 1, expected: .schemaRow)
+    let map = PointerMap(pageSize: file.pageSize, usableSize: file.usableSize)
+    _ = claims.claim(map.lockBytePage, for: PageClaimTable.Special.lockBytes)
+    if hasPointerMaps, file.filePages > 1 {
+      for page in 2...file.filePages where map.isMap(page) {
+        _ = claims.claim(page, for: PageClaimTable.Special.pointerMap)
+      }
+    }
+  }
+
+  // MARK: What is there
+
+  private func readSchema() {
+    TableSurvey(file: file, survey: survey).walk(&schema, &claims)
+    objects = file.objects(schema, claims)
+    let shapes = SchemaShapes(objects, encoding: file.encoding)
+    for object in objects where object.type == "table" && object.root > 1 {
+      let number = Int32(tables.count + keyed.count + 2)
+      if let shape = shapes[object.name], let key = shape.key {
+        keyed.append(
+          KeyedTable(name: object.name, number: number, root: object.root, expected: shape.expected, terms: key))
+        continue
+      }
+      tables.append(
+        SalvagedTable(
+          name: object.name, number: number, root: object.root,
+          expected: shapes[object.name]?.expected ?? .any))
+    }
+  }
+
+  private func walk() {
+    let walk = TableSurvey(file: file, survey: survey)
+    for index in tables.indices { walk.walk(&tables[index], &claims) }
+    let keyedSalvage = KeyedSalvage(file, survey)
+    for table in keyed { keyedSalvage.walk(table, &claims) }
+    let roots = Set(tables.map(\.root) + keyed.map(\.root))
+    let indexes = IndexSurvey(file: file, survey: survey)
+    var number = Int32(tables.count + keyed.count + 2)
+    for object in objects where object.root > 1 && !roots.contains(object.root) {
+      number += 1
+      if indexes.claim(root: object.root, number: number, &claims) { continue }
+      if object.type == "index" { emptied.append(object.root) }
+    }
+    claimFreelist()
+    OrphanPlacement(file: file, survey: survey).place(&tables, &claims)
+    for table in keyed where table.isBroken { keyedRows.append((table, keyedSalvage.rows(of: table, &claims))) }
+    self.keyedSalvage = keyedSalvage
+  }
+
+  /// Pages of the freelist hold what was deleted, and never fill a table.
+  private func claimFreelist() {
+    guard let page = file.original(1) else { return }
+    var trunk = page.big32(32)
+    while trunk != 0, claims.claim(trunk, for: PageClaimTable.Special.freelist), let content = file.original(trunk) {
+      let leaves = Int(content.big32(4))
+      guard leaves <= file.usableSize / 4 - 2 else { return }
+      for leaf in 0..<leaves { _ = claims.claim(content.big32(8 + 4 * leaf), for: PageClaimTable.Special.freelist) }
+      trunk = content.big32(0)
+    }
+  }
+
+  // MARK: What becomes of it
+
+  private func finish() throws(Problem) -> RepairOutcome {
+    var outcome = RepairOutcome()
+    claimChains(&schema)
+    for index in tables.indices { claimChains(&tables[index]) }
+    var tableParts: [[TableRebuild.Part]] = []
+    for index in tables.indices { tableParts.append(parts(of: &tables[index])) }
+    let schemaParts = parts(of: &schema)
+    for table in tables + [schema] where table.needsRebuild {
+      // Interior pages are arranged anew; the pages of lost leaves are taken again.
+      for page in table.interior + table.slots.filter({ $0.state != .sound }).map(\.page)
+      where page != table.root && claims[page] == table.number {
+        claims.release(page)
+      }
+    }
+    for page in rewritten { claims.release(page) }
+    for (table, _) in keyedRows {
+      for page in claims.pages(of: table.number)
+      where page != table.root && survey[page].form != .other && survey[page].form != .zeros {
+        claims.release(page)
+      }
+      for case .gap(let page) in table.parts where page != table.root && claims[page] == table.number {
+        claims.release(page)
+      }
+    }
+    release()
+    let rebuild = TableRebuild(file: file)
+    for index in tables.indices where tables[index].needsRebuild {
+      rebuild.build(root: tables[index].root, tableParts[index])
+      outcome.rows[tables[index].name] = tables[index].tally
+    }
+    for (table, rows) in keyedRows {
+      KeyedRebuild(file: file).build(root: table.root, rows)
+      outcome.rows[table.name] = RowTally(lost: nil)
+    }
+    if schema.needsRebuild { rebuild.build(root: 1, schemaParts) }
+    for root in emptied { empty(root) }
+    SpaceRebuild(file: file).run(free: file.free, header: nil)
+    try file.write()
+    file.close()
+    outcome.notes = notes
+    return outcome
+  }
+
+  /// Hands the pages that belong to nothing to what is built next.
+  private func release() {
+    _ = claims.release(owner: PageClaimTable.Special.freelist)
+    for root in emptied { _ = claims.claim(root, for: PageClaimTable.Special.kept) }
+    for page in stride(from: file.filePages, through: 2, by: -1) where claims.isFree(page) && !file.isReserved(page) {
+      file.free.append(page)
+    }
+  }
+
+  /// Makes an index's root an empty leaf.
+  private func empty(_ root: UInt32) {
+    let page = file.blank(root)
+    page.set8(0, BTreePage.Kind.indexLeaf.rawValue)
+    page.set16(5, file.usableSize)
+  }
+
+  /// Claims the overflow chains of all leaves that are in order, before any other. Rows whose chain is not whole are
+  /// remembered.
+  private func claimChains(_ table: inout SalvagedTable) {
+    for slot in table.slots where slot.state == .sound && survey[slot.page].overflows {
+      guard let page = file.original(slot.page), let header = BTreePage(page, number: slot.page) else { continue }
+      for index in 0..<header.cellCount {
+        let at = page.big16(header.cellPointers + 2 * index)
+        guard let cell = FoundCell.read(page, at: at, kind: .tableLeaf, geometry: file.geometry),
+          !claimChain(of: cell, table.number)
+        else { continue }
+        broken[slot.page, default: []].insert(at)
+        table.needsRebuild = true
+      }
+    }
+  }
+
+  /// The parts of a table in the order of their rowids.
+  private func parts(of table: inout SalvagedTable) -> [TableRebuild.Part] {
+    var parts: [TableRebuild.Part] = []
+    var lost = 0
+    var isCounted = true
+    for slot in table.slots {
+      guard slot.page != 0, let page = file.original(slot.page) else {
+        isCounted = false
+        continue
+      }
+      guard slot.state == .sound else {
+        isCounted = false
+        parts.append(.cells(scan(slot, page, table)))
+        continue
+      }
+      if slot.page == table.root || broken[slot.page] != nil {
+        lost += broken[slot.page]?.count ?? 0
+        parts.append(.cells(rows(of: slot.page, page)))
+        if slot.page != table.root { rewritten.append(slot.page) }
+      } else {
+        parts.append(.page(slot.page, last: survey[slot.page].last))
+      }
+    }
+    table.tally.lost = isCounted ? lost : nil
+    return parts
+  }
+
+  /// The cells of a page that is not in order, found one by one.
+  private func scan(
+    _ slot: SalvagedTable.Slot, _ page: UnsafeRawPointer, _ table: SalvagedTable
+  ) -> [TableRebuild.LeafCell] {
+    let scan = CellScan(
+      geometry: file.geometry, pageCount: file.filePages,
+      bounds: CellScan.Bounds(above: slot.above, through: slot.atMost), expected: table.expected)
+    let found = scan.scan(page, number: slot.page).cells.map(\.place).sorted { $0.rowid < $1.rowid }
+    return found.compactMap { cell in claimChain(of: cell, table.number) ? leafCell(page, cell) : nil }
+  }
+
+  /// The cells of a leaf that is in order, but for those whose overflow chain is not whole.
+  private func rows(of number: UInt32, _ page: UnsafeRawPointer) -> [TableRebuild.LeafCell] {
+    guard let header = BTreePage(page, number: number) else { return [] }
+    return (0..<header.cellCount).compactMap { index in
+      let at = page.big16(header.cellPointers + 2 * index)
+      guard broken[number]?.contains(at) != true,
+        let cell = FoundCell.read(page, at: at, kind: .tableLeaf, geometry: file.geometry)
+      else { return nil }
+      return leafCell(page, cell)
+    }
+  }
+
+  private func leafCell(_ page: UnsafeRawPointer, _ cell: FoundCell) -> TableRebuild.LeafCell {
+    TableRebuild.LeafCell(
+      bytes: UnsafeRawBufferPointer(start: page + cell.offset, count: cell.end - cell.offset), rowid: cell.rowid)
+  }
+
+  private func claimChain(of cell: FoundCell, _ owner: Int32) -> Bool {
+    guard cell.overflowPage != 0 else { return true }
+    guard let chain = OverflowChain(file, cell).pages(claims) else { return false }
+    for page in chain { _ = claims.claim(page, for: owner) }
+    return true
+  }
+}

@@ -1,0 +1,156 @@
+import MendKit
+
+/// A row of the schema table, as salvage needs it.
+struct SchemaObject {
+  let type: String
+  let name: String
+  let table: String
+  let root: UInt32
+  let sql: String?
+}
+
+/// What definitions say of the records of their tables.
+struct SchemaShapes {
+  struct Shape {
+    let expected: ExpectedRecord
+    /// The primary key's order, of a table without rowid; nil for one with rowids.
+    let key: [KeyPlan.Term]?
+  }
+
+  private var shapes: [String: Shape] = [:]
+  private let encoding: TextEncoding
+
+  /// Reads the definitions of tables with the library, each by itself, in a database of its own in memory.
+  init(_ objects: [SchemaObject], encoding: TextEncoding) {
+    self.encoding = encoding
+    guard let memory = try? Connection.open(copy: ":memory:", create: true) else { return }
+    defer { try? memory.close() }
+    for object in objects where object.type == "table" && object.root > 0 {
+      guard let sql = object.sql, Self.isPlainTable(sql), (try? memory.rows(sql) { _ in false }) != nil else { continue }
+      shapes[object.name] = try? shape(object.name, memory)
+    }
+  }
+
+  subscript(_ name: String) -> Shape? { shapes[name] }
+
+  /// Whether a statement makes a table of the columns that it lists: no other is run, whatever a schema row may hold.
+  private static func isPlainTable(_ sql: String) -> Bool {
+    guard let open = sql.firstIndex(of: "(") else { return false }
+    let words = sql[..<open].lowercased().split(whereSeparator: \.isWhitespace)
+    return words.count >= 3 && words[0] == "create" && words[1] == "table" && !words.contains("as")
+  }
+
+  private func shape(_ name: String, _ memory: Connection) throws(Problem) -> Shape {
+    let literal = Connection.literal(name)
+    let list = "SELECT count(*) FROM pragma_table_list WHERE name = \(literal) AND "
+    let hasRowid = try memory.integer(list + "wr = 1") == 0
+    let isStrict = try memory.integer(list + "strict = 1") != 0
+    let keyIndex = try memory.value("SELECT name FROM pragma_index_list(\(literal)) WHERE origin = 'pk'")?.text
+    var columns: [ExpectedRecord.Column?] = []
+    var keys = 0
+    var alias: Int?
+    try memory.rows("PRAGMA table_xinfo(\(literal))") { row throws(Problem) in
+      let type = row.text(2)
+      if row.integer(5) > 0 {
+        keys += 1
+        if keyIndex == nil, hasRowid, ASCII.areSame(type, "INTEGER") { alias = columns.count }
+      }
+      let isNotNull = row.integer(3) == 1 || !hasRowid && row.integer(5) > 0
+      // A virtual generated column is not stored.
+      columns.append(
+        row.integer(6) == 2 ? nil : ExpectedRecord.Column(allowed: Self.allowed(type, isNotNull: isNotNull, isStrict)))
+      return true
+    }
+    if keys == 1, let alias { columns[alias]?.isRowidAlias = true }
+    guard !hasRowid, let keyIndex else {
+      let stored = columns.compactMap { $0 }
+      return Shape(
+        expected: ExpectedRecord(counts: 1...max(1, stored.count), columns: stored, encoding: encoding), key: nil)
+    }
+    var stored: [ExpectedRecord.Column] = []
+    var terms: [KeyPlan.Term] = []
+    try memory.rows("PRAGMA index_xinfo(\(Connection.literal(keyIndex)))") { row throws(Problem) in
+      let column = row.integer(1)
+      stored.append(columns.indices.contains(column) ? columns[column] ?? .anything : .anything)
+      if row.integer(5) == 1 {
+        terms.append(KeyPlan.Term(collation: Collation(row.text(4)), isDescending: row.integer(3) == 1))
+      }
+      return true
+    }
+    return Shape(
+      expected: ExpectedRecord(
+        counts: max(1, terms.count)...max(1, stored.count), columns: stored, encoding: encoding), key: terms)
+  }
+
+  /// The classes of values that a column's affinity leaves as they are (datatype3.html, section 3).
+  private static func allowed(_ type: String, isNotNull: Bool, _ isStrict: Bool) -> UInt8 {
+    let every =
+      SerialType.integerBit | SerialType.realBit | SerialType.textBit | SerialType.blobBit
+      | (isNotNull ? 0 : SerialType.nullBit)
+    let numbers = SerialType.integerBit | SerialType.realBit
+    switch Affinity(declaredType: type) {
+    case .text: return every & ~numbers & (isStrict ? ~SerialType.blobBit : every)
+    case .integer where isStrict: return every & ~(SerialType.realBit | SerialType.textBit | SerialType.blobBit)
+    case .real where isStrict: return every & ~(SerialType.textBit | SerialType.blobBit)
+    default: return every
+    }
+  }
+}
+
+extension ExpectedRecord {
+  /// Records of which nothing is known.
+  static let any = ExpectedRecord(counts: 1...RecordHeader.mostColumns, columns: [], encoding: nil)
+
+  /// Rows of the schema table.
+  static let schemaRow = ExpectedRecord(
+    counts: 5...5,
+    columns: [
+      Column(allowed: SerialType.textBit), Column(allowed: SerialType.textBit), Column(allowed: SerialType.textBit),
+      Column(allowed: SerialType.integerBit | SerialType.nullBit),
+      Column(allowed: SerialType.textBit | SerialType.nullBit),
+    ], encoding: nil)
+
+  /// Whether a cell's record is what is expected.
+  func accepts(_ page: UnsafeRawPointer, _ cell: FoundCell) -> Bool {
+    var work = 0
+    return accepts(
+      page + cell.payloadOffset, available: cell.localSize, payload: cell.payloadSize, checksText: false, work: &work)
+  }
+}
+
+extension SalvageFile {
+  /// The rows of a schema table whose leaves are known.
+  func objects(_ schema: SalvagedTable, _ claims: PageClaimTable) -> [SchemaObject] {
+    schema.slots.flatMap { slot -> [SchemaObject] in
+      guard slot.state == .sound, let page = original(slot.page), let header = BTreePage(page, number: slot.page) else {
+        return []
+      }
+      return (0..<header.cellCount).compactMap { index in
+        let at = page.big16(header.cellPointers + 2 * index)
+        guard let cell = FoundCell.read(page, at: at, kind: .tableLeaf, geometry: geometry) else { return nil }
+        return object(page, cell, claims)
+      }
+    }
+  }
+
+  private func object(_ page: UnsafeRawPointer, _ cell: FoundCell, _ claims: PageClaimTable) -> SchemaObject? {
+    var chain: [UInt32] = []
+    if cell.overflowPage != 0 {
+      guard let pages = OverflowChain(self, cell).pages(claims) else { return nil }
+      chain = pages
+    }
+    let record = OverflowChain(self, cell).payload(page, chain)
+    return record.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress, Record.isSound(start, size: bytes.count, local: bytes.count) else { return nil }
+      var cursor = ValueCursor(start)
+      let values = (0..<5).map { _ in cursor.next().value }
+      guard let type = text(values[0]), let name = text(values[1]), let table = text(values[2]) else { return nil }
+      let root = values[3].type == .integer ? UInt32(clamping: values[3].bits) : 0
+      return SchemaObject(type: type, name: name, table: table, root: root, sql: text(values[4]))
+    }
+  }
+
+  private func text(_ value: KeyValue) -> String? {
+    value.type == .text ? String(decoding: encoding.utf8(value.bytes), as: UTF8.self) : nil
+  }
+}

@@ -1,0 +1,66 @@
+import MendKit
+
+/// Gets back what can be read of a store that its engine cannot read to its end.
+public struct SalvageRepair: Repair {
+  /// What the repair says of itself.
+  public let description = PluginDescription(
+    id: "salvage",
+    title: "puts the parts of a damaged file together again",
+    discussion: """
+      Reads every page of the file, whether anything points to it or not. Tables keep the pages that are in order, as they \
+      are; pages that lost their place in a table are put back where the keys around the gap and the shape of their rows say \
+      that they were; of a page that is damaged itself every row is taken that can still be read. The trees above them, the \
+      list of free pages and the header are built anew, and indexes that were damaged are emptied, to be built anew from \
+      their tables. A row that can be read nowhere any more is lost, so the loss is `rows`.
+      """,
+    kind: .repair,
+    mends: [
+      "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
+      "index.malformed", "page.unused", "freelist.malformed",
+    ],
+    loss: .rows,
+    examples: Self.examples)
+
+  /// The repair.
+  public init() {}
+
+  /// Offers to put the store together, where something of a table or of the file itself is damaged.
+  public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
+    guard context.driver is any SalvagingDriver, findings.contains(where: { Self.calls.contains($0.code) }) else {
+      return nil
+    }
+    let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
+    return RepairOffer(
+      loss: .rows, mends: mends,
+      reason: "keeps every page that is in order and puts the rest together; rows that can be read nowhere are lost",
+      order: 10)
+  }
+
+  /// Puts the working copy together.
+  public func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome {
+    guard let driver = context.driver as? any SalvagingDriver else {
+      throw Problem(.unsupported, tried: "salvage", on: context.path, said: "its driver cannot")
+    }
+    return try driver.salvage(context.path, schema: context.schema)
+  }
+
+  /// What only salvage is for. The rest of what it mends, others mend too.
+  private static let calls: [FindingCode] = [
+    "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
+  ]
+}
+
+extension SalvageRepair {
+  private static let orders = """
+    create table orders(id integer primary key, sku text);
+    with recursive n(i) as (values(1) union all select i + 1 from n where i < 2000)
+    insert into orders(sku) select 'bolt number ' || i from n;
+    """
+
+  private static let examples = [
+    Example("a sound store", script: orders),
+    Example(
+      "the root of a table, which only says where its leaves are, is gone", script: orders,
+      damage: [.overwrite(offset: 4096, bytes: [UInt8](repeating: 0, count: 4096))], finds: ["table.malformed"]),
+  ]
+}
