@@ -120,6 +120,20 @@ struct SchemaRecoveryTests {
     #expect(recover(random.bytes(1 << 20), pageSize: 4096).rows.isEmpty)
   }
 
+  @Test("take no more memory than a schema may, and that some were left out is said")
+  func memory() throws {
+    let path = folder.file("a.db")
+    try SQLiteFile.make(path, "CREATE TABLE l(a /* \(String(repeating: "x", count: 9_000_000)) */); CREATE TABLE s(a)")
+    var bytes = try folder.read("a.db")
+    #expect(recover(bytes, pageSize: 4096).rows.map(\.name) == ["l", "s"])
+    // The row again and again, all over one chain.
+    let page = Array(bytes[100..<112]) + Array(repeating: 0, count: 100) + bytes[112..<4096]
+    for _ in 0..<5 { bytes += page.prefix(4096) }
+    let found = recover(bytes, pageSize: 4096)
+    #expect(found.isCutShort && found.alternatives.filter { $0.name == "l" }.count == 2)
+    #expect(found.rows.map(\.name) == ["l", "s"] && found.alternatives.filter { $0.name == "s" }.count == 5)
+  }
+
   @Test("are read from any bytes without harm", arguments: 0..<4)
   func hostile(_ batch: Int) throws {
     let path = folder.file("a.db")

@@ -58,7 +58,7 @@ struct CellScan {
       if pointers.isTableLeaf || named.count == pointers.offsets.count {
         result.lostPointers = pointers.offsets.count - named.count
         firstByte = pointers.header.cellPointersEnd
-        result.isHeaderTrustworthy = isTrustworthy(pointers, named)
+        result.isHeaderTrustworthy = isTrustworthy(page, pointers, named)
         if result.isHeaderTrustworthy {
           skipped = free(page, pointers.header, beside: named)
           if result.lostPointers == 0 { firstByte = geometry.usableSize }
@@ -91,18 +91,19 @@ struct CellScan {
       header: header, isTableLeaf: isTableLeaf, offsets: (0..<count).map { page.big16(header.cellPointers + 2 * $0) })
   }
 
-  private func isTrustworthy(_ pointers: Pointers, _ named: [FoundCell]) -> Bool {
+  private func isTrustworthy(_ page: UnsafeRawPointer, _ pointers: Pointers, _ named: [FoundCell]) -> Bool {
     let header = pointers.header
     guard header.contentStart >= header.cellPointersEnd, header.contentStart <= geometry.usableSize,
       Set(pointers.offsets).count == pointers.offsets.count
     else { return false }
-    // SQLite lets the content begin with a cell; what is left of one that was freed is at most some fragments.
+    // The content begins with a cell, whose pointer may be lost, or with what fragments are left of one that was freed.
     guard let first = pointers.offsets.min() else {
       return header.contentStart == geometry.usableSize && header.firstFreeblock == 0
     }
-    guard first >= header.contentStart, first - header.contentStart <= min(header.fragmentedBytes, 60) else {
-      return false
-    }
+    let remainder = first - header.contentStart
+    guard remainder >= 0,
+      remainder <= min(header.fragmentedBytes, 60) || cell(page, at: header.contentStart, isNamed: true) != nil
+    else { return false }
     let order = Dictionary(uniqueKeysWithValues: named.map { ($0.offset, $0.rowid) })
     let rowids = pointers.offsets.compactMap { order[$0] }
     return zip(rowids, rowids.dropFirst()).allSatisfy { $0 < $1 }

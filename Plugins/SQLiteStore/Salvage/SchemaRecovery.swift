@@ -35,7 +35,7 @@ struct SchemaRecovery {
     var isCutShort = false
   }
 
-  /// The bytes that records may take together, which bounds what a hostile file can ask for.
+  /// The bytes that rows may take together, which bounds what a hostile file can ask for.
   private static let mostBytes = 64 << 20
 
   private let pages: SalvagePages
@@ -45,6 +45,7 @@ struct SchemaRecovery {
   private let anchors: SchemaAnchors
   private var found: [Row] = []
   private var bytesLeft = Self.mostBytes
+  private var isCutShort = false
 
   private init(_ pages: SalvagePages, encoding: TextEncoding) {
     self.pages = pages
@@ -67,11 +68,10 @@ struct SchemaRecovery {
     guard pages.pageCount > 0, pages.usableSize >= 480 else { return Result() }
     var recovery = SchemaRecovery(pages, encoding: encoding)
     for number in 1...pages.pageCount {
-      guard recovery.bytesLeft > 0 else { break }
       if let page = pages.page(number) { recovery.read(page, number) }
     }
     var result = recovery.settled(isTrusted)
-    result.isCutShort = recovery.bytesLeft <= 0
+    result.isCutShort = recovery.isCutShort
     return result
   }
 
@@ -91,8 +91,15 @@ struct SchemaRecovery {
     let place = cell.place
     let local = UnsafeRawBufferPointer(start: page + place.payloadOffset, count: place.localSize)
     // The type stands in the cell, so that most of what is no schema row needs no overflow chain.
-    guard anchors.begin(local), place.payloadSize <= bytesLeft, let record = payload(local, place) else { return nil }
-    bytesLeft -= record.count
+    guard anchors.begin(local) else { return nil }
+    // A row keeps its record and, decoded, the same bytes again.
+    let cost = 2 * place.payloadSize + 256
+    guard cost <= bytesLeft else {
+      isCutShort = true
+      return nil
+    }
+    guard let record = payload(local, place) else { return nil }
+    bytesLeft -= cost
     guard var row = record.withUnsafeBytes({ SchemaRecord($0, encoding: encoding)?.row(pageCount: pages.pageCount) })
     else { return nil }
     row.record = record
