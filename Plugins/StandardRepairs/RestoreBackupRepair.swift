@@ -74,7 +74,7 @@ public struct RestoreBackupRepair: Repair {
   }
 
   private func isUnchanged(_ context: RepairContext, since backup: Backup) -> Bool {
-    isSame(context, context.path, backup)
+    isSame(context, context.store.path, backup)
   }
 
   /// Whether the store at a path is as it was when the archive was taken. The file's number is left out: a copy that

@@ -6,6 +6,8 @@ struct KeyedEntry {
   let cell: UnsafeRawBufferPointer
   /// The whole record. Sixteen bytes behind it are readable.
   let record: UnsafeRawPointer
+  /// Its overflow pages.
+  let chain: [UInt32]
 }
 
 /// What is left of the b-tree of a table without rowid, in the order of its keys.
@@ -13,9 +15,11 @@ final class KeyedTable {
   enum Part {
     case leaf(UInt32)
     /// A row that an interior page holds between two children.
-    case row(KeyedEntry)
+    case row(page: UInt32, FoundCell)
     /// Rows were here. What the page still holds of them, and what stands elsewhere in the file, may be put back.
     case gap(page: UInt32)
+
+    var leaf: UInt32? { if case .leaf(let page) = self { page } else { nil } }
   }
 
   let name: String
@@ -44,6 +48,8 @@ final class KeyedSalvage {
   private let survey: FileSurvey
   /// Records that were put together of their overflow chains.
   private var assembled: [UnsafeMutableRawPointer] = []
+  /// The overflow chains that were claimed, by their first page.
+  private var chains: [UInt32: [UInt32]] = [:]
 
   init(_ file: SalvageFile, _ survey: FileSurvey) {
     self.file = file
@@ -56,6 +62,20 @@ final class KeyedSalvage {
 
   func walk(_ table: KeyedTable, _ claims: inout PageClaimTable) {
     visit(table.root, level: 1, table, &claims)
+  }
+
+  /// Claims the overflow chains of all rows that are in order; a table with a row whose chain is not whole is broken.
+  func claimChains(_ table: KeyedTable, _ claims: inout PageClaimTable) {
+    for page in table.interior + table.parts.compactMap(\.leaf) where survey[page].overflows {
+      for cell in cells(page) where cell.overflowPage != 0 {
+        guard let chain = OverflowChain(file, cell).pages(claims) else {
+          table.isBroken = true
+          continue
+        }
+        for link in chain { _ = claims.claim(link, for: table.number) }
+        chains[cell.overflowPage] = chain
+      }
+    }
   }
 
   private func visit(_ page: UInt32, level: Int, _ table: KeyedTable, _ claims: inout PageClaimTable) {
@@ -77,10 +97,12 @@ final class KeyedSalvage {
       guard let content = file.original(page), let header = BTreePage(content, number: page) else { return }
       for cell in cells(page) {
         visit(content.big32(cell.offset), level: level + 1, table, &claims)
-        if let entry = entry(page, cell, claims) { table.parts.append(.row(entry)) } else { table.isBroken = true }
+        table.parts.append(.row(page: page, cell))
       }
       visit(header.rightChild(content), level: level + 1, table, &claims)
-    case .other, .zeros, .indexLeaf where !facts.isSound,
+    case .other,
+      .zeros,
+      .indexLeaf where !facts.isSound,
       .indexInterior where !facts.isSound:
       _ = claims.claim(page, for: table.number)
       lose(page, table)
@@ -113,14 +135,14 @@ final class KeyedSalvage {
     guard let page = file.original(number) else { return nil }
     let start = cell.offset + (survey[number].form == .indexInterior ? 4 : 0)
     let bytes = UnsafeRawBufferPointer(start: page + start, count: max(cell.end - start, 0))
-    guard cell.overflowPage != 0 else { return KeyedEntry(cell: bytes, record: page + cell.payloadOffset) }
+    guard cell.overflowPage != 0 else { return KeyedEntry(cell: bytes, record: page + cell.payloadOffset, chain: []) }
     let overflow = OverflowChain(file, cell)
-    guard let chain = overflow.pages(claims) else { return nil }
+    guard let chain = chains[cell.overflowPage] ?? overflow.pages(claims) else { return nil }
     let payload = overflow.payload(page, chain)
     let buffer = UnsafeMutableRawPointer.allocate(byteCount: payload.count + 32, alignment: 16)
     UnsafeMutableRawBufferPointer(start: buffer + 16, count: payload.count).copyBytes(from: payload)
     assembled.append(buffer)
-    return KeyedEntry(cell: bytes, record: UnsafeRawPointer(buffer + 16))
+    return KeyedEntry(cell: bytes, record: UnsafeRawPointer(buffer + 16), chain: chain)
   }
 
   // MARK: Its rows
@@ -132,7 +154,7 @@ final class KeyedSalvage {
     var orphans: [KeyedEntry]?
     for (index, part) in table.parts.enumerated() {
       switch part {
-      case .row(let entry): add(entry, to: &rows, table)
+      case .row(let page, let cell): if let entry = entry(page, cell, claims) { add(entry, to: &rows, table) }
       case .leaf(let page):
         for cell in cells(page) { if let entry = entry(page, cell, claims) { add(entry, to: &rows, table) } }
       case .gap(let page):
@@ -171,7 +193,7 @@ final class KeyedSalvage {
   private func next(after index: Int, _ table: KeyedTable, _ claims: PageClaimTable) -> KeyedEntry? {
     for part in table.parts[(index + 1)...] {
       switch part {
-      case .row(let entry): return entry
+      case .row(let page, let cell): if let entry = entry(page, cell, claims) { return entry }
       case .leaf(let page): if let cell = cells(page).first { return entry(page, cell, claims) }
       case .gap: continue
       }
@@ -194,11 +216,7 @@ final class KeyedSalvage {
   }
 
   private func claimChain(_ entry: KeyedEntry, _ table: KeyedTable, _ claims: inout PageClaimTable) {
-    guard let start = entry.cell.baseAddress,
-      let cell = FoundCell.read(start, at: 0, kind: .indexLeaf, geometry: file.geometry), cell.overflowPage != 0,
-      let chain = OverflowChain(file, cell).pages(claims)
-    else { return }
-    for page in chain { _ = claims.claim(page, for: table.number) }
+    for page in entry.chain { _ = claims.claim(page, for: table.number) }
   }
 }
 

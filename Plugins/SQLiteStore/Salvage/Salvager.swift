@@ -81,6 +81,7 @@ final class Salvager {
     for index in tables.indices { walk.walk(&tables[index], &claims) }
     let keyedSalvage = KeyedSalvage(file, survey)
     for table in keyed { keyedSalvage.walk(table, &claims) }
+    for table in keyed { keyedSalvage.claimChains(table, &claims) }
     let roots = Set(tables.map(\.root) + keyed.map(\.root))
     let indexes = IndexSurvey(file: file, survey: survey)
     var number = Int32(tables.count + keyed.count + 2)

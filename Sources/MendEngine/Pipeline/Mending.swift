@@ -54,8 +54,8 @@ struct Mending {
   mutating func run() throws(Problem) {
     while !findings.isEmpty, steps.count < Mending.stepLimit {
       let offers = RepairContext(
-        store: store.identity, driver: driver, path: store.path, scratch: nil, backups: backups, schema: schema,
-        askedFor: engine.settings.askedForRepairs, patience: engine.patience)
+        store: store.identity, driver: driver, path: check == nil ? store.path : copy, scratch: nil, backups: backups,
+        schema: schema, askedFor: engine.settings.askedForRepairs, patience: engine.patience)
       let (plan, remarks) = engine.plan(for: findings, of: store, in: offers, tried: tried)
       for remark in remarks where !notes.contains(remark) { notes.append(remark) }
       uncovered = plan.uncovered

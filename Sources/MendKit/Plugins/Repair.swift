@@ -53,7 +53,8 @@ public final class RepairContext {
   public let store: StoreIdentity
   /// The store's driver.
   public let driver: any Driver
-  /// The path that may be read: the store's own while planning, the working copy's while mending.
+  /// The path that may be read: while planning the store's own, or the working copy's once a repair was accepted; the working
+  /// copy's while mending.
   public let path: String
   /// A folder for the repair's own temporary files, on the volume of the working copy; nil while planning.
   public let scratch: String?
