@@ -61,7 +61,22 @@ final class KeyedSalvage {
   // MARK: The tree
 
   func walk(_ table: KeyedTable, _ claims: inout PageClaimTable) {
-    visit(table.root, level: 1, table, &claims)
+    visit(table.root, Bounds(), level: 1, table, &claims)
+  }
+
+  /// The rows between which those of a page stand.
+  private struct Bounds {
+    var above: KeyedEntry?
+    var below: KeyedEntry?
+  }
+
+  /// Whether the first and the last row of a page stand where its parents say.
+  private func isWithin(_ page: UInt32, _ bounds: Bounds, _ table: KeyedTable, _ claims: PageClaimTable) -> Bool {
+    let cells = cells(page)
+    guard let first = cells.first, let last = cells.last else { return true }
+    if let above = bounds.above, let first = entry(page, first, claims), !isBefore(above, first, table) { return false }
+    if let below = bounds.below, let last = entry(page, last, claims), !isBefore(last, below, table) { return false }
+    return true
   }
 
   /// Claims the overflow chains of all rows that are in order; a table with a row whose chain is not whole is broken.
@@ -78,7 +93,9 @@ final class KeyedSalvage {
     }
   }
 
-  private func visit(_ page: UInt32, level: Int, _ table: KeyedTable, _ claims: inout PageClaimTable) {
+  private func visit(
+    _ page: UInt32, _ bounds: Bounds, level: Int, _ table: KeyedTable, _ claims: inout PageClaimTable
+  ) {
     let facts = survey[page]
     guard level <= 20, claims.isFree(page) else {
       table.isBroken = true
@@ -86,20 +103,25 @@ final class KeyedSalvage {
     }
     switch facts.form {
     case .indexLeaf where facts.isSound:
-      guard facts.cells == 0 || accepts(page, table.expected, claims) else { return lose(0, table) }
+      guard accepts(page, table.expected, claims), isWithin(page, bounds, table, claims) else { return lose(0, table) }
       _ = claims.claim(page, for: table.number)
       if !facts.isTidy { table.isBroken = true }
       table.parts.append(.leaf(page))
-    case .indexInterior where facts.isSound && accepts(page, table.expected, claims):
+    case .indexInterior where facts.isSound:
+      guard accepts(page, table.expected, claims), isWithin(page, bounds, table, claims) else { return lose(0, table) }
       _ = claims.claim(page, for: table.number)
       table.interior.append(page)
       if !facts.isTidy { table.isBroken = true }
       guard let content = file.original(page), let header = BTreePage(content, number: page) else { return }
+      var between = bounds
       for cell in cells(page) {
-        visit(content.big32(cell.offset), level: level + 1, table, &claims)
+        between.below = entry(page, cell, claims) ?? bounds.below
+        visit(content.big32(cell.offset), between, level: level + 1, table, &claims)
         table.parts.append(.row(page: page, cell))
+        between.above = between.below
       }
-      visit(header.rightChild(content), level: level + 1, table, &claims)
+      between.below = bounds.below
+      visit(header.rightChild(content), between, level: level + 1, table, &claims)
     case .other,
       .zeros,
       .indexLeaf where !facts.isSound,

@@ -27,6 +27,17 @@ struct IndexComparison {
   /// Keys of rows without an entry in the index, at most `limit`; nil where that cannot be asked in SQL.
   func rowsMissing(from index: Index, limit: Int) throws(Problem) -> [[SQLValue]]? {
     guard let columns = comparable(index) else { return nil }
+    // In a unique index the library looks for the declared columns alone, and where these are NULL in every row it would go
+    // through all of them for each: so the two are held against each other as sets.
+    if index.isUnique {
+      let others = columns.filter { column in !key.contains { $0.lowercased() == column.lowercased() } }
+      let values = (key + others).joined(separator: ", ")
+      return try connection.query(
+        """
+        SELECT \(key.joined(separator: ", ")) FROM (SELECT \(values) FROM \(name) NOT INDEXED
+        EXCEPT SELECT \(values) FROM \(name) INDEXED BY \(Connection.quoted(index.name))) LIMIT \(limit)
+        """)
+    }
     let same = (columns + key).map { "i.\($0) IS t.\($0)" }.joined(separator: " AND ")
     return try connection.query(
       """
