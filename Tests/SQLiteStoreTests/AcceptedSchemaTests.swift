@@ -43,6 +43,7 @@ struct AcceptedSchemaTests {
     defer { session.end() }
     let before = Self.schemaBytes(session.connection)
     #expect(try session.verifyIntegrity(IntegrityRequest()) == [])
+    #expect(try session.foreignKeyViolations(limit: 1).isEmpty)
     #expect(try session.catalog().tables.map(\.name) == ["t", "u", "s"])
     #expect(Self.schemaBytes(session.connection) == before)
     #expect(try session.query("SELECT a FROM t", limit: 1) == [[.text("Ada")]])

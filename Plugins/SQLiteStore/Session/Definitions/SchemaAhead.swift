@@ -41,7 +41,7 @@ final class SchemaAhead {
   var schema: Schema? { made?.schema }
 
   /// Whether the library would have nothing to say of the schema.
-  var isAccepted: Bool { made.map { $0.isPlain && $0.schema.isAccepted } ?? false }
+  private(set) lazy var isAccepted = made.map { $0.isPlain && $0.schema.isAccepted } ?? false
 
   private var made: Made? {
     // Zeros that stand for what could not be read prove nothing.
