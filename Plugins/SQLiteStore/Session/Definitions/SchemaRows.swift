@@ -108,7 +108,8 @@ struct SchemaRows {
       return String(decoding: bytes, as: UTF8.self)
     }
     guard let type = text(), let name = text(), let table = text(), let root = value().flatMap(Self.integer),
-      let (sqlType, sql) = value(), sqlType == 0 || sqlType >= 13 && sqlType & 1 == 1, at == headerEnd
+      let (sqlType, sql) = value(), sqlType == 0 || sqlType >= 13 && sqlType & 1 == 1, at == headerEnd,
+      body == record.count
     else { return false }
     if !isText || !Self.isPlain(sql) { isPlain = false }
     objects.append(
