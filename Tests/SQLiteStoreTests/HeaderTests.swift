@@ -25,4 +25,16 @@ struct HeaderTests {
     #expect(findings.map { "\($0.code) \($0.location.byte ?? 0)" } == ["header.malformed 56"], "\(findings)")
     #expect(Opinion.ofEngine(path).verdict == .sound)
   }
+
+  @Test("a file that was cut off is damaged, though its header names a schema format to come")
+  func cutOff() throws {
+    let folder = try TemporaryFolder()
+    let path = try SQLiteFile.make(folder.file("a.db"), "CREATE TABLE t(a); INSERT INTO t VALUES (zeroblob(30000))")
+    let file = try FileHandle.update(path)
+    try file.write([0, 0, 0, 5], at: 44)
+    #expect(Opinion.of(SQLiteDriver(), path).verdict == .refused)
+    try file.truncate(to: 8192)
+    #expect(Opinion.ofEngine(path).verdict == .damaged)
+    #expect(Opinion.of(SQLiteDriver(), path).verdict == .damaged)
+  }
 }
