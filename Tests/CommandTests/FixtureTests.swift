@@ -87,7 +87,6 @@ import Testing
     "row-count.dropped": "needs an archive, which knows its store by the absolute path",
     "wal.malformed": "needs the index of the log that a running application keeps: a log alone ends at the damage",
     "wal.unapplied": "SQLite's driver lays the log over the file and has no more to say",
-    "virtual-table.malformed": "SQLite looks into virtual tables from 3.44 on only",
   ]
 
   @Test("every finding that a check describes has a fixture, or a reason to have none")

@@ -8,6 +8,8 @@ enum Mode: String, CaseIterable {
   case healthy
   /// Small mutated databases, as many as possible: the parser's trial.
   case inputs
+  /// Mutated databases of more than a megabyte: what only large files meet.
+  case large
   /// Every kind of damage to databases of all page sizes.
   case damage
   /// The kinds of the damage tool beside the repository, to databases of all sizes.
@@ -47,6 +49,7 @@ struct Trial {
   /// Different databases that are damaged.
   private static let tinyBases: UInt64 = 400
   private static let bases: UInt64 = 60
+  private static let largeBases: UInt64 = 40
   /// What the verification of one small file may add to this process, in bytes, and how long it may compute, in seconds.
   private static let memory = 64 << 20
   private static let patience = 3.0
@@ -55,7 +58,7 @@ struct Trial {
     self.mode = mode
     self.folder = folder
     self.phase = phase
-    pool = try DatabasePool(size: mode == .inputs ? .tiny : .small)
+    pool = try DatabasePool(size: mode == .inputs || mode == .large ? .tiny : .small, isFilled: mode == .large)
   }
 
   /// The file of the case at hand.
@@ -102,6 +105,7 @@ struct Trial {
   func source(_ number: UInt64) throws -> [UInt8]? {
     switch mode {
     case .inputs: try pool.image(number % Self.tinyBases).bytes
+    case .large: try pool.image(number % Self.largeBases).bytes
     case .damage: try pool.image(number % Self.bases).bytes
     case .healthy, .tool: nil
     }
@@ -120,8 +124,8 @@ struct Trial {
       return Made(
         words: try RandomDatabase(seed: number, size: Self.size(number)).make(at: path).features.joined(separator: ", ")
       )
-    case .inputs:
-      let damaged = DamagedDatabase(number: number, bases: Self.tinyBases)
+    case .inputs, .large:
+      let damaged = DamagedDatabase(number: number, bases: mode == .large ? Self.largeBases : Self.tinyBases)
       return try damaged.write(to: path, from: pool).map { Made(words: "\($0)", kinds: $0.kinds.map(\.rawValue)) }
     case .damage:
       let kind = PageDamage.allCases[Int(number % UInt64(PageDamage.allCases.count))]

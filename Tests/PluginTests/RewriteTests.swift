@@ -48,6 +48,15 @@ struct RewriteTests {
     try expectSound(mending)
   }
 
+  @Test("a text encoding that there is not is made the one that SQLite took it for", arguments: ["UTF-8", "UTF-16be"])
+  func encoding(_ name: String) throws {
+    let mending = try mend("pragma encoding = '\(name)';" + Self.orders, .overwrite(offset: 58, bytes: [8]))
+    #expect(mending.before.map(\.code) == ["header.malformed"])
+    #expect(mending.offer?.loss == Loss.none)
+    try expectSound(mending)
+    #expect(try SQLiteFile.value(mending.copy, "pragma encoding") == name)
+  }
+
   @Test("what is only worth a warning gets no offer")
   func warnings() throws {
     let tail = try mend(Self.orders, .overwrite(offset: 8192, bytes: [UInt8](repeating: 0, count: 4096)))

@@ -60,6 +60,10 @@ struct DatabaseHeader {
   /// The size in pages, where the last writer kept it: one that does not know the field leaves the counter behind.
   var trustedPageCount: UInt32? { pageCount > 0 && versionValidFor == changeCounter ? pageCount : nil }
 
+  /// The encoding that SQLite reads texts in, whatever else the field says: by its two lowest bits, and UTF-8 where those are
+  /// zero.
+  var encodingOfTexts: TextEncoding { TextEncoding(rawValue: textEncoding & 3) ?? .utf8 }
+
   /// The header in words: `format 4, 4096-byte pages, UTF-8, WAL, written by 3.40.1`.
   var words: String {
     let encoding = ["no text", "UTF-8", "UTF-16le", "UTF-16be"]

@@ -85,7 +85,20 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
     return name
   }
 
-  func rewrite() throws(Problem) { try connection.execute("VACUUM") }
+  func rewrite() throws(Problem) {
+    try correctEncoding()
+    try connection.execute("VACUUM")
+  }
+
+  /// VACUUM takes over a text encoding that there is not, of which the engine looks at the two lowest bits only.
+  private func correctEncoding() throws(Problem) {
+    guard let header = try StoreView(path, locking: .none).header, header.textEncoding > 3 else { return }
+    try connection.close()
+    let file = try FileHandle.update(path)
+    try file.write([0, 0, 0, UInt8(header.encodingOfTexts.rawValue)], at: 56)
+    file.close()
+    reconnect(try Self.connect(path, create: false))
+  }
 
   func resetSequences(_ tables: [String]) throws(Problem) {
     if try connection.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'") == 0 {

@@ -20,13 +20,14 @@ struct CatalogReader {
   /// The catalog of the main database.
   func read() throws(Problem) -> Catalog {
     // Without a virtual table there are none that a module made for it, and no plain definition is of a virtual table.
-    let kinds = schema.isAllPlain ? [:] : try kinds()
+    if schema.isAllPlain { return Self.catalog(ofPlain: schema) }
+    let kinds = try kinds()
     var tables: [Table] = []
     tables.reserveCapacity(schema.objects.count)
     for (object, plain) in zip(schema.objects, schema.plain)
     where object.type == "table" && !Self.isOfEngine(object.name) {
-      let kind = kinds.isEmpty ? nil : kinds[Array(object.name.utf8)]
-      if let plain, kinds.isEmpty || kind?.type == "table" {
+      let kind = kinds[Array(object.name.utf8)]
+      if let plain, kind?.type == "table" {
         tables.append(Self.table(plain))
       } else if let kind, kind.type == "table" || kind.type == "virtual" {
         tables.append(try table(object.name, kind))
@@ -35,6 +36,16 @@ struct CatalogReader {
     return Catalog(
       tables: tables, views: schema.objects.filter { $0.type == "view" }.map(\.name),
       schema: Self.text(schema.objects, shadows: Set(kinds.filter { $0.value.type == "shadow" }.keys)))
+  }
+
+  /// The catalog of a schema of which every table is plain, so that nothing has to be asked.
+  static func catalog(ofPlain schema: SchemaReading) -> Catalog {
+    let tables = zip(schema.objects, schema.plain).compactMap { object, plain in
+      isOfEngine(object.name) ? nil : plain.map(table)
+    }
+    return Catalog(
+      tables: tables, views: schema.objects.filter { $0.type == "view" }.map(\.name),
+      schema: text(schema.objects, shadows: []))
   }
 
   private static func table(_ plain: PlainTable) -> Table {
@@ -135,7 +146,7 @@ struct CatalogReader {
       if !shadows.isEmpty, shadows.contains(Array(object.name.utf8)) || shadows.contains(Array(object.table.utf8)) {
         continue
       }
-      let place = ["table", "index", "view"].firstIndex(of: object.type) ?? 3
+      let place = object.type == "table" ? 0 : object.type == "index" ? 1 : object.type == "view" ? 2 : 3
       texts[place] += sql
       texts[place] += ";\n"
     }

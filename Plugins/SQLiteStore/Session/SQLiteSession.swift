@@ -35,7 +35,9 @@ class SQLiteSession: SQLSession {
     let ahead = SchemaAhead(view)
     let connection = try Connection.open(view)
     do throws(Problem) {
-      try connection.rows("SELECT count(*) FROM sqlite_schema") { row throws(Problem) in false }
+      // Reading the file's header is enough where the library would take the schema as it is.
+      let reads = ahead?.isAccepted == true ? "PRAGMA schema_version" : "SELECT count(*) FROM sqlite_schema"
+      try connection.rows(reads) { row throws(Problem) in false }
     } catch {
       if error.code == "file.not-a-database", let sign = try ContentSigns.encryption(of: view.file) {
         throw Problem(
@@ -173,6 +175,8 @@ class SQLiteSession: SQLSession {
   }
 
   func foreignKeyViolations(limit: Int) throws(Problem) -> [(violation: ForeignKeyViolation, count: Int)] {
+    // A schema that need not be read by the library has no reference.
+    if ahead?.isAccepted == true { return [] }
     var counts: [String: Int] = [:]
     var kept: [(key: String, violation: ForeignKeyViolation)] = []
     try connection.rows("PRAGMA foreign_key_check") { row throws(Problem) in

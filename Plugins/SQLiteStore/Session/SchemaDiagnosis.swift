@@ -13,8 +13,9 @@ struct SchemaDiagnosis {
 
   /// The problem that stands behind a connection's refusal to read its schema. `refused` is what the library said.
   static func problem(_ connection: Connection, header: DatabaseHeader?, refused: Problem) -> Problem {
-    // Numbers that a format of the near future could have; any other one is damage.
-    if let header,
+    // Numbers that a format of the near future could have; any other one is damage. Of such a file the library says that it is
+    // unsupported or no database; that it is malformed has another cause.
+    if let header, refused.code != "file.malformed",
       (3...9).contains(header.readVersion) && header.writeVersion >= header.readVersion
         || (5...15).contains(header.schemaFormat)
     {

@@ -23,6 +23,9 @@ struct HeaderReview {
         64, "the header asks for incremental vacuum in a database without pointer maps", "\(header.isIncrementalVacuum)"
       )
     }
+    if header.textEncoding > 3 {
+      add(56, "the header names a text encoding that there is not", "\(header.textEncoding)")
+    }
     if pages.claimedPages > pages.filePages {
       findings.append(
         Finding(

@@ -8,6 +8,10 @@ enum Collation: UInt8 {
 
   /// By its name.
   init(_ name: String) {
+    if name == "BINARY" {
+      self = .binary
+      return
+    }
     switch name.uppercased() {
     case "BINARY": self = .binary
     case "NOCASE": self = .nocase

@@ -23,7 +23,7 @@ struct NativeVerification {
   let request: IntegrityRequest
 
   func run() throws(Problem) -> Verification {
-    let encoding = TextEncoding(rawValue: header.textEncoding) ?? .utf8
+    let encoding = header.encodingOfTexts
     let layout = try schema.layout(connection)
     let plan = try schema.plan(connection, encoding: encoding)
     let setting = WalkSetting(

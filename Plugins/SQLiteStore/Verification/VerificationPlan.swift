@@ -30,7 +30,10 @@ struct VerificationPlan {
 
   var trees: [TreePlan] = []
   var comparisons: [Comparison] = []
-  private let tables: [SchemaLayout.Table]
+  private var tables: [SchemaLayout.Table]
+  /// Where a plan of a part of the tables begins in that of all.
+  private var firstTree = 0
+  private var firstFingerprint = 0
   /// The tree of each table, in the order of the tables.
   private(set) var tableTrees: [(table: String, tree: Int)] = []
   /// The CHECK constraints of each table's tree that are evaluated natively, as they were written.
@@ -56,10 +59,55 @@ struct VerificationPlan {
     absent = AbsentValues(encoding: encoding)
   }
 
+  /// A plan of a part of the tables, where so many trees and fingerprints come before it.
+  private init(_ tables: ArraySlice<SchemaLayout.Table>, encoding: TextEncoding, firstTree: Int, firstFingerprint: Int)
+  {
+    absent = AbsentValues(encoding: encoding)
+    self.tables = Array(tables)
+    self.firstTree = firstTree
+    self.firstFingerprint = firstFingerprint
+    for table in tables { add(table) }
+    absent = AbsentValues(encoding: encoding)
+  }
+
+  /// Likewise, by several workers where the tables are many.
+  static func plan(_ layout: SchemaLayout, encoding: TextEncoding, workers: Int) -> Self {
+    let all = layout.tables
+    // Where an index is computed by an expression, or is left out, its number is known only when those before it are done.
+    let isEven = layout.unknownRoots.isEmpty && !all.contains { $0.indexes.contains { $0.isPartial || $0.root == 0 } }
+    guard workers > 1, isEven else { return Self(layout, encoding: encoding) }
+    let parts = Workers.parts(all.count, workers: workers) { range in
+      let before = all[..<range.lowerBound].reduce(0) { $0 + $1.indexes.count }
+      return Part(
+        plan: Self(
+          all[range], encoding: encoding, firstTree: range.lowerBound + before, firstFingerprint: before))
+    }
+    var whole = parts[0].plan
+    for part in parts.dropFirst() {
+      let plan = part.plan
+      guard whole.trees.count == plan.firstTree, whole.comparisons.count == plan.firstFingerprint else {
+        return Self(layout, encoding: encoding)
+      }
+      whole.trees += plan.trees
+      whole.comparisons += plan.comparisons
+      whole.tableTrees += plan.tableTrees
+      whole.tables += plan.tables
+      whole.checks.merge(plan.checks) { first, _ in first }
+      whole.engineNeeds.merge(plan.engineNeeds) { $0.union($1) }
+    }
+    return whole
+  }
+
+  /// Unchecked, since nothing of a plan is changed by two threads: one made it, and another goes on with it.
+  private struct Part: @unchecked Sendable {
+    let plan: VerificationPlan
+  }
+
   private mutating func add(_ table: SchemaLayout.Table) {
     let order = table.recordOrder
     let rowidColumn = table.rowidColumn
-    let tableTree = trees.count
+    let tableTree = firstTree + trees.count
+    let ownTree = trees.count
     trees.append(
       TreePlan(name: table.name, table: table.name, root: table.root, hasRowids: table.hasRowid, isIndex: false))
     tableTrees.append((table.name, tableTree))
@@ -72,7 +120,7 @@ struct VerificationPlan {
     var terms: [Int32] = []
     for index in table.indexes where index.root > 0 {
       let isNative = computable(index, of: table, &expressions)
-      let fingerprint = isNative ? comparisons.count : -1
+      let fingerprint = isNative ? firstFingerprint + comparisons.count : -1
       if isNative {
         var entry = RowPlan.Entry(
           fingerprint: Int32(fingerprint), start: Int32(terms.count), count: Int32(index.terms.count))
@@ -97,7 +145,8 @@ struct VerificationPlan {
         }
         comparisons.append(
           Comparison(
-            index: index, table: table, indexTree: trees.count, tableTree: tableTree, fingerprint: fingerprint,
+            index: index, table: table, indexTree: firstTree + trees.count, tableTree: tableTree,
+            fingerprint: fingerprint,
             isComputed: expressions.isComputed(index)))
       }
       let tree = TreePlan(name: index.name, table: table.name, root: index.root, hasRowids: false, isIndex: true)
@@ -109,17 +158,17 @@ struct VerificationPlan {
       columns[place].slot = slots[column]
       slots[column] = -1
     }
-    trees[tableTree].rows = RowPlan(columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount))
+    trees[ownTree].rows = RowPlan(columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount))
     if !table.hasRowid {
       let own = table.storage.filter(\.isKey)
-      trees[tableTree].key = KeyPlan(
+      trees[ownTree].key = KeyPlan(
         terms: own.map { KeyPlan.Term(collation: $0.collation, isDescending: $0.isDescending) },
         fieldCount: table.storage.count, isExact: false, uniqueCount: own.count, fingerprint: -1)
     }
     noteConstraints(of: table, &expressions)
     if expressions.isNeeded {
       var values = absent
-      trees[tableTree].programs = expressions.programs(order) { column in values.kept(values.value(of: column) ?? .null)
+      trees[ownTree].programs = expressions.programs(order) { column in values.kept(values.value(of: column) ?? .null)
       }
     }
     if !expressions.checks.isEmpty { checks[tableTree] = expressions.checks.map(\.text) }

@@ -29,6 +29,9 @@ public enum Workers {
     return pending
   }
 
+  /// A piece of work that is done when its value is asked for.
+  public static func later<Value: Sendable>(_ work: @escaping @Sendable () -> Value) -> Pending<Value> { Pending(work) }
+
   /// A piece of work that may be under way. It is over before this is let go.
   public final class Pending<Value: Sendable>: Sendable {
     private let piece: Piece<Value>

@@ -4,12 +4,15 @@ import MendKit
 public final class DatabasePool {
   private let folder: TemporaryFolder
   private let size: RandomDatabase.Size
+  private let isFilled: Bool
   private var images: [UInt64: DatabaseImage] = [:]
 
-  /// A pool with random databases of a size.
-  public init(size: RandomDatabase.Size) throws {
+  /// A pool with random databases of a size. `isFilled` gives each a table and two indexes beside the rest that make a file
+  /// of more than a megabyte, with deep trees: such files are read in parts, and their schema from its pages.
+  public init(size: RandomDatabase.Size, isFilled: Bool = false) throws {
     folder = try TemporaryFolder("dbmend-pool")
     self.size = size
+    self.isFilled = isFilled
   }
 
   /// The database of a seed, in one file, with what it was before its last change. Seeds of databases without content
@@ -20,6 +23,7 @@ public final class DatabasePool {
     for leftover in ["", "-wal", "-shm", "-journal"] { try Paths.removeFile(path + leftover) }
     _ = try RandomDatabase(seed: seed, size: size).make(at: path)
     try SQLiteFile.make(path, "PRAGMA journal_mode = DELETE; PRAGMA secure_delete = OFF")
+    if isFilled { try SQLiteFile.make(path, Self.filling) }
     let earlier = try folder.read("base.db")
     try changeOneRow(path)
     // What SQLite itself calls damaged as soon as it was made cannot show anything.
@@ -34,6 +38,13 @@ public final class DatabasePool {
     images[seed] = image
     return image
   }
+
+  private static let filling = """
+    CREATE TABLE filling(id INTEGER PRIMARY KEY, word TEXT COLLATE NOCASE, number, remark, UNIQUE(word, number));
+    CREATE INDEX filling_by_number ON filling(number DESC, remark);
+    WITH RECURSIVE counted(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM counted WHERE i < 8000)
+      INSERT INTO filling SELECT 3 * i, 'Word ' || (i * 7919 % 9973), i * 31 % 997, printf('%040d', i) FROM counted;
+    """
 
   private func changeOneRow(_ path: String) throws {
     let tables = try SQLiteFile.rows(

@@ -1,3 +1,5 @@
+import CSQLite
+
 /// The tokens of a definition in the schema table, by the rules of SQLite's tokenizer, read one after the other.
 struct DefinitionTokens {
   /// What a token is.
@@ -25,6 +27,8 @@ struct DefinitionTokens {
   private var initial: UInt8 = 0
   /// Where the last token that was taken ends.
   private(set) var end = 0
+  /// Whether a name that was taken is a word of the language too, or empty: not every version of the library may take it.
+  private(set) var hasDoubtfulName = false
 
   /// Begins to read a definition.
   init(_ sql: String) {
@@ -121,13 +125,42 @@ struct DefinitionTokens {
     let name = range
     switch kind {
     case .word:
+      noteKeyword()
       skip()
       return written(name)
     case .quotedName:
+      if name.count == 2 { hasDoubtfulName = true }
       skip()
       return unquoted(name)
     case .string, .number, .symbol, .end, .unknown: return nil
     }
+  }
+
+  /// Takes a word that is part of a name of several, as those of types are.
+  mutating func takeWordOfName() {
+    noteKeyword()
+    skip()
+  }
+
+  /// Whether the next token is a word of the language.
+  var isKeyword: Bool {
+    guard kind == .word else { return false }
+    return text.withUnsafeBytes { text in
+      guard let start = text.baseAddress?.assumingMemoryBound(to: CChar.self) else { return false }
+      return sqlite3_keyword_check(start + range.lowerBound, Int32(clamping: range.count)) != 0
+    }
+  }
+
+  private mutating func noteKeyword() { if isKeyword { hasDoubtfulName = true } }
+
+  /// Whether the next token is a number of digits alone, perhaps with a point among them.
+  var isPlainNumber: Bool {
+    guard kind == .number else { return false }
+    var points = 0
+    for byte in text[range] {
+      if byte == UInt8(ascii: ".") { points += 1 } else if !ASCII.isDigit(byte) { return false }
+    }
+    return points <= 1
   }
 
   /// Takes the name of a table, an index, a view or a trigger, which may stand in single quotes, too.

@@ -17,6 +17,8 @@ struct IndexDefinition {
   let isPartial: Bool
   /// In key order; nil where the key is of another sort than columns alone, and the library has to be asked.
   let terms: [Term]?
+  /// Whether every version of the library takes it as it is, where the table has the columns.
+  let isAccepted: Bool
 
   /// Reads a definition; nil where not even its table is certain.
   init?(_ sql: String) {
@@ -33,6 +35,9 @@ struct IndexDefinition {
     let isUnderstood = isPartial || tokens.isAtEnd
     guard tokens.takeRest() else { return nil }
     self.terms = isUnderstood ? terms : nil
+    isAccepted =
+      tokens.isAtEnd && isUnderstood && !isPartial && !tokens.hasDoubtfulName
+      && !(terms ?? []).contains { $0.collation.map { Collation($0) == .custom } ?? false }
   }
 
   /// Columns that SQLite takes in an index by default.

@@ -12,6 +12,55 @@ final class KnownSchemas: Sendable {
 
   private let kept = Mutex<[(key: [UInt8], schema: Schema)]>([])
 
+  // MARK: - By what was read from the pages
+
+  /// The last of them may be large: a schema of thousands of tables takes longer to be forgotten than to be used.
+  private static let mostLargeBytes = 1 << 20
+
+  private struct Kept {
+    let content: SchemaRows.Content
+    let format: UInt32
+    let schema: Schema
+  }
+
+  private let read = Mutex<(small: [Kept], large: Kept?)>(([], nil))
+
+  /// The schema with these rows and this format; nil when it is not known.
+  func find(_ content: SchemaRows.Content, _ format: UInt32) -> Schema? {
+    func isSame(_ kept: Kept) -> Bool {
+      kept.format == format && kept.content.bytes == content.bytes && kept.content.isPlain == content.isPlain
+        && kept.content.objects == content.objects
+    }
+    return read.withLock { read in
+      guard content.bytes <= Self.mostBytes else {
+        return read.large.flatMap { isSame($0) ? $0.schema : nil }
+      }
+      guard let place = read.small.firstIndex(where: isSame) else { return nil }
+      let kept = read.small[place]
+      if place > 0 {
+        read.small.remove(at: place)
+        read.small.insert(kept, at: 0)
+      }
+      return kept.schema
+    }
+  }
+
+  /// Keeps a schema, and forgets the one that was not asked for the longest.
+  func keep(_ schema: Schema, _ content: SchemaRows.Content, _ format: UInt32) {
+    guard content.bytes <= Self.mostLargeBytes else { return }
+    let kept = Kept(content: content, format: format, schema: schema)
+    read.withLock { read in
+      guard content.bytes <= Self.mostBytes else {
+        read.large = kept
+        return
+      }
+      if read.small.count == Self.most { read.small.removeLast() }
+      read.small.insert(kept, at: 0)
+    }
+  }
+
+  // MARK: - By what the library gives
+
   /// Everything in the schema table, and the schema format; nil where that is too much to be kept.
   static func key(_ connection: Connection, _ format: UInt32) throws(Problem) -> [UInt8]? {
     var key: [UInt8] = [UInt8(truncatingIfNeeded: format)]

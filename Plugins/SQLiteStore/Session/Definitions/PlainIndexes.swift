@@ -1,82 +1,97 @@
-/// The indexes of a schema by their tables.
-struct PlainIndexes {
-  private struct Entry {
-    /// The number of the object.
-    let place: Int
-    let object: SchemaReading.Object
-    /// nil where there is none: the library makes the index for a constraint.
-    let definition: IndexDefinition?
-    /// The number of the table's next entry; -1 for none.
-    var next = -1
-  }
+import MendKit
 
-  private var entries: [Entry] = []
-  /// The first and the last entry of each table that has one.
-  private var lists: [(first: Int, last: Int)] = []
-  /// The number of each table's list.
-  private var numbers: [[UInt8]: Int] = [:]
+/// The indexes of a schema by their tables.
+struct PlainIndexes: Sendable {
+  private let objects: [SchemaReading.Object]
+  private let definitions: [Definition]
+  /// Of each object that is a table, its first and last index; of each index, the one behind it. -1 for none.
+  private var first: [Int]
+  private var last: [Int]
+  private var next: [Int]
   /// For each object, whether it is known that its columns say the same as its definition.
   var agreeing: [Bool]
+  /// Whether each index stands behind its table, as the library needs it.
+  private(set) var areInOrder = true
 
   /// Sorts the indexes; nil where one of them may be on another table than the schema table says.
-  init?(_ objects: [SchemaReading.Object]) {
+  init?(_ objects: [SchemaReading.Object], _ definitions: [Definition]) {
+    self.objects = objects
+    self.definitions = definitions
+    let none = [Int](repeating: -1, count: objects.count)
+    (first, last, next) = (none, none, none)
     agreeing = [Bool](repeating: false, count: objects.count)
-    entries.reserveCapacity(objects.count)
-    var table: String?
-    var number = 0
-    for (place, object) in objects.enumerated() where object.type == "index" {
-      let definition = object.sql.flatMap(IndexDefinition.init)
+    var places: [[UInt8]: Int]?
+    var table = -1
+    for (place, object) in objects.enumerated() {
+      if object.type == "table" { table = place }
+      guard object.type == "index" else { continue }
       if object.sql != nil {
-        guard let definition, ASCII.areSame(definition.table, object.table) else { return nil }
+        guard case .index(let definition) = definitions[place], ASCII.areSame(definition.table, object.table) else {
+          return nil
+        }
         agreeing[place] = ASCII.areSame(definition.name, object.name)
       }
       // Indexes most often stand behind one another, and behind their table.
-      if table.map({ ASCII.areIdentical($0, object.table) }) != true {
-        number = list(of: object.table)
-        table = object.table
+      if table < 0 || !ASCII.areIdentical(objects[table].name, object.table) {
+        if places == nil { places = Self.places(objects) }
+        guard let found = places?[Self.folded(object.table)] else {
+          areInOrder = false
+          continue
+        }
+        table = found
       }
-      if lists[number].first < 0 {
-        lists[number].first = entries.count
-      } else {
-        entries[lists[number].last].next = entries.count
-      }
-      lists[number].last = entries.count
-      entries.append(Entry(place: place, object: object, definition: definition))
+      if table > place { areInOrder = false }
+      if first[table] < 0 { first[table] = place } else { next[last[table]] = place }
+      last[table] = place
     }
   }
 
-  private mutating func list(of table: String) -> Int {
-    let name = Self.folded(table)
-    if let number = numbers[name] { return number }
-    numbers[name] = lists.count
-    lists.append((-1, -1))
-    return lists.count - 1
+  private static func places(_ objects: [SchemaReading.Object]) -> [[UInt8]: Int] {
+    var places: [[UInt8]: Int] = [:]
+    for (place, object) in objects.enumerated() where object.type == "table" {
+      let name = folded(object.name)
+      if places[name] == nil { places[name] = place }
+    }
+    return places
+  }
+
+  /// Notes that a table is plain: the indexes without a definition are those that its own one makes, then.
+  mutating func agree(_ table: Int) {
+    agreeing[table] = ASCII.areSame(objects[table].name, objects[table].table)
+    var at = first[table]
+    while at >= 0 {
+      if objects[at].sql == nil { agreeing[at] = true }
+      at = next[at]
+    }
   }
 
   /// The indexes of a table in the library's order, which has the newest first; nil where one of them is not plain, or not
   /// one that the definition makes.
-  mutating func indexes(of object: SchemaReading.Object, _ table: TableDefinition) -> [SchemaLayout.Index]? {
-    guard let number = numbers[Self.folded(object.name)] else { return table.constraints.isEmpty ? [] : nil }
-    var indexes: [SchemaLayout.Index] = []
-    var at = lists[number].first
+  func indexes(of place: Int, _ table: TableDefinition) -> [SchemaLayout.Index]? {
+    var count = 0
+    var at = first[place]
     while at >= 0 {
-      let entry = entries[at]
-      at = entry.next
-      guard entry.definition == nil else { continue }
+      count += 1
+      at = next[at]
+    }
+    var indexes: [SchemaLayout.Index] = []
+    indexes.reserveCapacity(count)
+    at = first[place]
+    while at >= 0 {
+      defer { at = next[at] }
+      guard objects[at].sql == nil else { continue }
       // The library makes them in the order of the constraints.
       guard indexes.count < table.constraints.count,
-        Self.isAutomatic(entry.object.name, of: table.name, number: indexes.count + 1)
+        Self.isAutomatic(objects[at].name, of: table.name, number: indexes.count + 1)
       else { return nil }
-      agreeing[entry.place] = true
-      indexes.append(Self.index(entry.object, table.constraints[indexes.count], table))
+      indexes.append(Self.index(objects[at], table.constraints[indexes.count], table))
     }
     guard indexes.count == table.constraints.count else { return nil }
-    at = lists[number].first
+    at = first[place]
     while at >= 0 {
-      let entry = entries[at]
-      at = entry.next
-      guard let definition = entry.definition else { continue }
-      guard let index = Self.index(entry.object, definition, table) else { return nil }
+      defer { at = next[at] }
+      guard case .index(let definition) = definitions[at] else { continue }
+      guard let index = Self.index(objects[at], definition, table) else { return nil }
       indexes.append(index)
     }
     indexes.reverse()

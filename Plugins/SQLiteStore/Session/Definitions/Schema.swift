@@ -36,17 +36,24 @@ final class Schema: Sendable {
   }
 
   /// The columns of a virtual table are for its module to say, which may look into the file.
-  private var isTheSameEverywhere: Bool { !reading.objects.contains { $0.type == "table" && $0.root == 0 } }
+  var isTheSameEverywhere: Bool { !reading.objects.contains { $0.type == "table" && $0.root == 0 } }
 
   // MARK: - What is made of it
 
-  /// Makes the layout and the plan where that takes no question to the library.
-  func prepare(encoding: TextEncoding) {
+  /// Whether every version of the library takes it as it is; see `SchemaReading`.
+  var isAccepted: Bool { reading.isAccepted }
+
+  /// Makes the layout, the plan and the catalog where that takes no question to the library.
+  func prepare(encoding: TextEncoding, workers: Int) {
     guard let layout = SchemaLayoutReader.layout(reading) else { return }
-    let plan = Plan(plan: VerificationPlan(layout, encoding: encoding))
+    let reading = reading
+    let catalog = workers > 1 ? Workers.begin { CatalogReader.catalog(ofPlain: reading) } : nil
+    let plan = Plan(plan: VerificationPlan.plan(layout, encoding: encoding, workers: workers))
+    let made = catalog?.value
     parts.withLock {
       $0.layout = layout
       $0.plans[encoding] = plan
+      if let made { $0.catalog = made }
     }
   }
 

@@ -3,9 +3,9 @@ import MendKit
 /// The schema table, and what plain definitions in it say of the tables. Read once for whoever wants to know of the schema:
 /// asking the library about a table takes three statements and more for its indexes, which for thousands of tables takes
 /// longer than reading their rows.
-struct SchemaReading {
+struct SchemaReading: Sendable {
   /// A row of the schema table.
-  struct Object {
+  struct Object: Equatable {
     let type: String
     let name: String
     let table: String
@@ -22,6 +22,9 @@ struct SchemaReading {
   let isAllPlain: Bool
   /// The objects of which it is not known yet whether their columns say the same as their definitions.
   let unreviewed: [Object]
+  /// Whether every version of the library takes the schema as it is, so that it need not be asked. Where the roots are is left
+  /// out, and what only the bytes of a text tell.
+  let isAccepted: Bool
 
   /// Reads the schema table. `asksLibrary` leaves every definition to the library, for tests that hold both ways against
   /// each other.
@@ -39,32 +42,57 @@ struct SchemaReading {
     self.init(objects, asksLibrary: asksLibrary)
   }
 
-  init(_ objects: [Object], asksLibrary: Bool = false) {
+  /// Reads the definitions of these objects, by several workers where they are many.
+  init(_ objects: [Object], asksLibrary: Bool = false, workers: Int = 1) {
     self.objects = objects
-    guard !asksLibrary, var indexes = PlainIndexes(objects) else {
+    let definitions =
+      asksLibrary ? [] : Workers.inParts(objects.count, workers: workers) { part in objects[part].map(Definition.init) }
+    guard !asksLibrary, var indexes = PlainIndexes(objects, definitions) else {
       plain = objects.map { _ in nil }
       isAllPlain = !objects.contains { $0.type == "table" }
       unreviewed = objects
+      isAccepted = false
       return
     }
-    var plain: [PlainTable?] = []
-    plain.reserveCapacity(objects.count)
-    var isAllPlain = true
-    for (place, object) in objects.enumerated() {
-      let isTable = object.type == "table"
-      let table = isTable ? PlainTable(object, &indexes) : nil
-      if isTable, table == nil { isAllPlain = false }
-      if table != nil { indexes.agreeing[place] = ASCII.areSame(object.name, object.table) }
-      plain.append(table)
+    let sorted = indexes
+    plain = Workers.inParts(objects.count, workers: workers) { part in
+      part.map { PlainTable(objects[$0], $0, definitions[$0], sorted) }
     }
-    self.plain = plain
-    self.isAllPlain = isAllPlain
+    for (place, table) in plain.enumerated() where table != nil { indexes.agree(place) }
+    isAllPlain = zip(objects, plain).allSatisfy { $0.type != "table" || $1 != nil }
     unreviewed = zip(objects, indexes.agreeing).compactMap { $1 ? nil : $0 }
+    isAccepted = isAllPlain && unreviewed.isEmpty && indexes.areInOrder && Self.areAccepted(objects, definitions)
   }
+
+  /// Whether the library has nothing to say against any of the definitions, nor against their names together.
+  private static func areAccepted(_ objects: [Object], _ definitions: [Definition]) -> Bool {
+    for (object, definition) in zip(objects, definitions) {
+      if object.type == "index", object.sql == nil { continue }
+      guard definition.isAccepted, (object.sql?.utf8.count ?? 0) <= mostBytes,
+        !ASCII.hasPrefix(object.name, "sqlite_") || enginesOwn.contains(object.name)
+      else { return false }
+    }
+    return areDistinct(objects.map { UInt64($0.root) } + [0, 1])
+      // Where two names have one hash they may be the same.
+      && areDistinct(objects.map { $0.name.utf8.reduce(0xCBF2_9CE4_8422_2325) { hash($0, ASCII.lowered($1)) } })
+  }
+
+  /// FNV-1a.
+  private static func hash(_ sum: UInt64, _ byte: UInt8) -> UInt64 { (sum ^ UInt64(byte)) &* 0x100_0000_01B3 }
+
+  private static func areDistinct(_ numbers: [UInt64]) -> Bool {
+    let sorted = numbers.sorted()
+    return zip(sorted, sorted.dropFirst()).allSatisfy { $0 != $1 }
+  }
+
+  /// A definition of more bytes is left to the library, which has a bound that was not always the same.
+  private static let mostBytes = 64 << 10
+  /// Tables that the library makes for itself.
+  private static let enginesOwn: Set = ["sqlite_sequence", "sqlite_stat1", "sqlite_stat4"]
 }
 
 /// A table as its plain definition has it.
-struct PlainTable {
+struct PlainTable: Sendable {
   /// How it and its indexes are stored.
   let layout: SchemaLayout.Table
   /// The numbers of the primary key's columns, in key order.
@@ -76,9 +104,11 @@ struct PlainTable {
   /// Whether an index has a descending column. In an old format of the file, which is not known here, it has none.
   var hasDescendingTerm: Bool { layout.indexes.contains { $0.terms.contains(where: \.isDescending) } }
 
-  fileprivate init?(_ object: SchemaReading.Object, _ indexes: inout PlainIndexes) {
-    guard let sql = object.sql, let definition = TableDefinition(sql),
-      ASCII.areIdentical(definition.name, object.name), let own = indexes.indexes(of: object, definition)
+  fileprivate init?(
+    _ object: SchemaReading.Object, _ place: Int, _ definition: Definition, _ indexes: PlainIndexes
+  ) {
+    guard let sql = object.sql, case .table(let definition) = definition,
+      ASCII.areIdentical(definition.name, object.name), let own = indexes.indexes(of: place, definition)
     else { return nil }
     primaryKey = definition.primaryKey
     isRowidAlias = definition.isRowidAlias

@@ -8,6 +8,7 @@ struct SchemaRows {
   private var objects: [SchemaReading.Object] = []
   private var pagesLeft: UInt32
   private var bytesLeft = Self.mostBytes
+  private var isPlain = true
 
   private init(_ pages: PageMap) {
     self.pages = pages
@@ -16,9 +17,22 @@ struct SchemaRows {
   }
 
   /// The rows in the order of their rowids, of a database in UTF-8; nil where anything about them is not as SQLite writes it.
-  static func read(_ pages: PageMap) -> [SchemaReading.Object]? {
+  static func read(_ pages: PageMap) -> Content? {
     var rows = SchemaRows(pages)
-    return rows.readTree(1, level: 1) ? rows.objects : nil
+    guard rows.readTree(1, level: 1) else { return nil }
+    let largestRoot = rows.objects.reduce(0) { max($0, $1.root) }
+    return Content(
+      objects: rows.objects, bytes: mostBytes - rows.bytesLeft, isPlain: rows.isPlain && largestRoot <= pages.pageCount)
+  }
+
+  /// What was read.
+  struct Content {
+    let objects: [SchemaReading.Object]
+    /// How much that was.
+    let bytes: Int
+    /// Whether its texts are of ASCII without control characters, no page of the tree is empty, and each root is the number
+    /// of a page.
+    let isPlain: Bool
   }
 
   private mutating func readTree(_ number: UInt32, level: Int) -> Bool {
@@ -27,6 +41,7 @@ struct SchemaRows {
       header.cellPointersEnd <= pages.usableSize
     else { return false }
     pagesLeft -= 1
+    if header.cellCount == 0, level > 1 { isPlain = false }
     for cell in 0..<header.cellCount {
       let at = page.big16(header.cellPointers + 2 * cell)
       guard at >= header.cellPointersEnd, at + 4 <= pages.usableSize else { return false }
@@ -86,18 +101,34 @@ struct SchemaRows {
       body += count
       return (Int(type.value), UnsafeRawBufferPointer(rebasing: record[body - count..<body]))
     }
+    var isText = true
     func text() -> String? {
       guard let (type, bytes) = value(), type >= 13, type & 1 == 1 else { return nil }
+      if !Self.isPlain(bytes) { isText = false }
       return String(decoding: bytes, as: UTF8.self)
     }
     guard let type = text(), let name = text(), let table = text(), let root = value().flatMap(Self.integer),
-      let (sqlType, sql) = value(), sqlType == 0 || sqlType >= 13 && sqlType & 1 == 1, at == headerEnd
+      let (sqlType, sql) = value(), sqlType == 0 || sqlType >= 13 && sqlType & 1 == 1, at == headerEnd,
+      body == record.count
     else { return false }
+    if !isText || !Self.isPlain(sql) { isPlain = false }
     objects.append(
       SchemaReading.Object(
         type: type, name: name, table: table, root: UInt32(clamping: root),
         sql: sqlType == 0 ? nil : String(decoding: sql, as: UTF8.self)))
     return true
+  }
+
+  private static func isPlain(_ text: UnsafeRawBufferPointer) -> Bool {
+    let high: UInt64 = 0x8080_8080_8080_8080
+    var at = 0
+    while at + 8 <= text.count {
+      let word = text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+      // A byte of which the highest bit is set, or that gets it where a blank is taken off.
+      if (word | (word &- 0x2020_2020_2020_2020)) & high != 0 { break }
+      at += 8
+    }
+    return text[at...].allSatisfy { $0 >= 0x20 && $0 < 0x80 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
   }
 
   private static func integer(_ type: Int, _ bytes: UnsafeRawBufferPointer) -> Int64? {

@@ -34,6 +34,10 @@ struct TableDefinition {
   /// In the order in which the library makes their indexes.
   private(set) var constraints: [Constraint] = []
 
+  /// Whether every version of the library takes it as it is: it has no expression, nothing that one version may know and
+  /// another not, and no column twice.
+  private(set) var isAccepted = true
+
   private var tokens: DefinitionTokens
   /// Columns, and columns in keys, that a definition may have to be read here; SQLite takes as many columns by default.
   private static let most = 2000
@@ -43,6 +47,7 @@ struct TableDefinition {
   init?(_ sql: String) {
     tokens = DefinitionTokens(sql)
     guard read() else { return nil }
+    if tokens.hasDoubtfulName || hasColumnTwice { isAccepted = false }
     // What was read is kept for as long as the schema is, its text is not.
     tokens = DefinitionTokens("")
   }
@@ -52,14 +57,28 @@ struct TableDefinition {
       return false
     }
     self.name = name
+    var isBehindColumns = false
     repeat {
-      guard isTableConstraint() ? readTableConstraint() : readColumn() else { return false }
+      let isConstraint = isTableConstraint()
+      if isBehindColumns, !isConstraint { isAccepted = false }
+      isBehindColumns = isConstraint
+      guard isConstraint ? readTableConstraint() : readColumn() else { return false }
     } while tokens.take(symbol: ",")
     guard tokens.take(symbol: ")"), tokens.isAtEnd else { return false }
     // The library makes one index for two constraints on the same columns.
     guard constraints.count > 1 else { return true }
     let lists = Set(constraints.map { $0.terms.map(\.column) })
     return lists.count == constraints.count
+  }
+
+  private var hasColumnTwice: Bool {
+    // Of few columns each is held against each.
+    guard columns.count > 16 else {
+      return columns.indices.contains { place in
+        columns[..<place].contains { ASCII.areSame($0.name, columns[place].name) }
+      }
+    }
+    return Set(columns.map { $0.name.utf8.map(ASCII.lowered) }).count < columns.count
   }
 
   private func isTableConstraint() -> Bool {
@@ -84,7 +103,7 @@ struct TableDefinition {
     var words = 0
     while tokens.isNext(.word), !isColumnConstraint() {
       if tokens.isNext("GENERATED") || tokens.isNext("AS") { return nil }
-      tokens.skip()
+      tokens.takeWordOfName()
       words += 1
     }
     if tokens.isNext(symbol: "(") { return words > 0 && readSizes() ? tokens.written(start..<tokens.end) : nil }
@@ -107,7 +126,7 @@ struct TableDefinition {
     guard tokens.take(symbol: "(") else { return false }
     repeat {
       _ = tokens.take(symbol: "-") || tokens.take(symbol: "+")
-      guard tokens.take(.number) else { return false }
+      guard takeNumber() else { return false }
     } while tokens.take(symbol: ",")
     return tokens.take(symbol: ")")
   }
@@ -122,12 +141,13 @@ struct TableDefinition {
     let column = columns.count - 1
     if tokens.take("CONSTRAINT") { return tokens.takeName() != nil }
     if tokens.take("NULL") { return true }
-    if tokens.take("CHECK") { return tokens.takeBrackets() }
+    if tokens.take("CHECK") { return takeExpression() }
     if tokens.take("DEFAULT") { return readDefault(of: column) }
     if tokens.take("REFERENCES") { return readReference() }
     if tokens.take("COLLATE") {
       guard let collation = tokens.takeName() else { return false }
       columns[column].collation = collation
+      if Collation(collation) == .custom { isAccepted = false }
       return true
     }
     if tokens.take("UNIQUE") {
@@ -150,23 +170,40 @@ struct TableDefinition {
   private mutating func readDefault(of column: Int) -> Bool {
     let start = tokens.start
     if tokens.isNext(symbol: "(") {
-      guard tokens.takeBrackets() else { return false }
+      guard takeExpression() else { return false }
       columns[column].defaultSQL = tokens.written(start + 1..<tokens.end - 1, trimmed: true)
       return true
     }
     if tokens.take(symbol: "-") || tokens.take(symbol: "+") {
-      guard tokens.take(.number) else { return false }
+      guard takeNumber() else { return false }
       columns[column].defaultSQL = tokens.written(start..<tokens.end)
       return true
     }
-    guard tokens.take(.number) || tokens.take(.string) || tokens.take(.word) || tokens.take(.quotedName) else {
-      return false
-    }
+    if tokens.isNext(.quotedName) || tokens.isKeyword && !isConstant() { isAccepted = false }
+    guard takeNumber() || tokens.take(.string) || tokens.take(.word) || tokens.take(.quotedName) else { return false }
     columns[column].defaultSQL = tokens.written(start..<tokens.end)
     return true
   }
 
+  private func isConstant() -> Bool {
+    tokens.isNext("NULL") || tokens.isNext("CURRENT_TIMESTAMP") || tokens.isNext("CURRENT_DATE")
+      || tokens.isNext("CURRENT_TIME")
+  }
+
+  private mutating func takeNumber() -> Bool {
+    guard tokens.isNext(.number) else { return false }
+    if !tokens.isPlainNumber { isAccepted = false }
+    tokens.skip()
+    return true
+  }
+
+  private mutating func takeExpression() -> Bool {
+    isAccepted = false
+    return tokens.takeBrackets()
+  }
+
   private mutating func readReference() -> Bool {
+    isAccepted = false
     guard tokens.takeName() != nil else { return false }
     if tokens.isNext(symbol: "("), !tokens.takeBrackets() { return false }
     while true {
@@ -188,7 +225,7 @@ struct TableDefinition {
 
   private mutating func readTableConstraint() -> Bool {
     if tokens.take("CONSTRAINT"), tokens.takeName() == nil { return false }
-    if tokens.take("CHECK") { return tokens.takeBrackets() }
+    if tokens.take("CHECK") { return takeExpression() }
     if tokens.take("FOREIGN") {
       return tokens.take("KEY") && tokens.takeBrackets() && tokens.take("REFERENCES") && readReference()
     }
