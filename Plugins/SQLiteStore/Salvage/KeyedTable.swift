@@ -8,6 +8,8 @@ struct KeyedEntry {
   let record: UnsafeRawPointer
   /// Its overflow pages.
   let chain: [UInt32]
+  /// The page that it stands on.
+  let page: UInt32
 }
 
 /// What is left of the b-tree of a table without rowid, in the order of its keys.
@@ -157,14 +159,14 @@ final class KeyedSalvage {
     guard let page = file.original(number) else { return nil }
     let start = cell.offset + (survey[number].form == .indexInterior ? 4 : 0)
     let bytes = UnsafeRawBufferPointer(start: page + start, count: max(cell.end - start, 0))
-    guard cell.overflowPage != 0 else { return KeyedEntry(cell: bytes, record: page + cell.payloadOffset, chain: []) }
+    guard cell.overflowPage != 0 else { return KeyedEntry(cell: bytes, record: page + cell.payloadOffset, chain: [], page: number) }
     let overflow = OverflowChain(file, cell)
     guard let chain = chains[cell.overflowPage] ?? overflow.pages(claims) else { return nil }
     let payload = overflow.payload(page, chain)
     let buffer = UnsafeMutableRawPointer.allocate(byteCount: payload.count + 32, alignment: 16)
     UnsafeMutableRawBufferPointer(start: buffer + 16, count: payload.count).copyBytes(from: payload)
     assembled.append(buffer)
-    return KeyedEntry(cell: bytes, record: UnsafeRawPointer(buffer + 16), chain: chain)
+    return KeyedEntry(cell: bytes, record: UnsafeRawPointer(buffer + 16), chain: chain, page: number)
   }
 
   // MARK: Its rows
@@ -198,7 +200,10 @@ final class KeyedSalvage {
         for entry in fitting.sorted(by: { isBefore($0, $1, table) }) { add(entry, to: &rows, table) }
       }
     }
-    for entry in rows { claimChain(entry, table, &claims) }
+    for entry in rows {
+      // A page whose rows were put back is no other table's.
+      for page in entry.chain + [entry.page] { _ = claims.claim(page, for: table.number) }
+    }
     return rows
   }
 
@@ -235,10 +240,6 @@ final class KeyedSalvage {
       for cell in cells(page) { if let entry = entry(page, cell, claims) { entries.append(entry) } }
     }
     return entries
-  }
-
-  private func claimChain(_ entry: KeyedEntry, _ table: KeyedTable, _ claims: inout PageClaimTable) {
-    for page in entry.chain { _ = claims.claim(page, for: table.number) }
   }
 }
 

@@ -9,6 +9,7 @@ final class SalvageFile {
   let pageSize: Int
   let usableSize: Int
   let encoding: TextEncoding
+  let hasPointerMaps: Bool
   let geometry: PayloadGeometry
   /// Whole pages of the file as it was found.
   let filePages: UInt32
@@ -22,11 +23,14 @@ final class SalvageFile {
   private var edits: [UInt32: UnsafeMutableRawPointer] = [:]
 
   /// Opens a file whose page size and encoding are known. Nothing is written before `write`.
-  init(_ path: String, pageSize: Int, reservedBytes: Int, encoding: TextEncoding) throws(Problem) {
+  init(
+    _ path: String, pageSize: Int, reservedBytes: Int, encoding: TextEncoding, hasPointerMaps: Bool
+  ) throws(Problem) {
     self.path = path
     self.pageSize = pageSize
     usableSize = pageSize - reservedBytes
     self.encoding = encoding
+    self.hasPointerMaps = hasPointerMaps
     geometry = PayloadGeometry(usableSize: usableSize)
     file = try FileHandle.update(path)
     let size = try file.status().size
@@ -40,7 +44,21 @@ final class SalvageFile {
     self.mapping = mapping
   }
 
-  deinit { for page in edits.values { page.deallocate() } }
+  /// Bytes that were made for the file's pages.
+  private var kept: [UnsafeMutableRawBufferPointer] = []
+
+  deinit {
+    for page in edits.values { page.deallocate() }
+    for bytes in kept { bytes.deallocate() }
+  }
+
+  /// Keeps bytes for as long as the salvage lasts.
+  func keep(_ bytes: [UInt8]) -> UnsafeRawBufferPointer {
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
+    copy.copyBytes(from: bytes)
+    kept.append(copy)
+    return UnsafeRawBufferPointer(copy)
+  }
 
   /// A page as it will be; nil where there is none.
   func page(_ number: UInt32) -> UnsafeRawPointer? {
@@ -87,8 +105,11 @@ final class SalvageFile {
     return pageCount
   }
 
-  /// Whether a page is the one of the lock bytes, which holds nothing.
-  func isReserved(_ number: UInt32) -> Bool { number == UInt32(LockBytes.pending / pageSize) + 1 }
+  /// Whether a page is the one of the lock bytes, which holds nothing, or a pointer map.
+  func isReserved(_ number: UInt32) -> Bool {
+    number == UInt32(LockBytes.pending / pageSize) + 1
+      || hasPointerMaps && PointerMap(pageSize: pageSize, usableSize: usableSize).isMap(number)
+  }
 
   /// Writes what was changed, and cuts the file to its pages.
   func write() throws(Problem) {

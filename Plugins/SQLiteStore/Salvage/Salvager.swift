@@ -5,11 +5,12 @@ import MendKit
 final class Salvager {
   private let file: SalvageFile
   private let survey: FileSurvey
-  private let header: [UInt8]
-  private let hasPointerMaps: Bool
+  private let header: SalvageHeader
   private var claims: PageClaimTable
   private var schema: SalvagedTable
   private var objects: [SchemaObject] = []
+  /// Rows of the schema, where it must be built of what is found in the file.
+  private var schemaRows: [SchemaRecovery.Row] = []
   private var tables: [SalvagedTable] = []
   private var keyed: [KeyedTable] = []
   /// Roots of trees that were not in order and hold nothing that a table does not hold.
@@ -32,24 +33,18 @@ final class Salvager {
   }
 
   private init(_ path: String) throws(Problem) {
-    let handle = try FileHandle.read(path)
-    let first = try handle.read(DatabaseHeader.size, at: 0)
-    guard let known = DatabaseHeader(first), let encoding = TextEncoding(rawValue: max(1, known.textEncoding)) else {
-      throw Problem(
-        .damaged, tried: "salvage", on: path, said: "its header is gone",
-        advice: "Restore the file from a backup.", code: "file.malformed")
-    }
-    handle.close()
-    header = first
+    let found = try SalvageHeader.read(path)
     file = try SalvageFile(
-      path, pageSize: known.pageSize, reservedBytes: known.reservedBytes, encoding: encoding)
-    hasPointerMaps = known.largestRootPage != 0
+      path, pageSize: found.header.pageSize, reservedBytes: found.header.reservedBytes,
+      encoding: TextEncoding(rawValue: found.header.textEncoding) ?? .utf8,
+      hasPointerMaps: found.header.largestRootPage != 0)
+    header = found
     survey = FileSurvey(file)
     claims = PageClaimTable(pageCount: file.filePages)
     schema = SalvagedTable(name: "sqlite_schema", number: 1, root: 1, expected: .schemaRow)
     let map = PointerMap(pageSize: file.pageSize, usableSize: file.usableSize)
     _ = claims.claim(map.lockBytePage, for: PageClaimTable.Special.lockBytes)
-    if hasPointerMaps, file.filePages > 1 {
+    if found.header.largestRootPage != 0, file.filePages > 1 {
       for page in 2...file.filePages where map.isMap(page) {
         _ = claims.claim(page, for: PageClaimTable.Special.pointerMap)
       }
@@ -61,6 +56,7 @@ final class Salvager {
   private func readSchema() {
     TableSurvey(file: file, survey: survey).walk(&schema, &claims)
     objects = file.objects(schema, claims)
+    if schema.slots.contains(where: { $0.state != .sound }) { recoverSchema() }
     let shapes = SchemaShapes(objects, encoding: file.encoding)
     for object in objects where object.type == "table" && object.root > 1 {
       let number = Int32(tables.count + keyed.count + 2)
@@ -73,6 +69,43 @@ final class Salvager {
         SalvagedTable(
           name: object.name, number: number, root: object.root,
           expected: shapes[object.name]?.expected ?? .any))
+    }
+  }
+
+  /// Looks for rows of the schema wherever they stand, and builds it of them.
+  private func recoverSchema() {
+    let pages = SalvagePages(pageCount: file.filePages, usableSize: file.usableSize) { [file] in file.original($0) }
+    let trusted = Set(schema.slots.filter { $0.state == .sound }.map(\.page))
+    let recovered = SchemaRecovery.recover(pages, encoding: file.encoding) { trusted.contains($0) }
+    var roots: Set<UInt32> = []
+    var names: Set<String> = []
+    var kept: [SchemaRecovery.Row] = []
+    // Of two that claim one tree, the younger one: the other was dropped.
+    for row in recovered.rows.sorted(by: { (trusted.contains($0.page) ? 1 : 0, $0.rowid) > (trusted.contains($1.page) ? 1 : 0, $1.rowid) }) {
+      guard row.root == 0 || roots.insert(row.root).inserted else { continue }
+      kept.append(row)
+      names.insert(row.name)
+    }
+    // An index or trigger of a table that is not there would make the schema malformed.
+    let tables = Set(kept.filter { $0.type == "table" || $0.type == "view" }.map { $0.name.lowercased() })
+    kept = kept.filter { $0.type == "table" || $0.type == "view" || tables.contains($0.table.lowercased()) }
+    schemaRows = kept.sorted { $0.rowid < $1.rowid }
+    schema.needsRebuild = true
+    objects = kept.map { SchemaObject(type: $0.type, name: $0.name, table: $0.table, root: $0.root, sql: $0.sql) }
+    notes.append(
+      kept.isEmpty
+        ? "the schema is lost: give the definitions with --schema"
+        : "the schema was put together of \(kept.count) rows that were found in the file")
+  }
+
+  /// The cells of the schema's rows that were found, under new rowids where two have one.
+  private func schemaCells() -> [TableRebuild.LeafCell] {
+    var last: Int64 = 0
+    return schemaRows.compactMap { row in
+      let rowid = max(row.rowid, last + 1)
+      guard let bytes = PayloadWriter(file: file).cell(rowid: rowid, payload: row.record) else { return nil }
+      last = rowid
+      return TableRebuild.LeafCell(bytes: bytes, rowid: rowid)
     }
   }
 
@@ -116,7 +149,7 @@ final class Salvager {
     for index in tables.indices { claimChains(&tables[index]) }
     var tableParts: [[TableRebuild.Part]] = []
     for index in tables.indices { tableParts.append(parts(of: &tables[index])) }
-    let schemaParts = parts(of: &schema)
+    let schemaParts = schemaRows.isEmpty ? parts(of: &schema) : []
     for table in tables + [schema] where table.needsRebuild {
       // Interior pages are arranged anew; the pages of lost leaves are taken again.
       for page in table.interior + table.slots.filter({ $0.state != .sound }).map(\.page)
@@ -125,6 +158,9 @@ final class Salvager {
       }
     }
     for page in rewritten { claims.release(page) }
+    if !schemaRows.isEmpty {
+      for page in claims.pages(of: schema.number) where page != 1 { claims.release(page) }
+    }
     for (table, _) in keyedRows {
       for page in claims.pages(of: table.number)
       where page != table.root && survey[page].form != .other && survey[page].form != .zeros {
@@ -144,9 +180,15 @@ final class Salvager {
       KeyedRebuild(file: file).build(root: table.root, rows)
       outcome.rows[table.name] = RowTally(lost: nil)
     }
-    if schema.needsRebuild { rebuild.build(root: 1, schemaParts) }
+    if schema.needsRebuild { rebuild.build(root: 1, schemaRows.isEmpty ? schemaParts : [.cells(schemaCells())]) }
     for root in emptied { empty(root) }
-    SpaceRebuild(file: file).run(free: file.free, header: nil)
+    let space = SpaceRebuild(file: file)
+    space.run(free: file.free, header: header.isInferred ? header.bytes : nil)
+    if header.header.largestRootPage != 0 {
+      let roots = objects.map(\.root).filter { $0 > 1 }
+      space.writePointerMaps(roots: [1] + roots, free: file.free)
+      file.edit(1).set32(52, roots.max() ?? 1)
+    }
     try file.write()
     file.close()
     outcome.notes = notes

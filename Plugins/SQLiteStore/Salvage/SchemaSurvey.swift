@@ -47,6 +47,8 @@ struct SchemaShapes {
     let isStrict = try memory.integer(list + "strict = 1") != 0
     let keyIndex = try memory.value("SELECT name FROM pragma_index_list(\(literal)) WHERE origin = 'pk'")?.text
     var columns: [ExpectedRecord.Column?] = []
+    // Columns that were added later have a default or may be NULL: a record has at least those up to the last of the others.
+    var isNeeded: [Bool] = []
     var keys = 0
     var alias: Int?
     try memory.rows("PRAGMA table_xinfo(\(literal))") { row throws(Problem) in
@@ -56,6 +58,7 @@ struct SchemaShapes {
         if keyIndex == nil, hasRowid, ASCII.areSame(type, "INTEGER") { alias = columns.count }
       }
       let isNotNull = row.integer(3) == 1 || !hasRowid && row.integer(5) > 0
+      isNeeded.append(isNotNull && row[4].text == nil)
       // A virtual generated column is not stored.
       columns.append(
         row.integer(6) == 2 ? nil : ExpectedRecord.Column(allowed: Self.allowed(type, isNotNull: isNotNull, isStrict)))
@@ -64,14 +67,19 @@ struct SchemaShapes {
     if keys == 1, let alias { columns[alias]?.isRowidAlias = true }
     guard !hasRowid, let keyIndex else {
       let stored = columns.compactMap { $0 }
+      let needed = zip(columns, isNeeded).filter { $0.0 != nil }.lastIndex { $0.1 }.map { $0 + 1 } ?? 1
       return Shape(
-        expected: ExpectedRecord(counts: 1...max(1, stored.count), columns: stored, encoding: encoding), key: nil)
+        expected: ExpectedRecord(
+          counts: min(needed, max(1, stored.count))...max(1, stored.count), columns: stored, encoding: encoding),
+        key: nil)
     }
     var stored: [ExpectedRecord.Column] = []
     var terms: [KeyPlan.Term] = []
+    var needed = 1
     try memory.rows("PRAGMA index_xinfo(\(Connection.literal(keyIndex)))") { row throws(Problem) in
       let column = row.integer(1)
       stored.append(columns.indices.contains(column) ? columns[column] ?? .anything : .anything)
+      if columns.indices.contains(column), isNeeded[column] || row.integer(5) == 1 { needed = stored.count }
       if row.integer(5) == 1 {
         terms.append(KeyPlan.Term(collation: Collation(row.text(4)), isDescending: row.integer(3) == 1))
       }
@@ -79,7 +87,7 @@ struct SchemaShapes {
     }
     return Shape(
       expected: ExpectedRecord(
-        counts: max(1, terms.count)...max(1, stored.count), columns: stored, encoding: encoding), key: terms)
+        counts: needed...max(needed, stored.count), columns: stored, encoding: encoding), key: terms)
   }
 
   /// The classes of values that a column's affinity leaves as they are (datatype3.html, section 3).

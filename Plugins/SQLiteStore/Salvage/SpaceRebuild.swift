@@ -31,4 +31,45 @@ struct SpaceRebuild {
     page.set32(36, UInt32(free.count))
     page.set32(92, counter)
   }
+
+  /// Writes the pointer maps of a file with auto-vacuum (section 1.8): what each page is, and which page points to it.
+  func writePointerMaps(roots: [UInt32], free: [UInt32]) {
+    let map = PointerMap(pageSize: file.pageSize, usableSize: file.usableSize)
+    guard file.pageCount > 1 else { return }
+    for page in 2...file.pageCount where map.isMap(page) { _ = file.blank(page) }
+    for page in free { set(page, .free, parent: 0, map) }
+    for root in roots { note(root, .root, parent: 0, level: 1, map) }
+  }
+
+  private func set(_ page: UInt32, _ entry: PointerMap.Entry, parent: UInt32, _ map: PointerMap) {
+    guard page > 1, page <= file.pageCount, !map.isMap(page) else { return }
+    let at = map.offset(of: page)
+    guard at >= 0, at + 5 <= file.usableSize else { return }
+    let content = file.edit(map.mapPage(of: page))
+    content.set8(at, entry.rawValue)
+    content.set32(at + 1, parent)
+  }
+
+  /// Notes a b-tree page and all below it.
+  private func note(_ number: UInt32, _ entry: PointerMap.Entry, parent: UInt32, level: Int, _ map: PointerMap) {
+    guard level <= 20, let page = file.page(number), let header = BTreePage(page, number: number),
+      header.cellPointersEnd <= file.usableSize
+    else { return }
+    set(number, entry, parent: parent, map)
+    for index in 0..<header.cellCount {
+      let at = page.big16(header.cellPointers + 2 * index)
+      guard let cell = FoundCell.read(page, at: at, kind: header.kind, geometry: file.geometry) else { continue }
+      if !header.kind.isLeaf { note(page.big32(at), .child, parent: number, level: level + 1, map) }
+      guard header.kind != .tableInterior, cell.overflowPage != 0 else { continue }
+      var next = cell.overflowPage
+      var before = number
+      for link in 0..<file.geometry.overflowPages(cell.payloadSize, local: cell.localSize) {
+        guard next != 0, let content = file.page(next) else { break }
+        set(next, link == 0 ? .firstOverflow : .laterOverflow, parent: before, map)
+        before = next
+        next = content.big32(0)
+      }
+    }
+    if !header.kind.isLeaf { note(header.rightChild(page), .child, parent: number, level: level + 1, map) }
+  }
 }
