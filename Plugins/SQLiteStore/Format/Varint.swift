@@ -15,6 +15,11 @@ enum Varint {
     return nil
   }
 
+  /// The number at an offset of an array.
+  static func read(_ bytes: [UInt8], at start: Int) -> (value: UInt64, next: Int)? {
+    bytes.withUnsafeBytes { buffer in buffer.baseAddress.flatMap { read($0, at: start, end: buffer.count) } }
+  }
+
   /// The bytes of a number.
   static func bytes(_ value: UInt64) -> [UInt8] {
     if value >> 56 != 0 {

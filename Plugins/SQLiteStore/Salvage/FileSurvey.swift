@@ -115,7 +115,9 @@ struct PageReader: Sendable {
         let cell = FoundCell.read(page, at: at, kind: header.kind, geometry: geometry)
       else { return false }
       if header.kind != .tableInterior {
-        guard Record.isSound(page + cell.payloadOffset, size: cell.payloadSize, local: cell.localSize) else { return false }
+        guard Record.isSound(page + cell.payloadOffset, size: cell.payloadSize, local: cell.localSize) else {
+          return false
+        }
       }
       if cell.overflowPage != 0 { facts.overflows = true }
       places.starts[index] = Int32(truncatingIfNeeded: at)

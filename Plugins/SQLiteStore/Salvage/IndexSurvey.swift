@@ -35,7 +35,9 @@ struct IndexSurvey {
           pages.append(link)
         }
       }
-      if !header.kind.isLeaf, !visit(content.big32(at), number: number, level: level + 1, &pages, &claims) { return false }
+      if !header.kind.isLeaf, !visit(content.big32(at), number: number, level: level + 1, &pages, &claims) {
+        return false
+      }
     }
     return header.kind.isLeaf
       || visit(header.rightChild(content), number: number, level: level + 1, &pages, &claims)
@@ -61,7 +63,9 @@ struct OverflowChain {
     var next = cell.overflowPage
     var met: Set<UInt32> = []
     for _ in 0..<count {
-      guard next != 0, let page = file.original(next), claims.isFree(next), met.insert(next).inserted else { return nil }
+      guard next != 0, let page = file.original(next), claims.isFree(next), met.insert(next).inserted else {
+        return nil
+      }
       result.append(next)
       next = page.big32(0)
     }

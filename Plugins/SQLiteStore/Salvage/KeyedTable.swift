@@ -26,7 +26,7 @@ final class KeyedTable {
 
   let name: String
   let number: Int32
-  let root: UInt32
+  var root: UInt32
   let expected: ExpectedRecord
   let plan: KeyPlan
   var parts: [Part] = []
@@ -159,7 +159,9 @@ final class KeyedSalvage {
     guard let page = file.original(number) else { return nil }
     let start = cell.offset + (survey[number].form == .indexInterior ? 4 : 0)
     let bytes = UnsafeRawBufferPointer(start: page + start, count: max(cell.end - start, 0))
-    guard cell.overflowPage != 0 else { return KeyedEntry(cell: bytes, record: page + cell.payloadOffset, chain: [], page: number) }
+    guard cell.overflowPage != 0 else {
+      return KeyedEntry(cell: bytes, record: page + cell.payloadOffset, chain: [], page: number)
+    }
     let overflow = OverflowChain(file, cell)
     guard let chain = chains[cell.overflowPage] ?? overflow.pages(claims) else { return nil }
     let payload = overflow.payload(page, chain)
@@ -261,7 +263,9 @@ struct KeyedRebuild {
     write(level.between[...], children: level.pages[...], to: root)
   }
 
-  private func size(_ cell: UnsafeRawBufferPointer, _ extra: Int) -> Int { max(cell.count, extra == 0 ? 4 : 0) + extra + 2 }
+  private func size(_ cell: UnsafeRawBufferPointer, _ extra: Int) -> Int {
+    max(cell.count, extra == 0 ? 4 : 0) + extra + 2
+  }
 
   private func fits(_ cells: ArraySlice<UnsafeRawBufferPointer>, extra: Int) -> Bool {
     cells.reduce(extra == 0 ? 8 : 12) { $0 + size($1, extra) } <= file.usableSize

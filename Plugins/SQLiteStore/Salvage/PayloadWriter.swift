@@ -4,7 +4,7 @@ struct PayloadWriter {
 
   /// The cell of a table's row; what does not fit into it goes to overflow pages. The bytes belong to the file's salvage and
   /// are kept until that ends.
-  func cell(rowid: Int64, payload: [UInt8]) -> UnsafeRawBufferPointer? {
+  func cell(rowid: Int64, payload: [UInt8]) -> UnsafeRawBufferPointer {
     let local = file.geometry.local(payload.count, maximum: file.geometry.tableMaximum)
     var bytes = Varint.bytes(UInt64(payload.count)) + Varint.bytes(UInt64(bitPattern: rowid)) + payload[..<local]
     var rest = payload[local...]

@@ -9,12 +9,12 @@ final class Salvager {
   private var claims: PageClaimTable
   private var schema: SalvagedTable
   private var objects: [SchemaObject] = []
-  /// Rows of the schema, where it must be built of what is found in the file.
-  private var schemaRows: [SchemaRecovery.Row] = []
+  /// Whether the schema is built anew of `objects`.
+  private var writesSchema = false
   private var tables: [SalvagedTable] = []
   private var keyed: [KeyedTable] = []
   /// Roots of trees that were not in order and hold nothing that a table does not hold.
-  private var emptied: [UInt32] = []
+  private var emptied: [(name: String, root: UInt32)] = []
   /// Rows of leaves in order whose overflow chain is not whole: their cells, by page.
   private var broken: [UInt32: Set<Int>] = [:]
   /// Leaves whose cells are written to other pages.
@@ -81,7 +81,9 @@ final class Salvager {
     var names: Set<String> = []
     var kept: [SchemaRecovery.Row] = []
     // Of two that claim one tree, the younger one: the other was dropped.
-    for row in recovered.rows.sorted(by: { (trusted.contains($0.page) ? 1 : 0, $0.rowid) > (trusted.contains($1.page) ? 1 : 0, $1.rowid) }) {
+    for row in recovered.rows.sorted(by: {
+      (trusted.contains($0.page) ? 1 : 0, $0.rowid) > (trusted.contains($1.page) ? 1 : 0, $1.rowid)
+    }) {
       guard row.root == 0 || roots.insert(row.root).inserted else { continue }
       kept.append(row)
       names.insert(row.name)
@@ -89,24 +91,56 @@ final class Salvager {
     // An index or trigger of a table that is not there would make the schema malformed.
     let tables = Set(kept.filter { $0.type == "table" || $0.type == "view" }.map { $0.name.lowercased() })
     kept = kept.filter { $0.type == "table" || $0.type == "view" || tables.contains($0.table.lowercased()) }
-    schemaRows = kept.sorted { $0.rowid < $1.rowid }
-    schema.needsRebuild = true
-    objects = kept.map { SchemaObject(type: $0.type, name: $0.name, table: $0.table, root: $0.root, sql: $0.sql) }
+    writesSchema = true
+    objects = kept.sorted { $0.rowid < $1.rowid }.map {
+      SchemaObject(
+        type: $0.type, name: $0.name, table: $0.table, root: $0.root, sql: $0.sql, rowid: $0.rowid, record: $0.record)
+    }
     notes.append(
       kept.isEmpty
         ? "the schema is lost: give the definitions with --schema"
         : "the schema was put together of \(kept.count) rows that were found in the file")
   }
 
-  /// The cells of the schema's rows that were found, under new rowids where two have one.
+  /// The cells of the schema's rows, under new rowids where two have one.
   private func schemaCells() -> [TableRebuild.LeafCell] {
     var last: Int64 = 0
-    return schemaRows.compactMap { row in
-      let rowid = max(row.rowid, last + 1)
-      guard let bytes = PayloadWriter(file: file).cell(rowid: rowid, payload: row.record) else { return nil }
-      last = rowid
-      return TableRebuild.LeafCell(bytes: bytes, rowid: rowid)
+    return objects.map { object in
+      last = max(object.rowid, last + 1)
+      return TableRebuild.LeafCell(
+        bytes: PayloadWriter(file: file).cell(rowid: last, payload: object.written), rowid: last)
     }
+  }
+
+  /// Gives each tree that is built anew a root of its own: where the one that the schema names is a page of something else,
+  /// another one, which the schema is to name then.
+  private func settleRoots() {
+    for index in tables.indices where tables[index].needsRebuild {
+      tables[index].root = settled(tables[index].root, tables[index].name, owner: tables[index].number)
+    }
+    for (table, _) in keyedRows { table.root = settled(table.root, table.name, owner: table.number) }
+    for index in emptied.indices {
+      emptied[index].root = settled(emptied[index].root, emptied[index].name, owner: PageClaimTable.Special.kept)
+    }
+  }
+
+  private func settled(_ root: UInt32, _ name: String, owner: Int32) -> UInt32 {
+    if claims[root] == owner || claims.claim(root, for: owner) { return root }
+    writesSchema = true
+    let page = unusedPage()
+    _ = claims.claim(page, for: owner)
+    for index in objects.indices where objects[index].name == name && objects[index].root > 0 {
+      objects[index].root = page
+    }
+    return page
+  }
+
+  /// A page that belongs to nothing; a new one where there is none.
+  private func unusedPage() -> UInt32 {
+    if file.filePages > 1, let page = (2...file.filePages).first(where: { claims.isFree($0) && !file.isReserved($0) }) {
+      return page
+    }
+    return file.allocate()
   }
 
   private func walk() {
@@ -121,7 +155,7 @@ final class Salvager {
     for object in objects where object.root > 1 && !roots.contains(object.root) {
       number += 1
       if indexes.claim(root: object.root, number: number, &claims) { continue }
-      if object.type == "index" { emptied.append(object.root) }
+      if object.type == "index" { emptied.append((object.name, object.root)) }
     }
     claimFreelist()
     OrphanPlacement(file: file, survey: survey).place(&tables, &claims)
@@ -149,7 +183,7 @@ final class Salvager {
     for index in tables.indices { claimChains(&tables[index]) }
     var tableParts: [[TableRebuild.Part]] = []
     for index in tables.indices { tableParts.append(parts(of: &tables[index])) }
-    let schemaParts = schemaRows.isEmpty ? parts(of: &schema) : []
+    let schemaParts = writesSchema ? [] : parts(of: &schema)
     for table in tables + [schema] where table.needsRebuild {
       // Interior pages are arranged anew; the pages of lost leaves are taken again.
       for page in table.interior + table.slots.filter({ $0.state != .sound }).map(\.page)
@@ -158,7 +192,8 @@ final class Salvager {
       }
     }
     for page in rewritten { claims.release(page) }
-    if !schemaRows.isEmpty {
+    settleRoots()
+    if writesSchema {
       for page in claims.pages(of: schema.number) where page != 1 { claims.release(page) }
     }
     for (table, _) in keyedRows {
@@ -180,8 +215,12 @@ final class Salvager {
       KeyedRebuild(file: file).build(root: table.root, rows)
       outcome.rows[table.name] = RowTally(lost: nil)
     }
-    if schema.needsRebuild { rebuild.build(root: 1, schemaRows.isEmpty ? schemaParts : [.cells(schemaCells())]) }
-    for root in emptied { empty(root) }
+    if writesSchema {
+      rebuild.build(root: 1, [.cells(schemaCells())])
+    } else if schema.needsRebuild {
+      rebuild.build(root: 1, schemaParts)
+    }
+    for index in emptied { empty(index.root) }
     let space = SpaceRebuild(file: file)
     space.run(free: file.free, header: header.isInferred ? header.bytes : nil)
     if header.header.largestRootPage != 0 {
@@ -198,7 +237,6 @@ final class Salvager {
   /// Hands the pages that belong to nothing to what is built next.
   private func release() {
     _ = claims.release(owner: PageClaimTable.Special.freelist)
-    for root in emptied { _ = claims.claim(root, for: PageClaimTable.Special.kept) }
     for page in stride(from: file.filePages, through: 2, by: -1) where claims.isFree(page) && !file.isReserved(page) {
       file.free.append(page)
     }

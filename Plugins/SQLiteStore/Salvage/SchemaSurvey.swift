@@ -5,8 +5,31 @@ struct SchemaObject {
   let type: String
   let name: String
   let table: String
-  let root: UInt32
+  var root: UInt32
   let sql: String?
+  let rowid: Int64
+  /// The record's bytes as they were found.
+  let record: [UInt8]
+
+  /// The record with the root that the object has now.
+  var written: [UInt8] {
+    let header = Varint.read(record, at: 0) ?? (0, 0)
+    var types: [Int] = []
+    var at = header.next
+    while at < Int(header.value), let type = Varint.read(record, at: at) {
+      types.append(Int(type.value))
+      at = type.next
+    }
+    guard types.count == 5 else { return record }
+    let before = types[..<3].reduce(Int(header.value)) { $0 + SerialType.size($1) }
+    let after = before + SerialType.size(types[3])
+    // Type 4: a whole number of four bytes (section 2.1).
+    types[3] = 4
+    let body = types.flatMap { Varint.bytes(UInt64($0)) }
+    let size = body.count + (body.count + 1 < 0x80 ? 1 : 2)
+    let root = (0..<4).map { UInt8(truncatingIfNeeded: self.root >> (24 - 8 * $0)) }
+    return Varint.bytes(UInt64(size)) + body + record[Int(header.value)..<before] + root + record[after...]
+  }
 }
 
 /// What definitions say of the records of their tables.
@@ -26,7 +49,9 @@ struct SchemaShapes {
     guard let memory = try? Connection.open(copy: ":memory:", create: true) else { return }
     defer { try? memory.close() }
     for object in objects where object.type == "table" && object.root > 0 {
-      guard let sql = object.sql, Self.isPlainTable(sql), (try? memory.rows(sql) { _ in false }) != nil else { continue }
+      guard let sql = object.sql, Self.isPlainTable(sql), (try? memory.rows(sql) { _ in false }) != nil else {
+        continue
+      }
       shapes[object.name] = try? shape(object.name, memory)
     }
   }
@@ -149,12 +174,15 @@ extension SalvageFile {
     }
     let record = OverflowChain(self, cell).payload(page, chain)
     return record.withUnsafeBytes { bytes in
-      guard let start = bytes.baseAddress, Record.isSound(start, size: bytes.count, local: bytes.count) else { return nil }
+      guard let start = bytes.baseAddress, Record.isSound(start, size: bytes.count, local: bytes.count) else {
+        return nil
+      }
       var cursor = ValueCursor(start)
       let values = (0..<5).map { _ in cursor.next().value }
       guard let type = text(values[0]), let name = text(values[1]), let table = text(values[2]) else { return nil }
       let root = values[3].type == .integer ? UInt32(clamping: values[3].bits) : 0
-      return SchemaObject(type: type, name: name, table: table, root: root, sql: text(values[4]))
+      return SchemaObject(
+        type: type, name: name, table: table, root: root, sql: text(values[4]), rowid: cell.rowid, record: record)
     }
   }
 
