@@ -58,7 +58,7 @@ final class Salvager {
     objects = file.objects(schema, claims)
     if schema.slots.contains(where: { $0.state != .sound }) { recoverSchema() }
     let shapes = SchemaShapes(objects, encoding: file.encoding)
-    for object in objects where object.type == "table" && object.root > 1 {
+    for object in objects where object.type == "table" && object.isStored {
       let number = Int32(tables.count + keyed.count + 2)
       if let shape = shapes[object.name], let key = shape.key {
         keyed.append(
@@ -125,11 +125,11 @@ final class Salvager {
   }
 
   private func settled(_ root: UInt32, _ name: String, owner: Int32) -> UInt32 {
-    if claims[root] == owner || claims.claim(root, for: owner) { return root }
+    if root > 1, claims[root] == owner && owner > 0 || claims.claim(root, for: owner) { return root }
     writesSchema = true
     let page = unusedPage()
     _ = claims.claim(page, for: owner)
-    for index in objects.indices where objects[index].name == name && objects[index].root > 0 {
+    for index in objects.indices where objects[index].name == name && objects[index].isStored {
       objects[index].root = page
     }
     return page
@@ -149,13 +149,12 @@ final class Salvager {
     let keyedSalvage = KeyedSalvage(file, survey)
     for table in keyed { keyedSalvage.walk(table, &claims) }
     for table in keyed { keyedSalvage.claimChains(table, &claims) }
-    let roots = Set(tables.map(\.root) + keyed.map(\.root))
     let indexes = IndexSurvey(file: file, survey: survey)
     var number = Int32(tables.count + keyed.count + 2)
-    for object in objects where object.root > 1 && !roots.contains(object.root) {
+    for object in objects where object.type == "index" {
       number += 1
-      if indexes.claim(root: object.root, number: number, &claims) { continue }
-      if object.type == "index" { emptied.append((object.name, object.root)) }
+      if object.root > 1, indexes.claim(root: object.root, number: number, &claims) { continue }
+      emptied.append((object.name, object.root))
     }
     claimFreelist()
     OrphanPlacement(file: file, survey: survey).place(&tables, &claims)
@@ -196,14 +195,9 @@ final class Salvager {
     if writesSchema {
       for page in claims.pages(of: schema.number) where page != 1 { claims.release(page) }
     }
-    for (table, _) in keyedRows {
-      for page in claims.pages(of: table.number)
-      where page != table.root && survey[page].form != .other && survey[page].form != .zeros {
-        claims.release(page)
-      }
-      for case .gap(let page) in table.parts where page != table.root && claims[page] == table.number {
-        claims.release(page)
-      }
+    for (table, rows) in keyedRows {
+      let kept = Set(rows.flatMap(\.chain) + [table.root])
+      for page in claims.pages(of: table.number) where !kept.contains(page) { claims.release(page) }
     }
     release()
     let rebuild = TableRebuild(file: file)

@@ -11,6 +11,11 @@ struct SchemaObject {
   /// The record's bytes as they were found.
   let record: [UInt8]
 
+  /// Whether the object has a b-tree of its own, whatever its root says.
+  var isStored: Bool {
+    type == "index" || type == "table" && sql?.lowercased().hasPrefix("create virtual") != true
+  }
+
   /// The record with the root that the object has now.
   var written: [UInt8] {
     let header = Varint.read(record, at: 0) ?? (0, 0)
@@ -48,7 +53,7 @@ struct SchemaShapes {
     self.encoding = encoding
     guard let memory = try? Connection.open(copy: ":memory:", create: true) else { return }
     defer { try? memory.close() }
-    for object in objects where object.type == "table" && object.root > 0 {
+    for object in objects where object.type == "table" && object.isStored {
       guard let sql = object.sql, Self.isPlainTable(sql), (try? memory.rows(sql) { _ in false }) != nil else {
         continue
       }
