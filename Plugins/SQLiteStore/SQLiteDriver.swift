@@ -64,6 +64,9 @@ public struct SQLiteDriver: SalvagingDriver {
     try Salvager.run(copy)
   }
 
+  /// Whether the header is there, or told by the pages.
+  public func isSalvageable(_ path: String) -> Bool { (try? SalvageHeader.read(path)) != nil }
+
   /// Makes a new, empty database.
   public func createStore(_ path: String) throws(Problem) -> any WorkingCopy {
     guard !FileStatus.exists(path) else {

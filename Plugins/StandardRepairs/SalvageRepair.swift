@@ -26,9 +26,9 @@ public struct SalvageRepair: Repair {
 
   /// Offers to put the store together, where something of a table or of the file itself is damaged.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
-    guard context.driver is any SalvagingDriver, findings.contains(where: { Self.calls.contains($0.code) }) else {
-      return nil
-    }
+    guard let driver = context.driver as? any SalvagingDriver,
+      findings.contains(where: { Self.calls.contains($0.code) }), driver.isSalvageable(context.path)
+    else { return nil }
     let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
     return RepairOffer(
       loss: .rows, mends: mends,

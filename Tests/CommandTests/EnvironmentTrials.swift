@@ -25,9 +25,8 @@ struct EnvironmentTrials {
   private func damage(_ site: TrialSite) throws {
     for name in ["data", "stage"] {
       try site.sql("insert into users(name) values('Late')", in: name)
-      let page = try #require(try site.value("select rootpage from sqlite_schema where name = 'users'", in: name))
-      let offset = (try #require(Int(page)) - 1) * 4096
-      try FileHandle.update(site.file("\(name).db")).write([UInt8](repeating: 0, count: 100), at: offset)
+      let file = try FileHandle.update(site.file("\(name).db"))
+      try file.write([UInt8](repeating: 0x5A, count: try file.status().size), at: 0)
     }
   }
 

@@ -16,15 +16,7 @@ struct IndexRebuild {
       for index in indexes { tally.setAside += try setAsideEntries(of: index, comparison) }
       tally.setAside += try setAsideRefutedRows(indexes, comparison)
     }
-    for index in indexes {
-      do throws(Problem) {
-        try rebuild(index)
-      } catch {
-        guard error.code == "constraint.violated" else { throw error }
-        tally.setAside += try setAsideDuplicates(of: index)
-        try rebuild(index)
-      }
-    }
+    for index in indexes { try rebuild(index) }
     tally.kept = try copy.rowCount(of: table)
     outcome.rows[table.name] = tally
     if tally.setAside > 0 {
@@ -66,25 +58,6 @@ struct IndexRebuild {
     try copy.setAside(
       Array(refuted), key: comparison.key, of: table, into: try copy.freeName("dbmend_set_aside_" + table.name))
     return refuted.count
-  }
-
-  /// Rows that share a key which only one may have: all but the first are moved to a table of their own.
-  private func setAsideDuplicates(of index: Index) throws(Problem) -> Int {
-    let names = index.columns.compactMap { $0 }.map { copy.quoted($0) }
-    guard let comparison = IndexComparison(copy.connection, table), comparison.key.count == 1,
-      names.count == index.columns.count
-    else { return 0 }
-    let key = comparison.key[0]
-    let source = copy.quoted(table.name)
-    let columns = names.joined(separator: ", ")
-    let rows = try copy.connection.query(
-      """
-      SELECT \(key) FROM \(source) NOT INDEXED WHERE \(names.map { "\($0) IS NOT NULL" }.joined(separator: " AND "))
-      AND \(key) NOT IN (SELECT min(\(key)) FROM \(source) NOT INDEXED GROUP BY \(columns))
-      """)
-    guard !rows.isEmpty else { return 0 }
-    try copy.setAside(rows, key: comparison.key, of: table, into: try copy.freeName("dbmend_set_aside_" + table.name))
-    return rows.count
   }
 
   private func rebuild(_ index: Index) throws(Problem) {

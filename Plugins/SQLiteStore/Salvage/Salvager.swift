@@ -28,6 +28,12 @@ final class Salvager {
   static func run(_ path: String) throws(Problem) -> RepairOutcome {
     let salvager = try Salvager(path)
     salvager.readSchema()
+    // An empty database would pass every check: that is no repair of one that had content.
+    guard !salvager.objects.isEmpty else {
+      throw Problem(
+        .damaged, tried: "salvage", on: path, said: "no definition of any table is left in it",
+        advice: "Restore the file from a backup.", code: "schema.malformed")
+    }
     salvager.walk()
     return try salvager.finish()
   }
@@ -78,7 +84,6 @@ final class Salvager {
     let trusted = Set(schema.slots.filter { $0.state == .sound }.map(\.page))
     let recovered = SchemaRecovery.recover(pages, encoding: file.encoding) { trusted.contains($0) }
     var roots: Set<UInt32> = []
-    var names: Set<String> = []
     var kept: [SchemaRecovery.Row] = []
     // Of two that claim one tree, the younger one: the other was dropped.
     for row in recovered.rows.sorted(by: {
@@ -86,7 +91,6 @@ final class Salvager {
     }) {
       guard row.root == 0 || roots.insert(row.root).inserted else { continue }
       kept.append(row)
-      names.insert(row.name)
     }
     // An index or trigger of a table that is not there would make the schema malformed.
     let tables = Set(kept.filter { $0.type == "table" || $0.type == "view" }.map { $0.name.lowercased() })
@@ -96,10 +100,7 @@ final class Salvager {
       SchemaObject(
         type: $0.type, name: $0.name, table: $0.table, root: $0.root, sql: $0.sql, rowid: $0.rowid, record: $0.record)
     }
-    notes.append(
-      kept.isEmpty
-        ? "the schema is lost: give the definitions with --schema"
-        : "the schema was put together of \(kept.count) rows that were found in the file")
+    notes.append("the schema was put together of \(kept.count) rows that were found in the file")
   }
 
   /// The cells of the schema's rows, under new rowids where two have one.

@@ -52,6 +52,9 @@ public protocol SalvagingDriver: Driver {
   /// of the file is put back, and what cannot be placed stands in tables of its own. What indexes are to hold may be left to
   /// their rebuilding. `schema` are definitions for tables whose own are lost. Throws where nothing can be read.
   func salvage(_ copy: String, schema: SchemaText?) throws(Problem) -> RepairOutcome
+
+  /// Whether so much of a store is left that salvage could begin. Looks at its first pages only.
+  func isSalvageable(_ path: String) -> Bool
 }
 
 extension Driver {
