@@ -149,6 +149,24 @@ struct SalvageTests {
     #expect(try contents(path)[2].count == before[2].count - 1)
   }
 
+  @Test("indexes that were lost as a whole do not speak against the rows")
+  func emptyIndexes() throws {
+    let path = try make("")
+    try SQLiteFile.make(path, "CREATE INDEX orders_amount ON orders(amount)")
+    let before = try contents(path)
+    for name in ["orders_sku", "orders_amount"] {
+      let root = try #require(try SQLiteFile.value(path, "SELECT rootpage FROM sqlite_schema WHERE name = '\(name)'"))
+      try overwrite(path, page: try #require(Int(root)) - 1, with: Array(repeating: 0, count: 1024))
+    }
+    _ = try Salvager.run(path)
+    let copy = try SQLiteDriver().openCopy(path)
+    let outcome = try copy.rebuildIndexes(["orders_sku", "orders_amount"])
+    try copy.close()
+    #expect(outcome.rows["orders"]?.setAside == 0)
+    #expect(try opinion(path) == "ok")
+    #expect(try contents(path) == before)
+  }
+
   @Test("a file that is cut off keeps what is left of it")
   func truncated() throws {
     let path = try make()

@@ -47,6 +47,8 @@ struct IndexRebuild {
     var refuted: Set<[SQLValue]>?
     for index in whole {
       do throws(Problem) {
+        // An index without any entry was lost as a whole: it says nothing of single rows.
+        guard try comparison.hasEntries(index) else { return 0 }
         guard let rows = try comparison.rowsMissing(from: index, limit: .max) else { return 0 }
         refuted = refuted.map { $0.intersection(rows) } ?? Set(rows)
       } catch {

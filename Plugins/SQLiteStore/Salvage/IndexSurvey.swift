@@ -13,6 +13,28 @@ struct IndexSurvey {
     return false
   }
 
+  /// The largest rowid behind an entry of a whole index; nil where an entry does not end with one.
+  func largestRowid(_ number: Int32, _ claims: PageClaimTable) -> Int64? {
+    var largest: Int64?
+    for page in claims.pages(of: number) {
+      let form = survey[page].form
+      guard form == .indexLeaf || form == .indexInterior, let content = file.original(page),
+        let header = BTreePage(content, number: page)
+      else { continue }
+      for index in 0..<header.cellCount {
+        let at = content.big16(header.cellPointers + 2 * index)
+        guard let cell = FoundCell.read(content, at: at, kind: header.kind, geometry: file.geometry) else { return nil }
+        guard cell.overflowPage == 0 else { continue }
+        var cursor = ValueCursor(content + cell.payloadOffset)
+        var last = cursor.next()
+        while !cursor.isAtEnd { last = cursor.next() }
+        guard last.value.type == .integer else { return nil }
+        largest = max(largest ?? last.value.bits, last.value.bits)
+      }
+    }
+    return largest
+  }
+
   private func visit(
     _ page: UInt32, number: Int32, level: Int, _ pages: inout [UInt32], _ claims: inout PageClaimTable
   ) -> Bool {

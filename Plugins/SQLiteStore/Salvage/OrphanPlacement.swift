@@ -33,6 +33,8 @@ struct OrphanPlacement {
     }
     guard !gaps.isEmpty else { return }
     var found: [Int: [Orphan]] = [:]
+    var owners: [UInt32: Int] = [:]
+    var undecided: [(orphan: Orphan, gaps: [Int])] = []
     for page in 1...file.filePages where claims.isFree(page) {
       let facts = survey[page]
       guard facts.form == .tableLeaf, facts.isSound, facts.cells > 0 else { continue }
@@ -40,10 +42,23 @@ struct OrphanPlacement {
       let fitting = gaps.indices.filter { index in
         let gap = gaps[index]
         return tables[gap.table].slots[gap.slot].holds(orphan.first, orphan.last)
-          && fits(page, tables[gap.table].expected)
+          && orphan.last <= tables[gap.table].largestRowid ?? Int64.max && fits(page, tables[gap.table].expected)
       }
-      guard let gap = choose(fitting, gaps, for: orphan, tables, claims) else { continue }
-      found[gap, default: []].append(orphan)
+      guard !fitting.isEmpty else { continue }
+      guard Set(fitting.map { gaps[$0].table }).count == 1 else {
+        undecided.append((orphan, fitting))
+        continue
+      }
+      owners[page] = gaps[fitting[0]].table
+      if let gap = narrowest(fitting, gaps) { found[gap, default: []].append(orphan) }
+    }
+    // What fits one table alone tells where the pages of that table stand.
+    for (orphan, fitting) in undecided {
+      let candidates = Set(fitting.map { gaps[$0].table })
+      guard let table = neighbour(of: orphan.page, candidates, owners, tables, claims) else { continue }
+      if let gap = narrowest(fitting.filter { gaps[$0].table == table }, gaps) {
+        found[gap, default: []].append(orphan)
+      }
     }
     // From the last slot of a table to the first, so that the places before stay as they are.
     for index in gaps.indices.sorted(by: { (gaps[$0].table, gaps[$0].slot) > (gaps[$1].table, gaps[$1].slot) }) {
@@ -64,28 +79,27 @@ struct OrphanPlacement {
     return true
   }
 
-  /// One gap of several that a leaf fits: that of the table whose pages stand next to it, since a table's pages are mostly
-  /// allocated one after the other.
-  private func choose(
-    _ fitting: [Int], _ gaps: [Gap], for orphan: Orphan, _ tables: [SalvagedTable], _ claims: PageClaimTable
+  /// The table, of several, whose pages stand next to a page: a table's pages are mostly allocated one after the other.
+  private func neighbour(
+    of page: UInt32, _ candidates: Set<Int>, _ owners: [UInt32: Int], _ tables: [SalvagedTable],
+    _ claims: PageClaimTable
   ) -> Int? {
-    guard fitting.count > 1 else { return fitting.first }
-    // Of the same table, the narrower gap.
-    let candidates = Set(fitting.map { gaps[$0].table })
-    var table: Int? = candidates.count == 1 ? candidates.first : nil
-    if table == nil {
-      let numbers = Dictionary(candidates.map { (tables[$0].number, $0) }) { first, _ in first }
-      var distance: UInt32 = 1
-      while table == nil, distance <= 256 {
-        let before = orphan.page > distance ? numbers[claims[orphan.page - distance]] : nil
-        let after = numbers[claims[orphan.page + distance]]
-        if before == nil || after == nil || before == after { table = before ?? after }
-        distance += 1
-      }
+    let numbers = Dictionary(candidates.map { (tables[$0].number, $0) }) { first, _ in first }
+    func owner(_ page: UInt32) -> Int? {
+      if let table = owners[page] { return candidates.contains(table) ? table : nil }
+      return numbers[claims[page]]
     }
-    guard let table else { return nil }
-    return fitting.filter { gaps[$0].table == table }
-      .min { width(gaps[$0]) < width(gaps[$1]) }
+    for distance in 1...1024 as ClosedRange<UInt32> {
+      let before = page > distance ? owner(page - distance) : nil
+      let after = owner(page + distance)
+      if let found = before ?? after, before == nil || after == nil || before == after { return found }
+    }
+    return nil
+  }
+
+  /// Of several gaps of one table the narrowest.
+  private func narrowest(_ fitting: [Int], _ gaps: [Gap]) -> Int? {
+    fitting.min { width(gaps[$0]) < width(gaps[$1]) }
   }
 
   private func width(_ gap: Gap) -> UInt64 { UInt64(bitPattern: gap.atMost &- gap.above) }

@@ -63,6 +63,13 @@ final class Salvager {
     TableSurvey(file: file, survey: survey).walk(&schema, &claims)
     objects = file.objects(schema, claims)
     if schema.slots.contains(where: { $0.state != .sound }) { recoverSchema() }
+    // Definitions that nothing depends on are let go of where bytes of them are lost: SQLite would refuse the whole schema.
+    let torn = objects.filter { ($0.type == "trigger" || $0.type == "view") && $0.sql?.contains("\u{0}") != false }
+    if !torn.isEmpty {
+      writesSchema = true
+      objects.removeAll { object in torn.contains { $0.type == object.type && $0.name == object.name } }
+      notes.append("lost definitions: " + torn.map { "\($0.type) \($0.name)" }.joined(separator: ", "))
+    }
     let shapes = SchemaShapes(objects, encoding: file.encoding)
     for object in objects where object.type == "table" && object.isStored {
       let number = Int32(tables.count + keyed.count + 2)
@@ -154,7 +161,15 @@ final class Salvager {
     var number = Int32(tables.count + keyed.count + 2)
     for object in objects where object.type == "index" {
       number += 1
-      if object.root > 1, indexes.claim(root: object.root, number: number, &claims) { continue }
+      if object.root > 1, indexes.claim(root: object.root, number: number, &claims) {
+        if let table = tables.firstIndex(where: { $0.name == object.table }), tables[table].hasGap,
+          // A partial index says nothing of the rows that it leaves out.
+          object.sql?.lowercased().contains("where") != true
+        {
+          tables[table].largestRowid = indexes.largestRowid(number, claims) ?? tables[table].largestRowid
+        }
+        continue
+      }
       emptied.append((object.name, object.root))
     }
     claimFreelist()

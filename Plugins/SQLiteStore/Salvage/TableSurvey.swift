@@ -37,6 +37,8 @@ struct SalvagedTable {
   /// Whether the tree's pages must be arranged anew.
   var needsRebuild = false
   var tally = RowTally()
+  /// The largest rowid that an index of the table holds; nil where none says.
+  var largestRowid: Int64?
 
   var hasGap: Bool { slots.contains { $0.state == .lost } }
 }

@@ -46,6 +46,11 @@ struct IndexComparison {
       """)
   }
 
+  /// Whether the index holds anything at all.
+  func hasEntries(_ index: Index) throws(Problem) -> Bool {
+    try connection.query("SELECT 1 FROM \(name) INDEXED BY \(Connection.quoted(index.name)) LIMIT 1").first != nil
+  }
+
   /// Keys of entries of the index that no row of the table stands behind, at most `limit`; nil where that cannot be asked.
   func entriesWithoutRow(in index: Index, limit: Int) throws(Problem) -> [[SQLValue]]? {
     guard let query = danglingEntries(of: index) else { return nil }

@@ -240,6 +240,8 @@ struct ValueCursor {
   private var body: UnsafeRawPointer
   private let headerEnd: UnsafeRawPointer
 
+  var isAtEnd: Bool { at >= headerEnd }
+
   init(_ record: UnsafeRawPointer) {
     let size = Varint.read(record, at: 0, end: 9) ?? (1, 1)
     at = record + size.next
