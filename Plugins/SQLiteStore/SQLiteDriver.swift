@@ -60,7 +60,7 @@ public struct SQLiteDriver: SalvagingDriver {
   public func openCopy(_ path: String) throws(Problem) -> any WorkingCopy { try SQLiteWorkingCopy(path) }
 
   /// Gets back what can be read of a damaged file, page by page.
-  public func salvage(_ copy: String, schema: SchemaText?) throws(Problem) -> RepairOutcome {
+  public func salvage(_ copy: String) throws(Problem) -> RepairOutcome {
     try Salvager.run(copy)
   }
 

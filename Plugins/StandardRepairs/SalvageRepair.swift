@@ -41,7 +41,7 @@ public struct SalvageRepair: Repair {
     guard let driver = context.driver as? any SalvagingDriver else {
       throw Problem(.unsupported, tried: "salvage", on: context.path, said: "its driver cannot")
     }
-    return try driver.salvage(context.path, schema: context.schema)
+    return try driver.salvage(context.path)
   }
 
   /// What only salvage is for. The rest of what it mends, others mend too.

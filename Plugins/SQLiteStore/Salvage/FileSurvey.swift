@@ -115,7 +115,7 @@ struct PageReader: Sendable {
         let cell = FoundCell.read(page, at: at, kind: header.kind, geometry: geometry)
       else { return false }
       if header.kind != .tableInterior {
-        guard Record.isSound(page + cell.payloadOffset, size: cell.payloadSize, local: cell.localSize) else {
+        guard RecordHeader.isSound(page + cell.payloadOffset, size: cell.payloadSize, local: cell.localSize) else {
           return false
         }
       }
@@ -134,8 +134,7 @@ struct PageReader: Sendable {
   }
 }
 
-/// A record by itself (SQLite's file format, section 2.1).
-enum Record {
+extension RecordHeader {
   /// Whether a record's header is in order and says how long the record is.
   static func isSound(_ record: UnsafeRawPointer, size: Int, local: Int) -> Bool {
     guard size > 0, let header = Varint.read(record, at: 0, end: local), header.value <= UInt64(size),
@@ -144,16 +143,6 @@ enum Record {
     let headerEnd = Int(header.value)
     // The types of a record with thousands of columns may go on in overflow pages: then only the chain can tell.
     guard headerEnd <= local else { return headerEnd <= size }
-    var at = header.next
-    var body = headerEnd
-    while at < headerEnd {
-      guard let type = Varint.read(record, at: at, end: headerEnd), type.value <= 0xFFFF_FFFF, type.value != 10,
-        type.value != 11
-      else { return false }
-      at = type.next
-      body += SerialType.size(Int(type.value))
-      guard body <= size else { return false }
-    }
-    return at == headerEnd && body == size
+    return read(record, available: local, payload: size) { _, _, _ in true } != nil
   }
 }

@@ -76,9 +76,9 @@ struct OverflowChain {
     self.cell = cell
   }
 
-  /// The pages in their order; nil where the chain is not whole: a page that the file does not have, that belongs to
-  /// something else, or that is a b-tree page in order, or an end that comes too early or too late.
-  func pages(_ claims: PageClaimTable, survey: FileSurvey? = nil) -> [UInt32]? {
+  /// The pages in their order; nil where the chain is not whole: a page that the file does not have or that belongs to something
+  /// else, or an end that comes too early or too late.
+  func pages(_ claims: PageClaimTable) -> [UInt32]? {
     let count = file.geometry.overflowPages(cell.payloadSize, local: cell.localSize)
     guard count <= Int(file.filePages) else { return nil }
     var result: [UInt32] = []

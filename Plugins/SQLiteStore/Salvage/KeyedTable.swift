@@ -105,12 +105,12 @@ final class KeyedSalvage {
     }
     switch facts.form {
     case .indexLeaf where facts.isSound:
-      guard accepts(page, table.expected, claims), isWithin(page, bounds, table, claims) else { return lose(0, table) }
+      guard accepts(page, table.expected), isWithin(page, bounds, table, claims) else { return lose(0, table) }
       _ = claims.claim(page, for: table.number)
       if !facts.isTidy { table.isBroken = true }
       table.parts.append(.leaf(page))
     case .indexInterior where facts.isSound:
-      guard accepts(page, table.expected, claims), isWithin(page, bounds, table, claims) else { return lose(0, table) }
+      guard accepts(page, table.expected), isWithin(page, bounds, table, claims) else { return lose(0, table) }
       _ = claims.claim(page, for: table.number)
       table.interior.append(page)
       if !facts.isTidy { table.isBroken = true }
@@ -149,7 +149,7 @@ final class KeyedSalvage {
   }
 
   /// Whether every record of a page is one that the table could hold.
-  private func accepts(_ number: UInt32, _ expected: ExpectedRecord, _ claims: PageClaimTable) -> Bool {
+  private func accepts(_ number: UInt32, _ expected: ExpectedRecord) -> Bool {
     guard let page = file.original(number) else { return false }
     return cells(number).allSatisfy { expected.accepts(page, $0) }
   }
@@ -194,7 +194,7 @@ final class KeyedSalvage {
         var found: [KeyedEntry] = []
         for cell in page == 0 ? [] : cells(page) {
           guard let content = file.original(page),
-            Record.isSound(content + cell.payloadOffset, size: cell.payloadSize, local: cell.localSize),
+            RecordHeader.isSound(content + cell.payloadOffset, size: cell.payloadSize, local: cell.localSize),
             table.expected.accepts(content, cell),
             let entry = entry(page, cell, claims)
           else { continue }
@@ -244,7 +244,7 @@ final class KeyedSalvage {
     for page in 2...file.filePages where claims.isFree(page) {
       let facts = survey[page]
       guard facts.form == .indexLeaf || facts.form == .indexInterior, facts.isSound,
-        accepts(page, table.expected, claims)
+        accepts(page, table.expected)
       else { continue }
       for cell in cells(page) { if let entry = entry(page, cell, claims) { entries.append(entry) } }
     }

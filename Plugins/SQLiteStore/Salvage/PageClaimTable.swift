@@ -29,14 +29,4 @@ struct PageClaimTable {
 
   /// The pages of an owner.
   func pages(of owner: Int32) -> [UInt32] { owners.indices.filter { owners[$0] == owner }.map { UInt32($0) } }
-
-  /// Takes every page from an owner.
-  mutating func release(owner: Int32) -> [UInt32] {
-    var released: [UInt32] = []
-    for page in owners.indices where owners[page] == owner {
-      owners[page] = Special.nobody
-      released.append(UInt32(page))
-    }
-    return released
-  }
 }

@@ -246,7 +246,7 @@ final class Salvager {
 
   /// Hands the pages that belong to nothing to what is built next.
   private func release() {
-    _ = claims.release(owner: PageClaimTable.Special.freelist)
+    for page in claims.pages(of: PageClaimTable.Special.freelist) { claims.release(page) }
     for page in stride(from: file.filePages, through: 2, by: -1) where claims.isFree(page) && !file.isReserved(page) {
       file.free.append(page)
     }

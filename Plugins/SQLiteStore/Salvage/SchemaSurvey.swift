@@ -179,7 +179,7 @@ extension SalvageFile {
     }
     let record = OverflowChain(self, cell).payload(page, chain)
     return record.withUnsafeBytes { bytes in
-      guard let start = bytes.baseAddress, Record.isSound(start, size: bytes.count, local: bytes.count) else {
+      guard let start = bytes.baseAddress, RecordHeader.isSound(start, size: bytes.count, local: bytes.count) else {
         return nil
       }
       var cursor = ValueCursor(start)

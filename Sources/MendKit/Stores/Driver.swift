@@ -49,9 +49,8 @@ public protocol Driver: Sendable {
 /// A driver that gets back what can be read of a store which its engine cannot read any more.
 public protocol SalvagingDriver: Driver {
   /// Makes a readable store of a damaged working copy, in its place: what is in order stays, what can be found in the rest
-  /// of the file is put back, and what cannot be placed stands in tables of its own. What indexes are to hold may be left to
-  /// their rebuilding. `schema` are definitions for tables whose own are lost. Throws where nothing can be read.
-  func salvage(_ copy: String, schema: SchemaText?) throws(Problem) -> RepairOutcome
+  /// of the file is put back. What indexes are to hold may be left to their rebuilding. Throws where nothing can be read.
+  func salvage(_ copy: String) throws(Problem) -> RepairOutcome
 
   /// Whether so much of a store is left that salvage could begin. Looks at its first pages only.
   func isSalvageable(_ path: String) -> Bool
