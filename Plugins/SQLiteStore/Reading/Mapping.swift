@@ -47,15 +47,18 @@ final class Mapping: @unchecked Sendable {
   /// Takes the pages of a large file out of the address space, on all processors: by itself the system does it on one, which
   /// takes as long as reading the file.
   private func forget() {
-    let parts = bytes.count >> 25
+    let parts = bytes.count >> Self.forgotten
     guard parts > 1 else { return }
     let range = AddressRange(start: UInt(bitPattern: start), count: bytes.count)
     _ = Workers.map(parts, workers: Workers.processors) { part in
-      let first = part << 25
-      let count = part == parts - 1 ? range.count - first : 1 << 25
+      let first = part << Self.forgotten
+      let count = part == parts - 1 ? range.count - first : 1 << Self.forgotten
       _ = madvise(UnsafeMutableRawPointer(bitPattern: range.start + UInt(first)), count, MADV_DONTNEED)
     }
   }
+
+  /// The bits of so many bytes that one worker takes at a time.
+  private static let forgotten = 23
 
   private struct AddressRange {
     let start: UInt

@@ -29,6 +29,7 @@ final class KeyedTable {
   var root: UInt32
   let expected: ExpectedRecord
   let plan: KeyPlan
+  private let memory = PlanMemory()
   var parts: [Part] = []
   var interior: [UInt32] = []
   var isBroken = false
@@ -38,10 +39,9 @@ final class KeyedTable {
     self.number = number
     self.root = root
     self.expected = expected
-    plan = KeyPlan(terms: terms, fieldCount: expected.columns.count, isExact: false, uniqueCount: 0, fingerprint: -1)
+    plan = KeyPlan(
+      terms: terms, fieldCount: expected.columns.count, isExact: false, uniqueCount: 0, fingerprint: -1, memory: memory)
   }
-
-  deinit { plan.release() }
 }
 
 /// Walks the b-trees of tables without rowid, puts back what is found elsewhere, and gives the rows in their order.

@@ -49,17 +49,13 @@ struct CatalogReader {
   }
 
   private static func table(_ plain: PlainTable) -> Table {
-    let columns = plain.layout.columns
+    let form = plain.form
     return Table(
-      name: plain.layout.name,
-      columns: columns.map { Column(name: $0.name, type: $0.type, isNotNull: $0.isNotNull) },
-      primaryKey: plain.primaryKey.map { columns[$0].name }, keyIsStructural: plain.isRowidAlias,
-      hasSequence: plain.isAutoincrement,
-      indexes: plain.layout.indexes.map { index in
+      name: plain.layout.name, columns: form.columns, primaryKey: form.primaryKey,
+      keyIsStructural: form.isRowidAlias, hasSequence: form.isAutoincrement,
+      indexes: zip(plain.layout.indexes, form.indexes).map { index, form in
         Index(
-          name: index.name, isUnique: index.isUnique, isPartial: index.isPartial,
-          // The last term only leads back to the row.
-          columns: index.terms.dropLast().map { term in term.column.map { columns[$0].name } },
+          name: index.name, isUnique: form.isUnique, isPartial: form.isPartial, columns: form.columns,
           isImplicit: index.sql == nil)
       })
   }
@@ -140,17 +136,18 @@ struct CatalogReader {
   /// Tables first, then what rests on them. The engine's own tables are left out: they come by themselves; so are the
   /// tables that a virtual table's module makes.
   private static func text(_ objects: [SchemaReading.Object], shadows: Set<[UInt8]>) -> String {
-    var texts = ["", "", "", ""]
+    var texts: [[UInt8]] = [[], [], [], []]
     for object in objects {
-      guard let sql = object.sql, !isOfEngine(object.name) else { continue }
+      guard var sql = object.sql, !isOfEngine(object.name) else { continue }
       if !shadows.isEmpty, shadows.contains(Array(object.name.utf8)) || shadows.contains(Array(object.table.utf8)) {
         continue
       }
       let place = object.type == "table" ? 0 : object.type == "index" ? 1 : object.type == "view" ? 2 : 3
-      texts[place] += sql
-      texts[place] += ";\n"
+      sql.withUTF8 { texts[place].append(contentsOf: $0) }
+      texts[place].append(UInt8(ascii: ";"))
+      texts[place].append(UInt8(ascii: "\n"))
     }
-    return texts.joined()
+    return texts.map { String(decoding: $0, as: UTF8.self) }.joined()
   }
 
   private static func isOfEngine(_ name: String) -> Bool { ASCII.hasPrefix(name, "sqlite_") }

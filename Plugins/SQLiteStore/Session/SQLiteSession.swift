@@ -105,8 +105,8 @@ class SQLiteSession: SQLSession {
 
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
     let view = try viewForChecks()
-    let catalog = try catalog()
     guard !request.asksEngine, let header = view.header else {
+      let catalog = try catalog()
       let check = EngineIntegrityCheck(connection: connection, view: view, catalog: catalog, request: request)
       let result = try check.run()
       suspectIndexes = result.suspectIndexes
@@ -117,8 +117,7 @@ class SQLiteSession: SQLSession {
     let schema = try schema()
     let pages = if let ahead { ahead.pages } else { try PageMap(view, header: header) }
     let check = NativeVerification(
-      connection: connection, view: view, header: header, pages: pages, schema: schema, catalog: catalog,
-      request: request)
+      connection: connection, view: view, header: header, pages: pages, schema: schema, request: request)
     let result = try check.run()
     suspectIndexes = result.suspectIndexes
     rowCounts = result.rowCounts

@@ -147,10 +147,50 @@ enum EntryKernel {
       let isAscending = SerialType.integer(before + end, shift: shift) < SerialType.integer(record + end, shift: shift)
       return Difference(field: field, isAscending: isAscending != term.isDescending)
     }
+    if step.pointee.action == ShapeStep.Action.real {
+      let (a, b) = (real(before + Int(step.pointee.start)), real(record + Int(step.pointee.start)))
+      guard a < b || a > b else { return nil }
+      return Difference(field: field, isAscending: (a < b) != term.isDescending)
+    }
     guard step.pointee.action <= ShapeStep.Action.blob,
       term.collation == .binary || step.pointee.action == ShapeStep.Action.blob
     else { return nil }
     return Difference(field: field, isAscending: (before.byte(offset) < record.byte(offset)) != term.isDescending)
+  }
+
+  /// How an entry differs from the one before, which has another shape, in the first value; nil where it does not, or where
+  /// the values are of kinds that take a closer look.
+  @inline(__always) static func firstDifference(
+    _ before: UnsafeRawPointer, _ first: ShapeStep, _ record: UnsafeRawPointer, _ second: ShapeStep,
+    _ term: KeyPlan.Term
+  ) -> Difference? {
+    let order: Int
+    switch (first.action, second.action) {
+    case (ShapeStep.Action.text, ShapeStep.Action.text) where term.collation == .binary,
+      (ShapeStep.Action.blob, ShapeStep.Action.blob):
+      order = KeyOrder.bytes(
+        before + Int(first.start), Int(first.end &- first.start), record + Int(second.start),
+        Int(second.end &- second.start))
+    case (ShapeStep.Action.integer, ShapeStep.Action.integer):
+      let a = SerialType.integer(before + Int(first.end), shift: Int(first.shift))
+      let b = SerialType.integer(record + Int(second.end), shift: Int(second.shift))
+      order = a < b ? -1 : a > b ? 1 : 0
+    case (ShapeStep.Action.integer, ShapeStep.Action.real):
+      guard let bits = broken(record + Int(second.start)) else { return nil }
+      order = KeyOrder.number(
+        SerialType.integer(before + Int(first.end), shift: Int(first.shift)), Double(bitPattern: bits))
+    case (ShapeStep.Action.real, ShapeStep.Action.integer):
+      guard let bits = broken(before + Int(first.start)) else { return nil }
+      order = -KeyOrder.number(
+        SerialType.integer(record + Int(second.end), shift: Int(second.shift)), Double(bitPattern: bits))
+    default: return nil
+    }
+    guard order != 0 else { return nil }
+    return Difference(field: 0, isAscending: (order < 0) != term.isDescending)
+  }
+
+  @inline(__always) private static func real(_ body: UnsafeRawPointer) -> Double {
+    Double(bitPattern: UInt64(bigEndian: body.loadUnaligned(as: UInt64.self)))
   }
 
   /// How an entry differs from the one before. Both were found sound.

@@ -42,28 +42,51 @@ struct FileWalk: Sendable {
   }
 
   private func run(workers: Int) -> Result {
-    let first = TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
-    let units = WorkSplitter(walker: first).parts()
-    let threads = max(1, min(workers, units.count, Int(pages.pageCount) / 256 + 1))
+    let threads = max(1, min(workers, Int(pages.pageCount) / 256 + 1))
     let walkers = WalkerList(
-      [first]
-        + (1..<threads).map { _ in
-          TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
-        })
-    walk(units, walkers)
+      (0..<threads).map { _ in
+        TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
+      })
+    let parts = walkTrees(walkers)
+    if !parts.isEmpty { walk(parts, walkers) }
     return finish(walkers.walkers)
   }
 
+  /// Reads the trees, but for large ones: these come back in parts.
+  private func walkTrees(_ walkers: WalkerList) -> [WalkUnit] {
+    let parts = Mutex<[(tree: Int, parts: [WalkUnit])]>([])
+    let trees = trees
+    each(trees.count, walkers, tellsEvery: 64) { walker, tree in
+      let unit = WalkUnit(tree: tree, page: trees[tree].root, parent: 0, level: 1)
+      if let cut = WorkSplitter(walker: walker).parts(of: unit) {
+        parts.withLock { $0.append((tree, cut)) }
+      } else {
+        walker.walk(unit)
+      }
+    }
+    return parts.withLock { $0.sorted { $0.tree < $1.tree }.flatMap(\.parts) }
+  }
+
   private func walk(_ units: [WalkUnit], _ walkers: WalkerList) {
+    each(units.count, walkers, tellsEvery: 16) { walker, number in walker.walk(units[number]) }
+  }
+
+  /// Does something with each number below `count`, on all walkers.
+  private func each(
+    _ count: Int, _ walkers: WalkerList, tellsEvery: Int, _ work: @escaping @Sendable (TreeWalker, Int) -> Void
+  ) {
     let counter = Counter()
     let progress = progress
-    _ = Workers.map(walkers.walkers.count, workers: walkers.walkers.count) { worker in
+    let pageCount = max(1, Int(pages.pageCount))
+    let threads = min(walkers.walkers.count, count)
+    _ = Workers.map(threads, workers: threads) { worker in
       let walker = walkers.walkers[worker]
       while true {
-        let index = counter.next()
-        guard index < units.count else { return }
-        walker.walk(units[index])
-        if worker == 0 { progress(Double(index) / Double(units.count)) }
+        let number = counter.next()
+        guard number < count else { return }
+        work(walker, number)
+        guard worker == 0, number % tellsEvery == 0 else { continue }
+        progress(min(1, Double(walker.seen.count * walkers.walkers.count) / Double(pageCount)))
       }
     }
   }

@@ -73,7 +73,7 @@ enum KeyOrder {
   }
 
   /// A whole number and a real that is none.
-  private static func number(_ whole: Int64, _ real: Double) -> Int {
+  static func number(_ whole: Int64, _ real: Double) -> Int {
     if real < -0x1p63 { return 1 }
     if real >= 0x1p63 { return -1 }
     let cut = Int64(real)

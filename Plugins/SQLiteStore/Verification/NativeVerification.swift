@@ -19,7 +19,6 @@ struct NativeVerification {
   let header: DatabaseHeader
   let pages: PageMap
   let schema: Schema
-  let catalog: Catalog
   let request: IntegrityRequest
 
   func run() throws(Problem) -> Verification {
@@ -33,6 +32,7 @@ struct NativeVerification {
       pages: pages, header: header, trees: plan.trees, fingerprints: plan.comparisons.count, setting: setting,
       workers: request.workers, progress: request.progress)
     let result = walk.run()
+    let catalog = try schema.catalog(connection)
 
     var verification = Verification()
     let words = TroubleWords(
@@ -53,7 +53,7 @@ struct NativeVerification {
     }
     if request.isFull {
       try compareContent(plan, walk, result, words, &verification)
-      try askEngine(plan, layout, result, &verification)
+      try askEngine(plan, layout, catalog, result, &verification)
     }
     tell(plan, layout, result, &verification)
     let whole = WholeTables(plan: plan, result: result, hasContent: request.isFull).names
@@ -89,7 +89,8 @@ struct NativeVerification {
 
   /// What only SQLite can tell, table by table.
   private func askEngine(
-    _ plan: VerificationPlan, _ layout: SchemaLayout, _ result: FileWalk.Result, _ verification: inout Verification
+    _ plan: VerificationPlan, _ layout: SchemaLayout, _ catalog: Catalog, _ result: FileWalk.Result,
+    _ verification: inout Verification
   ) throws(Problem) {
     var needs = plan.engineNeeds
     for tree in result.unread {

@@ -20,6 +20,9 @@ final class PageSet {
     return true
   }
 
+  /// How many pages are in it.
+  var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+
   func contains(_ page: UInt32) -> Bool { words[Int(page) >> 6] & UInt64(1) << UInt64(page & 63) != 0 }
 
   /// Takes up another set; the pages that both have.

@@ -25,7 +25,7 @@ struct ShapeStep {
   var end: Int32 = 0
 }
 
-/// The records of one tree that have the same header: it says where each value stands, so it is read once for all of them.
+/// The records of one plan that have the same header: it says where each value stands, so it is read once for all of them.
 struct RecordShape {
   /// Bytes of the longest header that makes a shape: two words.
   static let longestHeader = 16
@@ -40,8 +40,8 @@ struct RecordShape {
   /// Bytes of such a record; -1 where it takes the general way to read one.
   var size = -1
   var stepCount = 0
-  /// The tree whose records these are; -1 as long as there is none.
-  var tree = -1
+  /// The plan that the steps are made for; -1 as long as there is none.
+  var plan = -1
 
   /// Whether a record starts with the shape's header. Sixteen bytes from its start are readable.
   @inline(__always) func matches(_ record: UnsafeRawPointer) -> Bool {
@@ -84,9 +84,10 @@ final class ShapeCache {
 
   /// The shape of a row's record, of which sixteen bytes are readable.
   @inline(never) func shape(
-    ofRow record: UnsafeRawPointer, _ rows: RowPlan, tree: Int
+    ofRow record: UnsafeRawPointer, _ rows: RowPlan
   ) -> UnsafePointer<RecordShape> {
-    let (shape, isKnown) = find(record, tree: tree)
+    // Tables of the same form have the same operations.
+    let (shape, isKnown) = find(record, plan: Int(bitPattern: rows.operations.baseAddress))
     guard !isKnown else { return UnsafePointer(shape) }
     var step = steps + (shape - shapes) * RecordShape.mostSteps
     let first = step
@@ -112,9 +113,10 @@ final class ShapeCache {
 
   /// The shape of an index entry, of which sixteen bytes are readable.
   @inline(never) func shape(
-    ofEntry record: UnsafeRawPointer, fields: Int, tree: Int
+    ofEntry record: UnsafeRawPointer, fields: Int
   ) -> UnsafePointer<RecordShape> {
-    let (shape, isKnown) = find(record, tree: tree)
+    // How an entry is read depends on its header alone. No operations are at such an address.
+    let (shape, isKnown) = find(record, plan: -2 &- fields)
     guard !isKnown else { return UnsafePointer(shape) }
     let step = steps + (shape - shapes) * RecordShape.mostSteps
     let found = values(record) { field, fact, start, end in
@@ -129,7 +131,7 @@ final class ShapeCache {
 
   /// The place of a record's shape, and whether the shape is there already. Where the header is too long, a shape that fits
   /// nothing.
-  private func find(_ record: UnsafeRawPointer, tree: Int) -> (UnsafeMutablePointer<RecordShape>, isKnown: Bool) {
+  private func find(_ record: UnsafeRawPointer, plan: Int) -> (UnsafeMutablePointer<RecordShape>, isKnown: Bool) {
     let length = record.byte(0)
     guard length > 1, length <= RecordShape.longestHeader else { return (shapes + (Self.capacity - 1), true) }
     let lowMask = length >= 8 ? ~0 : ~0 &>> UInt64(64 &- 8 &* length)
@@ -138,9 +140,9 @@ final class ShapeCache {
     let high = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) & highMask
     let mixed = (low ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(by: high ^ 0xD1B5_4A32_D192_ED03)
     let shape = shapes + Int(truncatingIfNeeded: (mixed.high ^ mixed.low) % UInt64(Self.capacity - 1))
-    if shape.pointee.tree == tree, shape.pointee.low == low, shape.pointee.high == high { return (shape, true) }
+    if shape.pointee.plan == plan, shape.pointee.low == low, shape.pointee.high == high { return (shape, true) }
     shape.pointee = RecordShape(
-      low: low, high: high, lowMask: lowMask, highMask: highMask, headerSize: length, tree: tree)
+      low: low, high: high, lowMask: lowMask, highMask: highMask, headerSize: length, plan: plan)
     return (shape, false)
   }
 

@@ -38,43 +38,76 @@ struct SchemaLayout {
     var terms: [Term]
   }
 
-  struct Table: Equatable {
+  /// What a table's definition says apart from its name: tables whose definitions say the same share one.
+  final class Shape: Sendable, Equatable {
+    let columns: [Column]
+    let hasRowid: Bool
+    let isStrict: Bool
+    /// The terms of a table without rowid, in the order of its records.
+    let storage: [Term]
+    let hasKeyIndex: Bool
+    /// The column that is another name of the rowid.
+    let rowidColumn: Int?
+    /// The numbers of the columns in the order in which records hold them.
+    let recordOrder: [Int]
+    /// Whether the definition may have a CHECK constraint.
+    let mentionsCheck: Bool
+
+    init(
+      sql: String, columns: [Column], hasRowid: Bool = true, isStrict: Bool = false, storage: [Term] = [],
+      hasKeyIndex: Bool = false
+    ) {
+      self.columns = columns
+      self.hasRowid = hasRowid
+      self.isStrict = isStrict
+      self.storage = storage
+      self.hasKeyIndex = hasKeyIndex
+      let key = columns.indices.filter { columns[$0].keyPlace > 0 }
+      rowidColumn =
+        hasRowid && !hasKeyIndex && key.count == 1 && ASCII.areSame(columns[key[0]].type, "INTEGER") ? key[0] : nil
+      recordOrder = hasRowid ? columns.indices.filter { !columns[$0].isVirtual } : storage.compactMap(\.column)
+      mentionsCheck = Self.mentionsCheck(sql)
+    }
+
+    private static func mentionsCheck(_ sql: String) -> Bool {
+      // The last five letters that were passed, as capitals.
+      var passed: UInt64 = 0
+      for byte in sql.utf8 {
+        passed = (passed << 8 | UInt64(byte & 0xDF)) & 0xFF_FFFF_FFFF
+        if passed == 0x43_4845_434B { return true }
+      }
+      return false
+    }
+
+    static func == (one: Shape, other: Shape) -> Bool {
+      one === other
+        || one.columns == other.columns && one.hasRowid == other.hasRowid && one.isStrict == other.isStrict
+          && one.storage == other.storage && one.hasKeyIndex == other.hasKeyIndex
+    }
+  }
+
+  final class Table: Sendable, Equatable {
     let name: String
     let root: UInt32
     let sql: String
-    let hasRowid: Bool
-    let isStrict: Bool
-    let columns: [Column]
-    var indexes: [Index]
-    /// The terms of a table without rowid, in the order of its records.
-    var storage: [Term]
+    let shape: Shape
+    let indexes: [Index]
 
-    /// The column that is another name of the rowid.
-    var rowidColumn: Int? {
-      guard hasRowid, !hasKeyIndex, let key = columns.firstIndex(where: { $0.keyPlace > 0 }),
-        ASCII.areSame(columns[key].type, "INTEGER"), !columns[(key + 1)...].contains(where: { $0.keyPlace > 0 })
-      else { return nil }
-      return key
-    }
-    var hasKeyIndex = false
+    var columns: [Column] { shape.columns }
+    var hasRowid: Bool { shape.hasRowid }
+    var storage: [Term] { shape.storage }
 
-    /// Whether the definition may have a CHECK constraint.
-    var mentionsCheck: Bool {
-      var sql = sql
-      return sql.withUTF8 { text in
-        // The last five letters that were passed, as capitals.
-        var passed: UInt64 = 0
-        for byte in text {
-          passed = (passed << 8 | UInt64(byte & 0xDF)) & 0xFF_FFFF_FFFF
-          if passed == 0x43_4845_434B { return true }
-        }
-        return false
-      }
+    init(name: String, root: UInt32, sql: String, shape: Shape, indexes: [Index]) {
+      self.name = name
+      self.root = root
+      self.sql = sql
+      self.shape = shape
+      self.indexes = indexes
     }
 
-    /// The numbers of the columns in the order in which records hold them.
-    var recordOrder: [Int] {
-      hasRowid ? columns.indices.filter { !columns[$0].isVirtual } : storage.compactMap(\.column)
+    static func == (one: Table, other: Table) -> Bool {
+      one.name == other.name && one.root == other.root && one.sql == other.sql && one.shape == other.shape
+        && one.indexes == other.indexes
     }
   }
 

@@ -14,7 +14,7 @@ struct SchemaLayoutReader {
     for (object, plain) in zip(schema.objects, schema.plain) where object.type == "table" {
       if object.root == 0 {
         layout.virtualTables.append((object.name, Self.module(object.sql ?? "")))
-      } else if let plain, !plain.hasDescendingTerm {
+      } else if let plain, !plain.form.hasDescendingTerm {
         layout.tables.append(plain.layout)
       } else {
         if asked == nil { asked = Asked(kinds: try kinds(), stored: storedIndexes()) }
@@ -45,7 +45,7 @@ struct SchemaLayoutReader {
     for (object, plain) in zip(schema.objects, schema.plain) {
       if object.type == "index" { indexes += 1 }
       guard let plain else { continue }
-      guard object.root > 0, !plain.hasDescendingTerm else { return nil }
+      guard object.root > 0, !plain.form.hasDescendingTerm else { return nil }
       layout.tables.append(plain.layout)
       indexes -= plain.layout.indexes.count
     }
@@ -53,12 +53,14 @@ struct SchemaLayoutReader {
   }
 
   private static let schemaTable = SchemaLayout.Table(
-    name: "sqlite_schema", root: 1, sql: "", hasRowid: true, isStrict: false,
-    columns: ["type", "name", "tbl_name", "rootpage", "sql"].map {
-      SchemaLayout.Column(
-        name: $0, type: "", isNotNull: false, defaultSQL: nil, keyPlace: 0, isVirtual: false, isGenerated: false,
-        affinity: .blob)
-    }, indexes: [], storage: [])
+    name: "sqlite_schema", root: 1, sql: "",
+    shape: SchemaLayout.Shape(
+      sql: "",
+      columns: ["type", "name", "tbl_name", "rootpage", "sql"].map {
+        SchemaLayout.Column(
+          name: $0, type: "", isNotNull: false, defaultSQL: nil, keyPlace: 0, isVirtual: false, isGenerated: false,
+          affinity: .blob)
+      }), indexes: [])
 
   // MARK: - From the library
 
@@ -86,18 +88,16 @@ struct SchemaLayoutReader {
     let literal = Connection.literal(object.name)
     let columns = try columns(of: literal)
     guard !columns.isEmpty, let kind = asked.kinds[object.name] else { return nil }
-    var table = SchemaLayout.Table(
-      name: object.name, root: object.root, sql: object.sql ?? "", hasRowid: !kind.isWithoutRowid,
-      isStrict: kind.isStrict, columns: columns, indexes: [], storage: [])
-    for (index, isKey) in try indexes(of: literal, asked) {
-      if isKey { table.hasKeyIndex = true }
-      if isKey, kind.isWithoutRowid {
-        table.storage = index.terms
-      } else {
-        table.indexes.append(index)
-      }
-    }
-    return table
+    let all = try indexes(of: literal, asked)
+    let keyIndex = all.first(where: \.isKey)?.index
+    // The primary key of a table without rowid is the table itself.
+    let own = all.filter { !($0.isKey && kind.isWithoutRowid) }.map(\.index)
+    let sql = object.sql ?? ""
+    return SchemaLayout.Table(
+      name: object.name, root: object.root, sql: sql,
+      shape: SchemaLayout.Shape(
+        sql: sql, columns: columns, hasRowid: !kind.isWithoutRowid, isStrict: kind.isStrict,
+        storage: kind.isWithoutRowid ? keyIndex?.terms ?? [] : [], hasKeyIndex: keyIndex != nil), indexes: own)
   }
 
   private func columns(of table: String) throws(Problem) -> [SchemaLayout.Column] {

@@ -24,7 +24,7 @@ struct TableExpressionPlan {
     guard !table.hasRowid else { return [] }
     var first: [Int: Int] = [:]
     var copies: [RowPrograms.Copy] = []
-    for (place, column) in table.recordOrder.enumerated() {
+    for (place, column) in table.shape.recordOrder.enumerated() {
       if let first = first[column] {
         copies.append(RowPrograms.Copy(first: first, second: place))
       } else {
@@ -88,7 +88,7 @@ struct TableExpressionPlan {
     let places = Dictionary(order.enumerated().map { ($0.element, $0.offset) }) { first, _ in first }
     return RowPrograms(
       sources: table.columns.indices.map { column in
-        column == table.rowidColumn ? .rowid : places[column].map { .record($0) } ?? .none
+        column == table.shape.rowidColumn ? .rowid : places[column].map { .record($0) } ?? .none
       },
       absent: table.columns.map(absent), conditions: conditions, computed: computed, checks: checks,
       copies: copies)
@@ -128,7 +128,7 @@ struct TableExpressionPlan {
       let columns = zip(definition.columns, table.columns.indices).map { column, number in
         ColumnMeaning(
           name: column.name, affinity: definition.affinity(of: column),
-          collation: column.collation.map { Collation($0) } ?? .binary, isRowid: number == table.rowidColumn)
+          collation: column.collation.map { Collation($0) } ?? .binary, isRowid: number == table.shape.rowidColumn)
       }
       reading = Reading(
         definition: definition,

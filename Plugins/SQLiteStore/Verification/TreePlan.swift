@@ -1,6 +1,6 @@
 /// A b-tree of the database and how its entries are to be read. Set up before the trees are read; only read afterwards.
 ///
-/// Unchecked, since the plans' buffers are written before any worker starts and let go of after the last one ended.
+/// Unchecked, since what the plans point to is written before any worker starts.
 final class TreePlan: @unchecked Sendable {
   let name: String
   /// The table that the tree belongs to: itself, for a table's own.
@@ -17,17 +17,54 @@ final class TreePlan: @unchecked Sendable {
   /// How the entries of an index b-tree are ordered; nil where that is not known.
   var key: KeyPlan?
 
-  init(name: String, table: String, root: UInt32, hasRowids: Bool, isIndex: Bool) {
+  /// What the plans' buffers are in.
+  private let memory: PlanMemory
+
+  init(name: String, table: String, root: UInt32, hasRowids: Bool, isIndex: Bool, memory: PlanMemory) {
+    self.memory = memory
     self.name = name
     self.table = table
     self.root = root
     self.hasRowids = hasRowids
     self.isIndex = isIndex
   }
+}
+
+/// The memory of many plans' buffers: it goes with the last plan that points into it.
+///
+/// Unchecked, since it is written by the thread that makes the plans, and only read afterwards.
+final class PlanMemory: @unchecked Sendable {
+  private static let block = 1 << 16
+
+  private var blocks: [UnsafeMutableRawPointer] = []
+  private var next: UnsafeMutableRawPointer?
+  private var left = 0
 
   deinit {
-    rows?.release()
-    key?.release()
+    for block in blocks { block.deallocate() }
+  }
+
+  /// A copy of elements that need no release.
+  func copy<Element: BitwiseCopyable>(_ elements: [Element]) -> UnsafeMutableBufferPointer<Element> {
+    let buffer = allocate(elements.count, of: Element.self)
+    _ = buffer.initialize(from: elements)
+    return buffer
+  }
+
+  /// Room for elements, which has to be filled.
+  func allocate<Element: BitwiseCopyable>(_ count: Int, of: Element.Type) -> UnsafeMutableBufferPointer<Element> {
+    guard count > 0 else { return UnsafeMutableBufferPointer(start: nil, count: 0) }
+    let bytes = (count * MemoryLayout<Element>.stride + 15) & ~15
+    if left < bytes {
+      left = max(bytes, Self.block)
+      let block = UnsafeMutableRawPointer.allocate(byteCount: left, alignment: 16)
+      blocks.append(block)
+      next = block
+    }
+    guard let start = next else { return UnsafeMutableBufferPointer(start: nil, count: 0) }
+    next = start + bytes
+    left -= bytes
+    return UnsafeMutableBufferPointer(start: start.bindMemory(to: Element.self, capacity: count), count: count)
   }
 }
 
@@ -77,27 +114,32 @@ struct RowPlan {
 
   let columns: UnsafeMutableBufferPointer<Column>
   let operations: UnsafeMutableBufferPointer<Operation>
-  let entries: UnsafeMutableBufferPointer<Entry>
+  private(set) var entries: UnsafeMutableBufferPointer<Entry>
   /// Slots of the indexes' columns; slot 0 is the rowid.
   let terms: UnsafeMutableBufferPointer<Int32>
   let slotCount: Int
 
-  init(columns: [Column], entries: [Entry], terms: [Int32], slotCount: Int) {
-    self.columns = .copy(columns)
-    operations = .copy(
+  init(columns: [Column], entries: [Entry], terms: [Int32], slotCount: Int, memory: PlanMemory) {
+    self.columns = memory.copy(columns)
+    operations = memory.copy(
       columns.map {
         Operation(slot: Int16($0.slot), forbidden: $0.forbidden, checksNumericText: $0.checksNumericText)
       })
-    self.entries = .copy(entries)
-    self.terms = .copy(terms)
+    self.entries = memory.copy(entries)
+    self.terms = memory.copy(terms)
     self.slotCount = slotCount
   }
 
-  func release() {
-    columns.deallocate()
-    operations.deallocate()
-    entries.deallocate()
-    terms.deallocate()
+  /// The plan of a table of the same form, whose indexes' fingerprints have numbers that are higher by `distance`.
+  func moved(by distance: Int32, memory: PlanMemory) -> Self {
+    var moved = self
+    moved.entries = memory.allocate(entries.count, of: Entry.self)
+    for (place, entry) in entries.enumerated() {
+      var entry = entry
+      entry.fingerprint += distance
+      moved.entries.initializeElement(at: place, to: entry)
+    }
+    return moved
   }
 }
 
@@ -120,24 +162,13 @@ struct KeyPlan {
   /// The first value in which two entries may not differ alone: the one after the unique ones, or after the last.
   var firstFree: Int { uniqueCount > 0 ? uniqueCount : terms.count }
   /// The fingerprint that the entries add up to; -1 for none.
-  let fingerprint: Int
+  var fingerprint: Int
 
-  init(terms: [Term], fieldCount: Int, isExact: Bool, uniqueCount: Int, fingerprint: Int) {
-    self.terms = .copy(terms)
+  init(terms: [Term], fieldCount: Int, isExact: Bool, uniqueCount: Int, fingerprint: Int, memory: PlanMemory) {
+    self.terms = memory.copy(terms)
     self.fieldCount = fieldCount
     self.isExact = isExact
     self.uniqueCount = uniqueCount
     self.fingerprint = fingerprint
-  }
-
-  func release() { terms.deallocate() }
-}
-
-extension UnsafeMutableBufferPointer {
-  /// A copy of an array that is let go of by hand.
-  fileprivate static func copy(_ elements: [Element]) -> Self {
-    let buffer = Self.allocate(capacity: elements.count)
-    _ = buffer.initialize(from: elements)
-    return buffer
   }
 }

@@ -155,27 +155,36 @@ extension TreeWalker {
 
   /// The entries of a leaf whose cells were noted in `starts`, `records` and `ends`: in runs of one shape.
   private func plainEntries(_ page: UnsafeRawPointer, _ count: Int, _ number: UInt32, _ plan: KeyPlan) {
+    guard let terms = UnsafePointer(plan.terms.baseAddress) else { return }
     var sum = Fingerprint()
     var cell = 0
+    // The first value of the entry before, where that was of a shape.
+    var first: ShapeStep?
     while cell < count {
       let record = page + Int(records[cell])
       let size = Int(ends[cell] &- records[cell])
-      let shape = shapes.shape(ofEntry: record, fields: plan.fieldCount, tree: tree)
+      let shape = shapes.shape(ofEntry: record, fields: plan.fieldCount)
       guard shape.pointee.size == size else {
         entry(record, size: size, available: size, plan, page: number, at: Int(starts[cell]), counts: true)
         cell += 1
+        first = nil
         continue
       }
+      let steps = shapes.steps(of: shape)
       if let before = hot.pointee.previous {
-        let difference = EntryKernel.difference(before, record, plan, encoding)
+        let plain = first.flatMap {
+          EntryKernel.firstDifference(before, $0, record, steps.pointee, terms.pointee)
+        }
+        let difference = plain ?? EntryKernel.difference(before, record, plan, encoding)
         if !difference.isAscending || difference.field >= plan.firstFree {
           settle(difference, record, plan, page: number, at: Int(starts[cell]))
         }
       }
       let end = run(page, from: cell, to: count, shape)
-      sum.add(run: page, records + cell, end - cell, shapes.steps(of: shape), steps: shape.pointee.stepCount)
+      sum.add(run: page, records + cell, end - cell, steps, steps: shape.pointee.stepCount)
       compare(page, from: cell, to: end, shape, number, plan)
       hot.pointee.previous = page + Int(records[end - 1])
+      first = steps.pointee
       cell = end
     }
     if plan.fingerprint >= 0 { ofIndexes[plan.fingerprint].add(sum) }

@@ -16,7 +16,7 @@ extension TreeWalker {
     for cell in 0..<count where records[cell] != TreeWalker.noRecord {
       let record = page + Int(records[cell])
       let size = Int(sizes[cell])
-      if isPlain, !shape.pointee.matches(record) { shape = shapes.shape(ofRow: record, rows, tree: tree) }
+      if isPlain, !shape.pointee.matches(record) { shape = shapes.shape(ofRow: record, rows) }
       guard isPlain, shape.pointee.size == size else {
         row(record, size: size, available: size, rows, rowid: rowids[cell], page: number, at: Int(starts[cell]))
         continue

@@ -19,13 +19,24 @@ struct VerificationPlan {
 
   /// An index with a fingerprint.
   struct Comparison {
-    let index: SchemaLayout.Index
     let table: SchemaLayout.Table
+    /// Which of the table's indexes it is.
+    let indexNumber: Int
     let indexTree: Int
     let tableTree: Int
     let fingerprint: Int
     /// Whether an expression says which rows the index takes, or what they are in it.
     let isComputed: Bool
+
+    var index: SchemaLayout.Index { table.indexes[indexNumber] }
+  }
+
+  /// What the trees of a table need that any table of the same shape and with the same indexes needs, too.
+  private struct Form {
+    let table: SchemaLayout.Table
+    let rows: RowPlan
+    let keys: [KeyPlan]
+    let firstFingerprint: Int
   }
 
   var trees: [TreePlan] = []
@@ -40,6 +51,8 @@ struct VerificationPlan {
   var checks: [Int: [String]] = [:]
   var engineNeeds: [String: Set<EngineNeed>] = [:]
   private var absent: AbsentValues
+  private let memory = PlanMemory()
+  private var form: Form?
 
   init(_ layout: SchemaLayout, encoding: TextEncoding) {
     absent = AbsentValues(encoding: encoding)
@@ -53,8 +66,9 @@ struct VerificationPlan {
       trees.append(
         TreePlan(
           name: unknown.name, table: unknown.table, root: unknown.root, hasRowids: !unknown.isIndex,
-          isIndex: unknown.isIndex))
+          isIndex: unknown.isIndex, memory: memory))
     }
+    form = nil
     // What evaluates defaults is not needed any more.
     absent = AbsentValues(encoding: encoding)
   }
@@ -66,7 +80,11 @@ struct VerificationPlan {
     self.tables = Array(tables)
     self.firstTree = firstTree
     self.firstFingerprint = firstFingerprint
+    trees.reserveCapacity(2 * tables.count)
+    comparisons.reserveCapacity(2 * tables.count)
+    tableTrees.reserveCapacity(tables.count)
     for table in tables { add(table) }
+    form = nil
     absent = AbsentValues(encoding: encoding)
   }
 
@@ -104,21 +122,62 @@ struct VerificationPlan {
   }
 
   private mutating func add(_ table: SchemaLayout.Table) {
-    let order = table.recordOrder
-    let rowidColumn = table.rowidColumn
     let tableTree = firstTree + trees.count
     let ownTree = trees.count
     trees.append(
-      TreePlan(name: table.name, table: table.name, root: table.root, hasRowids: table.hasRowid, isIndex: false))
+      TreePlan(
+        name: table.name, table: table.name, root: table.root, hasRowids: table.hasRowid, isIndex: false,
+        memory: memory))
     tableTrees.append((table.name, tableTree))
+    if let form, isOf(form, table) {
+      addIndexes(of: table, form, tree: ownTree)
+    } else {
+      addAnew(table, tree: ownTree)
+    }
+  }
 
+  /// Whether a table has the shape, and indexes on the same columns, of the one that a form was made for.
+  private func isOf(_ form: Form, _ table: SchemaLayout.Table) -> Bool {
+    form.table.shape === table.shape && form.table.indexes.count == table.indexes.count
+      && table.indexes.indices.allSatisfy { place in
+        let (one, other) = (table.indexes[place], form.table.indexes[place])
+        return one.root > 0 && one.isUnique == other.isUnique && one.isPartial == other.isPartial
+          && one.terms == other.terms
+      }
+  }
+
+  private mutating func addIndexes(of table: SchemaLayout.Table, _ form: Form, tree: Int) {
+    let fingerprint = firstFingerprint + comparisons.count
+    trees[tree].rows = form.rows.moved(by: Int32(fingerprint - form.firstFingerprint), memory: memory)
+    for number in table.indexes.indices {
+      comparisons.append(
+        Comparison(
+          table: table, indexNumber: number, indexTree: firstTree + trees.count, tableTree: firstTree + tree,
+          fingerprint: fingerprint + number, isComputed: false))
+      let plan = indexTree(table.indexes[number], of: table)
+      plan.key = form.keys[number]
+      plan.key?.fingerprint = fingerprint + number
+      trees.append(plan)
+    }
+  }
+
+  private func indexTree(_ index: SchemaLayout.Index, of table: SchemaLayout.Table) -> TreePlan {
+    TreePlan(
+      name: index.name, table: table.name, root: index.root, hasRowids: false, isIndex: true, memory: memory)
+  }
+
+  private mutating func addAnew(_ table: SchemaLayout.Table, tree ownTree: Int) {
+    let order = table.shape.recordOrder
+    let rowidColumn = table.shape.rowidColumn
+    let tableTree = firstTree + ownTree
+    let first = comparisons.count
     var columns = order.map { plan(table.columns[$0], isRowid: $0 == rowidColumn, in: table) }
     var expressions = TableExpressionPlan(table, isUTF8: absent.encoding == .utf8)
     var slots = [Int32](repeating: -1, count: table.columns.count)
     var slotCount: Int32 = 1
     var entries: [RowPlan.Entry] = []
     var terms: [Int32] = []
-    for index in table.indexes where index.root > 0 {
+    for (number, index) in table.indexes.enumerated() where index.root > 0 {
       let isNative = computable(index, of: table, &expressions)
       let fingerprint = isNative ? firstFingerprint + comparisons.count : -1
       if isNative {
@@ -145,11 +204,10 @@ struct VerificationPlan {
         }
         comparisons.append(
           Comparison(
-            index: index, table: table, indexTree: firstTree + trees.count, tableTree: tableTree,
-            fingerprint: fingerprint,
-            isComputed: expressions.isComputed(index)))
+            table: table, indexNumber: number, indexTree: firstTree + trees.count, tableTree: tableTree,
+            fingerprint: fingerprint, isComputed: expressions.isComputed(index)))
       }
-      let tree = TreePlan(name: index.name, table: table.name, root: index.root, hasRowids: false, isIndex: true)
+      let tree = indexTree(index, of: table)
       tree.key = key(index.terms, uniqueOf: index.isUnique, fingerprint: fingerprint)
       trees.append(tree)
     }
@@ -158,12 +216,14 @@ struct VerificationPlan {
       columns[place].slot = slots[column]
       slots[column] = -1
     }
-    trees[ownTree].rows = RowPlan(columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount))
+    let rows = RowPlan(
+      columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount), memory: memory)
+    trees[ownTree].rows = rows
     if !table.hasRowid {
       let own = table.storage.filter(\.isKey)
       trees[ownTree].key = KeyPlan(
         terms: own.map { KeyPlan.Term(collation: $0.collation, isDescending: $0.isDescending) },
-        fieldCount: table.storage.count, isExact: false, uniqueCount: own.count, fingerprint: -1)
+        fieldCount: table.storage.count, isExact: false, uniqueCount: own.count, fingerprint: -1, memory: memory)
     }
     noteConstraints(of: table, &expressions)
     if expressions.isNeeded {
@@ -172,13 +232,20 @@ struct VerificationPlan {
       }
     }
     if !expressions.checks.isEmpty { checks[tableTree] = expressions.checks.map(\.text) }
+    // Whatever is more than columns is made for each table by itself.
+    guard table.hasRowid, !expressions.isNeeded, engineNeeds[table.name] == nil,
+      comparisons.count - first == table.indexes.count
+    else { return }
+    form = Form(
+      table: table, rows: rows, keys: trees[(ownTree + 1)...].compactMap(\.key),
+      firstFingerprint: firstFingerprint + first)
   }
 
   private func key(_ terms: [SchemaLayout.Term], uniqueOf isUnique: Bool, fingerprint: Int) -> KeyPlan {
     KeyPlan(
       terms: terms.map { KeyPlan.Term(collation: $0.collation, isDescending: $0.isDescending) },
       fieldCount: terms.count, isExact: true, uniqueCount: isUnique ? terms.count(where: \.isKey) : 0,
-      fingerprint: fingerprint)
+      fingerprint: fingerprint, memory: memory)
   }
 
   /// Whether an index's entries can be computed from the record; otherwise the reason is noted.
@@ -194,7 +261,7 @@ struct VerificationPlan {
   }
 
   private mutating func noteConstraints(of table: SchemaLayout.Table, _ expressions: inout TableExpressionPlan) {
-    if table.mentionsCheck, !expressions.takeChecks() {
+    if table.shape.mentionsCheck, !expressions.takeChecks() {
       need(.rows(because: "CHECK constraints"), of: table)
     }
     if table.columns.contains(where: { $0.isVirtual && $0.isNotNull }) {
@@ -206,7 +273,7 @@ struct VerificationPlan {
   func recordColumns(of tree: Int) -> [SchemaLayout.Column]? {
     guard let place = tableTrees.firstIndex(where: { $0.tree == tree }) else { return nil }
     let table = tables[place]
-    return table.recordOrder.map { table.columns[$0] }
+    return table.shape.recordOrder.map { table.columns[$0] }
   }
 
   /// Whether a finding of SQLite's is about values that were all looked at natively. SQLite 3.40's `quick_check` takes one
@@ -229,7 +296,7 @@ struct VerificationPlan {
     var plan = RowPlan.Column()
     guard !isRowid else { return plan }
     if column.isNotNull { plan.forbidden |= RowPlan.nullBit }
-    if table.isStrict {
+    if table.shape.isStrict {
       plan.forbidden |= Self.forbidden(strictType: column.type)
     } else if column.affinity == .text {
       plan.forbidden |= RowPlan.integerBit | RowPlan.realBit

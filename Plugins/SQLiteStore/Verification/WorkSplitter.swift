@@ -5,13 +5,11 @@ struct WorkSplitter {
 
   let walker: TreeWalker
 
-  /// The parts of all trees, each tree's in the order of its keys.
-  func parts() -> [WalkUnit] {
+  /// The parts of a tree, in the order of its keys; nil where it is best read in one go.
+  func parts(of unit: WalkUnit) -> [WalkUnit]? {
+    guard isWorthCutting(unit.page) else { return nil }
     var units: [WalkUnit] = []
-    units.reserveCapacity(walker.trees.count)
-    for (tree, plan) in walker.trees.enumerated() {
-      cut(WalkUnit(tree: tree, page: plan.root, parent: 0, level: 1), depth: 0, &units)
-    }
+    cut(unit, depth: 0, &units)
     return units
   }
 

@@ -222,7 +222,7 @@ private struct CheckRun {
 enum RowCounts {
   /// The rows of every table that can be counted. One that cannot is left out: the checks say why.
   static func of(_ catalog: Catalog, in session: any StoreSession) -> [String: Int] {
-    var rows: [String: Int] = [:]
+    var rows = [String: Int](minimumCapacity: catalog.tables.count)
     for table in catalog.tables where !table.isVirtual {
       if let count = try? session.rowCount(of: table) { rows[table.name] = count }
     }

@@ -45,10 +45,21 @@ public enum Workers {
     }
 
     /// What came of it, waited for.
-    public var value: Value { piece.value }
+    public var value: Value {
+      join()
+      return piece.value
+    }
 
-    deinit {
-      thread.withLock { if let thread = $0 { pthread_join(thread, nil) } }
+    deinit { join() }
+
+    /// Waits for the thread. To wait for the lock that it works under would keep a processor busy: Linux has who waits for such
+    /// a lock look again and again as long as its owner runs.
+    private func join() {
+      thread.withLock {
+        guard let running = $0 else { return }
+        pthread_join(running, nil)
+        $0 = nil
+      }
     }
   }
 

@@ -6,6 +6,8 @@ import Synchronization
 final class Schema: Sendable {
   private struct Parts {
     var catalog: Catalog?
+    /// The catalog, where a thread is at it.
+    var pendingCatalog: Workers.Pending<Catalog>?
     var layout: SchemaLayout?
     var review: [Finding]?
     var plans: [TextEncoding: Plan] = [:]
@@ -49,19 +51,23 @@ final class Schema: Sendable {
     let reading = reading
     let catalog = workers > 1 ? Workers.begin { CatalogReader.catalog(ofPlain: reading) } : nil
     let plan = Plan(plan: VerificationPlan.plan(layout, encoding: encoding, workers: workers))
-    let made = catalog?.value
     parts.withLock {
       $0.layout = layout
       $0.plans[encoding] = plan
-      if let made { $0.catalog = made }
+      $0.pendingCatalog = catalog
     }
   }
 
   /// The schema in common terms.
   func catalog(_ connection: Connection) throws(Problem) -> Catalog {
-    if let known = parts.withLock({ $0.catalog }) { return known }
-    let catalog = try CatalogReader(connection: connection, schema: reading).read()
-    parts.withLock { $0.catalog = catalog }
+    let (known, pending) = parts.withLock { ($0.catalog, $0.pendingCatalog) }
+    if let known { return known }
+    let catalog =
+      if let pending { pending.value } else { try CatalogReader(connection: connection, schema: reading).read() }
+    parts.withLock {
+      $0.catalog = catalog
+      $0.pendingCatalog = nil
+    }
     return catalog
   }
 

@@ -5,12 +5,25 @@ import MendKit
 /// longer than reading their rows.
 struct SchemaReading: Sendable {
   /// A row of the schema table.
-  struct Object: Equatable {
+  final class Object: Sendable, Equatable {
     let type: String
     let name: String
     let table: String
     let root: UInt32
     let sql: String?
+
+    init(type: String, name: String, table: String, root: UInt32, sql: String?) {
+      self.type = type
+      self.name = name
+      self.table = table
+      self.root = root
+      self.sql = sql
+    }
+
+    static func == (one: Object, other: Object) -> Bool {
+      one.root == other.root && one.type == other.type && one.name == other.name && one.table == other.table
+        && one.sql == other.sql
+    }
   }
 
   let objects: [Object]
@@ -45,85 +58,58 @@ struct SchemaReading: Sendable {
   /// Reads the definitions of these objects, by several workers where they are many.
   init(_ objects: [Object], asksLibrary: Bool = false, workers: Int = 1) {
     self.objects = objects
-    let definitions =
-      asksLibrary ? [] : Workers.inParts(objects.count, workers: workers) { part in objects[part].map(Definition.init) }
-    guard !asksLibrary, var indexes = PlainIndexes(objects, definitions) else {
+    let parts =
+      asksLibrary ? [] : TableReader.read(objects, IndexChains(objects), workers: workers)
+    guard !asksLibrary, !parts.contains(where: \.isContrary) else {
       plain = objects.map { _ in nil }
       isAllPlain = !objects.contains { $0.type == "table" }
       unreviewed = objects
       isAccepted = false
       return
     }
-    let sorted = indexes
-    plain = Workers.inParts(objects.count, workers: workers) { part in
-      part.map { PlainTable(objects[$0], $0, definitions[$0], sorted) }
-    }
-    for (place, table) in plain.enumerated() where table != nil { indexes.agree(place) }
-    isAllPlain = zip(objects, plain).allSatisfy { $0.type != "table" || $1 != nil }
-    unreviewed = zip(objects, indexes.agreeing).compactMap { $1 ? nil : $0 }
-    isAccepted = isAllPlain && unreviewed.isEmpty && indexes.areInOrder && Self.areAccepted(objects, definitions)
+    plain = parts.count == 1 ? parts[0].plain : parts.flatMap(\.plain)
+    isAllPlain = parts.allSatisfy(\.isAllPlain)
+    unreviewed = parts.flatMap(\.disagreeing).sorted().map { objects[$0] }
+    isAccepted =
+      isAllPlain && unreviewed.isEmpty && parts.allSatisfy(\.isAccepted) && Self.areDistinct(objects)
   }
 
-  /// Whether the library has nothing to say against any of the definitions, nor against their names together.
-  private static func areAccepted(_ objects: [Object], _ definitions: [Definition]) -> Bool {
-    for (object, definition) in zip(objects, definitions) {
-      if object.type == "index", object.sql == nil { continue }
-      guard definition.isAccepted, (object.sql?.utf8.count ?? 0) <= mostBytes,
-        !ASCII.hasPrefix(object.name, "sqlite_") || enginesOwn.contains(object.name)
-      else { return false }
-    }
-    return areDistinct(objects.map { UInt64($0.root) } + [0, 1])
+  /// Whether no name and no root is there twice.
+  private static func areDistinct(_ objects: [Object]) -> Bool {
+    var roots = NumberSet(capacity: objects.count + 1)
+    var names = NumberSet(capacity: objects.count)
+    _ = roots.insert(1)
+    return objects.allSatisfy { object in
       // Where two names have one hash they may be the same.
-      && areDistinct(objects.map { $0.name.utf8.reduce(0xCBF2_9CE4_8422_2325) { hash($0, ASCII.lowered($1)) } })
+      object.root > 0 && roots.insert(UInt64(object.root))
+        && names.insert(object.name.utf8.reduce(0xCBF2_9CE4_8422_2325) { hash($0, ASCII.lowered($1)) })
+    }
   }
 
   /// FNV-1a.
   private static func hash(_ sum: UInt64, _ byte: UInt8) -> UInt64 { (sum ^ UInt64(byte)) &* 0x100_0000_01B3 }
-
-  private static func areDistinct(_ numbers: [UInt64]) -> Bool {
-    let sorted = numbers.sorted()
-    return zip(sorted, sorted.dropFirst()).allSatisfy { $0 != $1 }
-  }
-
-  /// A definition of more bytes is left to the library, which has a bound that was not always the same.
-  private static let mostBytes = 64 << 10
-  /// Tables that the library makes for itself.
-  private static let enginesOwn: Set = ["sqlite_sequence", "sqlite_stat1", "sqlite_stat4"]
 }
 
-/// A table as its plain definition has it.
-struct PlainTable: Sendable {
-  /// How it and its indexes are stored.
-  let layout: SchemaLayout.Table
-  /// The numbers of the primary key's columns, in key order.
-  let primaryKey: [Int]
-  /// Whether the primary key is the rowid itself.
-  let isRowidAlias: Bool
-  let isAutoincrement: Bool
+/// Numbers other than 0, in an open table.
+private struct NumberSet {
+  private var table: [UInt64]
 
-  /// Whether an index has a descending column. In an old format of the file, which is not known here, it has none.
-  var hasDescendingTerm: Bool { layout.indexes.contains { $0.terms.contains(where: \.isDescending) } }
+  init(capacity: Int) {
+    var size = 64
+    while size < 2 * capacity { size *= 2 }
+    table = Array(repeating: 0, count: size)
+  }
 
-  fileprivate init?(
-    _ object: SchemaReading.Object, _ place: Int, _ definition: Definition, _ indexes: PlainIndexes
-  ) {
-    guard let sql = object.sql, case .table(let definition) = definition,
-      ASCII.areIdentical(definition.name, object.name), let own = indexes.indexes(of: place, definition)
-    else { return nil }
-    primaryKey = definition.primaryKey
-    isRowidAlias = definition.isRowidAlias
-    isAutoincrement = definition.isAutoincrement
-    var columns: [SchemaLayout.Column] = []
-    columns.reserveCapacity(definition.columns.count)
-    for (number, column) in definition.columns.enumerated() {
-      columns.append(
-        SchemaLayout.Column(
-          name: column.name, type: column.type, isNotNull: column.isNotNull, defaultSQL: column.defaultSQL,
-          keyPlace: (primaryKey.firstIndex(of: number) ?? -1) + 1, isVirtual: false, isGenerated: false,
-          affinity: Affinity(declaredType: column.type)))
+  /// Whether it was not there before.
+  mutating func insert(_ number: UInt64) -> Bool {
+    guard number != 0 else { return false }
+    let mask = UInt64(table.count - 1)
+    var at = Int((number &* 0x9E37_79B9_7F4A_7C15) >> 32 & mask)
+    while table[at] != 0 {
+      if table[at] == number { return false }
+      at = (at + 1) & Int(mask)
     }
-    layout = SchemaLayout.Table(
-      name: object.name, root: object.root, sql: sql, hasRowid: true, isStrict: false, columns: columns, indexes: own,
-      storage: [], hasKeyIndex: definition.constraints.contains(where: \.isPrimaryKey))
+    table[at] = number
+    return true
   }
 }

@@ -1,3 +1,5 @@
+import MendKit
+
 /// The rows of the schema table, read from its pages rather than asked of the library.
 struct SchemaRows {
   /// A schema with more bytes than this is left to the library.
@@ -9,6 +11,8 @@ struct SchemaRows {
   private var pagesLeft: UInt32
   private var bytesLeft = Self.mostBytes
   private var isPlain = true
+  /// The table of the object that was read last.
+  private var owner = ""
 
   private init(_ pages: PageMap) {
     self.pages = pages
@@ -101,22 +105,47 @@ struct SchemaRows {
       body += count
       return (Int(type.value), UnsafeRawBufferPointer(rebasing: record[body - count..<body]))
     }
-    var isText = true
-    func text() -> String? {
+    func text() -> UnsafeRawBufferPointer? {
       guard let (type, bytes) = value(), type >= 13, type & 1 == 1 else { return nil }
-      if !Self.isPlain(bytes) { isText = false }
-      return String(decoding: bytes, as: UTF8.self)
+      return bytes
     }
     guard let type = text(), let name = text(), let table = text(), let root = value().flatMap(Self.integer),
       let (sqlType, sql) = value(), sqlType == 0 || sqlType >= 13 && sqlType & 1 == 1, at == headerEnd,
       body == record.count
     else { return false }
-    if !isText || !Self.isPlain(sql) { isPlain = false }
+    // Type, name and table stand one behind the other.
+    let names = UnsafeRawBufferPointer(rebasing: record[headerEnd..<headerEnd + type.count + name.count + table.count])
+    if isPlain, !Self.isPlain(names) || !Self.isPlain(sql) { isPlain = false }
+    let ownName = String(decoding: name, as: UTF8.self)
+    // The table of most objects is itself, or that of the object before.
+    if Self.areSame(name, table) {
+      owner = ownName
+    } else if !isOwner(table) {
+      owner = String(decoding: table, as: UTF8.self)
+    }
     objects.append(
       SchemaReading.Object(
-        type: type, name: name, table: table, root: UInt32(clamping: root),
+        type: Self.word(type), name: ownName, table: owner, root: UInt32(clamping: root),
         sql: sqlType == 0 ? nil : String(decoding: sql, as: UTF8.self)))
     return true
+  }
+
+  private static func word(_ type: UnsafeRawBufferPointer) -> String {
+    if isSame(type, "table") { return "table" }
+    return isSame(type, "index") ? "index" : String(decoding: type, as: UTF8.self)
+  }
+
+  private static func isSame(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
+    areSame(bytes, UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+  }
+
+  private mutating func isOwner(_ table: UnsafeRawBufferPointer) -> Bool {
+    owner.withUTF8 { Self.areSame(UnsafeRawBufferPointer($0), table) }
+  }
+
+  private static func areSame(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+    guard one.count == other.count, let a = one.baseAddress, let b = other.baseAddress else { return false }
+    return memcmp(a, b, one.count) == 0
   }
 
   private static func isPlain(_ text: UnsafeRawBufferPointer) -> Bool {

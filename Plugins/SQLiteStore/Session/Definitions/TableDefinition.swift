@@ -48,8 +48,6 @@ struct TableDefinition {
     tokens = DefinitionTokens(sql)
     guard read() else { return nil }
     if tokens.hasDoubtfulName || hasColumnTwice { isAccepted = false }
-    // What was read is kept for as long as the schema is, its text is not.
-    tokens = DefinitionTokens("")
   }
 
   private mutating func read() -> Bool {
