@@ -1,7 +1,7 @@
 import MendKit
 
 /// SQLite database files, in rollback-journal or write-ahead-log mode.
-public struct SQLiteDriver: SalvagingDriver {
+public struct SQLiteDriver: SalvagingDriver, ComparingDriver {
   /// The driver; it holds no state.
   public init() {}
 
@@ -66,6 +66,11 @@ public struct SQLiteDriver: SalvagingDriver {
 
   /// Whether the header is there, or told by the pages.
   public func isSalvageable(_ path: String) -> Bool { (try? SalvageHeader.read(path)) != nil }
+
+  /// Holds a database against a backup of it, page by page.
+  public func comparison(of path: String, restores: Bool, patience: Double) throws(Problem) -> any StoreComparison {
+    try PageComparison(path, restores: restores, patience: patience)
+  }
 
   /// Makes a new, empty database.
   public func createStore(_ path: String) throws(Problem) -> any WorkingCopy {

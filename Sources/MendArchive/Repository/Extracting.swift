@@ -56,6 +56,33 @@ extension Repository {
     }
   }
 
+  /// Hands over the content of the store's main file as an archive holds it, front to back, until `each` says false.
+  public func read(
+    _ record: Record, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool
+  ) throws(Problem) {
+    let tried = "read the store in"
+    guard let main = try Self.manifest(of: record).storeMembers.first else {
+      throw .archive(tried, record.path, "it holds no file of the store")
+    }
+    let reader = try TarReader(record.path)
+    while let entry = try reader.next() {
+      guard entry.name == main.name, entry.kind == .file, entry.size == main.size else { continue }
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: HashLane.bufferSize, alignment: 4096)
+      defer { buffer.deallocate() }
+      var left = main.size
+      while left > 0 {
+        let count = try reader.read(into: buffer)
+        guard count > 0, count <= left else {
+          throw .archive(tried, record.path, "the member \(MemberName.shown(main.name)) has not \(main.size) bytes")
+        }
+        left -= count
+        guard try each(UnsafeRawBufferPointer(rebasing: buffer[..<count])) else { return }
+      }
+      return
+    }
+    throw .archive(tried, record.path, "the member \(MemberName.shown(main.name)) is missing")
+  }
+
   /// The definitions that an archive holds beside the store; nil where it holds none.
   public func schema(of record: Record) throws(Problem) -> String? {
     let manifest = try Self.manifest(of: record)

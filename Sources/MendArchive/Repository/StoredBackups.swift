@@ -44,6 +44,13 @@ public final class StoredBackups: Backups {
     return main.path
   }
 
+  /// Hands over the content of the store's main file, front to back.
+  public func read(
+    _ backup: Backup, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool
+  ) throws(Problem) {
+    try repository.read(Repository.open(archiveAt: backup.path), each)
+  }
+
   /// The definitions that the archive holds beside the store; nil where it holds none.
   public func schema(of backup: Backup) throws(Problem) -> String? {
     try repository.schema(of: Repository.open(archiveAt: backup.path))

@@ -6,6 +6,9 @@ public protocol Backups {
   /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file.
   func extract(_ backup: Backup, into folder: String) throws(Problem) -> String
 
+  /// Hands over the content of the store's main file as the archive holds it, front to back, until `each` says false.
+  func read(_ backup: Backup, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem)
+
   /// The definitions that the archive holds beside the store; nil where it holds none.
   func schema(of backup: Backup) throws(Problem) -> String?
 }

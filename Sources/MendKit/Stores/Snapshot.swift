@@ -83,6 +83,20 @@ public struct SnapshotMember {
     self.read = read
   }
 
+  /// Hands over the member's bytes, front to back, until `each` says false; whether all of them were handed over.
+  public func read(_ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) -> Bool {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 512 << 10, alignment: 4096)
+    defer { buffer.deallocate() }
+    var offset = 0
+    while offset < size {
+      let count = try read(offset, buffer)
+      if count == 0 { break }
+      guard try each(UnsafeRawBufferPointer(rebasing: buffer[..<count])) else { return false }
+      offset += count
+    }
+    return true
+  }
+
   /// Writes the member to a new file, which must not exist yet; not synced.
   public func write(to path: String) throws(Problem) {
     let file = try FileHandle.create(path, mode: 0o600)
