@@ -60,8 +60,8 @@ public struct SQLiteDriver: SalvagingDriver, ComparingDriver {
   public func openCopy(_ path: String) throws(Problem) -> any WorkingCopy { try SQLiteWorkingCopy(path) }
 
   /// Gets back what can be read of a damaged file, page by page.
-  public func salvage(_ copy: String) throws(Problem) -> RepairOutcome {
-    try Salvager.run(copy)
+  public func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome {
+    try Salvager.run(copy, aid)
   }
 
   /// Whether the header is there, or told by the pages.
