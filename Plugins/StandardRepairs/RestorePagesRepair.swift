@@ -63,7 +63,8 @@ public struct RestorePagesRepair: Repair {
   private func compare(
     _ driver: any ComparingDriver, _ backup: Backup, in context: RepairContext, restores: Bool
   ) throws(Problem) -> ComparisonResult {
-    let comparison = try driver.comparison(of: context.path, restores: restores, patience: context.patience)
+    let comparison = try driver.comparison(
+      of: context.path, isUnchanged: context.isUnchanged(since: backup), restores: restores, patience: context.patience)
     try context.backups?.read(backup) { (bytes) throws(Problem) in try comparison.take(bytes) }
     return try comparison.finish()
   }

@@ -11,7 +11,9 @@ final class PageComparison: StoreComparison {
   private let target: FileHandle?
   /// What the backup's header says, once it was read.
   private var layout: Layout?
-  private var isHeaderProof = false
+  private var isHeaderProof: Bool
+  /// Whether it is known that nothing was committed since: all that differs is damage.
+  private let isUnchanged: Bool
   private var differences: PageDifferences?
 
   /// Bytes of the backup that make no whole page yet.
@@ -35,7 +37,9 @@ final class PageComparison: StoreComparison {
   /// Pages in order that may be others of the backup; more than that are no stray writes.
   private static let mostAstray = 4096
 
-  init(_ path: String, restores: Bool, patience: Double) throws(Problem) {
+  init(_ path: String, isUnchanged: Bool, restores: Bool, patience: Double) throws(Problem) {
+    self.isUnchanged = isUnchanged
+    isHeaderProof = isUnchanged
     view = try StoreView(path, locking: restores ? .none : .momentary(patience: patience))
     target = restores ? try FileHandle.update(view.path) : nil
     live = .allocate(byteCount: 65536 + PageMap.slack, alignment: 16)
@@ -72,7 +76,7 @@ final class PageComparison: StoreComparison {
     let usable = header.pageSize - header.reservedBytes
     layout = Layout(pageSize: header.pageSize, usableSize: usable, pageCount: header.pageCount)
     let bytes = try view.read(DatabaseHeader.size, at: 0)
-    if let now = DatabaseHeader(bytes) {
+    if !isUnchanged, let now = DatabaseHeader(bytes) {
       let flipped = zip(bytes, rest).reduce(0) { $0 + ($1.0 ^ $1.1).nonzeroBitCount }
       isHeaderProof =
         flipped <= 4 && header.writeVersion == 1 && now.writeVersion == 1 && now.readVersion == 1
@@ -116,7 +120,9 @@ final class PageComparison: StoreComparison {
     differing.append(pages)
     // A header that cannot be read is lost, whatever stands behind it.
     let isHeaderLost = pages == 1 && !isHeaderProof && isBodySame(start, backup, layout)
-    if count == layout.pageSize, !isHeaderLost, differences.difference(pages, live: start, backup: backup) == .other {
+    if count == layout.pageSize, !isUnchanged, !isHeaderLost,
+      differences.difference(pages, live: start, backup: backup) == .other
+    {
       let cellCount = UnsafeRawPointer(start).big16(pages == 1 ? DatabaseHeader.size + 3 : 3)
       guard astray.count < Self.mostAstray, cellCount > 0 else {
         changed = pages
@@ -160,8 +166,10 @@ final class PageComparison: StoreComparison {
     }
     result.isSame = true
     result.reason =
-      isHeaderProof
-      ? "its change counter is that of the backup" : "every page that can be read is as it is in the backup"
+      isUnchanged
+      ? "the file's size, times and counters are those of the backup"
+      : isHeaderProof
+        ? "its change counter is that of the backup" : "every page that can be read is as it is in the backup"
     guard let target else { return result }
     try target.truncate(to: Int(pages) * layout.pageSize)
     for sidecar in Sidecars(of: view.path).all { try Paths.removeFile(sidecar) }

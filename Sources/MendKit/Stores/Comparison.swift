@@ -1,8 +1,9 @@
 /// A driver that holds a store against a backup of it, part by part.
 public protocol ComparingDriver: Driver {
   /// Begins to hold a store against a backup. With `restores`, which is for working copies alone, each part that differs is
-  /// written over as it comes.
-  func comparison(of path: String, restores: Bool, patience: Double) throws(Problem) -> any StoreComparison
+  /// written over as it comes. `isUnchanged` says that nothing was committed since the backup: whatever differs is damage then.
+  func comparison(of path: String, isUnchanged: Bool, restores: Bool, patience: Double) throws(Problem)
+    -> any StoreComparison
 }
 
 /// A store that is held against a backup of it. Used once.

@@ -156,6 +156,13 @@ extension StoreSession {
   public func confirm() throws(Problem) {}
 }
 
+/// A session that tells parts of a store which the disk changed from parts that were written.
+public protocol RotSession: StoreSession {
+  /// The parts whose content is not what the notes say, where nothing was committed since they were taken; none where that is
+  /// not certain. At most `limit` are named one by one.
+  func rottenParts(_ notes: BackupNotes, limit: Int) throws(Problem) -> [Finding]
+}
+
 /// What a store says of itself.
 public struct StoreFacts: Sendable, Hashable {
   /// The engine and its version: `SQLite 3.40.1`.
