@@ -1,7 +1,7 @@
 import MendKit
 
 /// SQLite database files, in rollback-journal or write-ahead-log mode.
-public struct SQLiteDriver: SalvagingDriver {
+public struct SQLiteDriver: SalvagingDriver, ComparingDriver {
   /// The driver; it holds no state.
   public init() {}
 
@@ -60,12 +60,19 @@ public struct SQLiteDriver: SalvagingDriver {
   public func openCopy(_ path: String) throws(Problem) -> any WorkingCopy { try SQLiteWorkingCopy(path) }
 
   /// Gets back what can be read of a damaged file, page by page.
-  public func salvage(_ copy: String) throws(Problem) -> RepairOutcome {
-    try Salvager.run(copy)
+  public func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome {
+    try Salvager.run(copy, aid)
   }
 
   /// Whether the header is there, or told by the pages.
   public func isSalvageable(_ path: String) -> Bool { (try? SalvageHeader.read(path)) != nil }
+
+  /// Holds a database against a backup of it, page by page.
+  public func comparison(of path: String, isUnchanged: Bool, restores: Bool, patience: Double) throws(Problem)
+    -> any StoreComparison
+  {
+    try PageComparison(path, isUnchanged: isUnchanged, restores: restores, patience: patience)
+  }
 
   /// Makes a new, empty database.
   public func createStore(_ path: String) throws(Problem) -> any WorkingCopy {
@@ -90,23 +97,31 @@ public struct SQLiteDriver: SalvagingDriver {
 
   private func directSnapshot(_ path: String, patience: Double) throws(Problem) -> StoreSnapshot {
     let view = try StoreView(path, locking: .momentary(patience: patience))
+    let notes = PageNotesWriter(size: view.size)
     let member = SnapshotMember(
       name: Paths.name(of: view.path), size: view.size, attributes: try FileAttributes(of: view.file)
-    ) { offset, buffer throws(Problem) in try view.read(into: buffer, at: offset) }
+    ) { offset, buffer throws(Problem) in
+      notes.noting(try view.read(into: buffer, at: offset), buffer, at: offset)
+    }
     return StoreSnapshot(
-      members: [member], stamp: view.stamp, confirm: { () throws(Problem) in try view.confirm(patience: patience) })
+      members: [member], stamp: view.stamp, notes: { () throws(Problem) in notes.bytes() },
+      confirm: { () throws(Problem) in try view.confirm(patience: patience) })
   }
 
   private func stagedSnapshot(_ path: String, staging: String, patience: Double) throws(Problem) -> StoreSnapshot {
     let target = Paths.join(staging, "snapshot-" + Paths.name(of: path))
     let view = try StagedCopy.make(of: path, at: target, patience: patience)
     let copy = try FileHandle.read(target)
+    let notes = PageNotesWriter(size: view.size)
     let member = SnapshotMember(
       name: Paths.name(of: view.path), size: view.size, attributes: try FileAttributes(of: view.file)
-    ) { offset, buffer throws(Problem) in try copy.read(into: buffer, at: offset) }
+    ) { offset, buffer throws(Problem) in
+      notes.noting(try copy.read(into: buffer, at: offset), buffer, at: offset)
+    }
     // The view is let go of here, and with it the lock: what follows reads the copy.
     return StoreSnapshot(
-      members: [member], stamp: view.stamp, stagedPath: target, release: { try? Paths.removeFile(target) })
+      members: [member], stamp: view.stamp, stagedPath: target, notes: { () throws(Problem) in notes.bytes() },
+      release: { try? Paths.removeFile(target) })
   }
 
   private func rawSnapshot(_ path: String, patience: Double) throws(Problem) -> StoreSnapshot {

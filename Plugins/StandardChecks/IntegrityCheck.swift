@@ -16,6 +16,10 @@ public struct IntegrityCheck: Check {
       What the records alone do not tell (indexes on expressions, CHECK constraints, virtual tables) SQLite itself is \
       asked about, for that table only.
 
+      Where nothing was committed since the newest good archive was taken (the file's size, time, change counter and log are \
+      those that the archive was taken of), each page is also held against the checksum that the archive has of it: one that \
+      differs was changed by the disk, whatever its content looks like.
+
       For each cause the first five places are reported one by one, and the rest is counted.
       """,
     kind: .check,
@@ -29,6 +33,9 @@ public struct IntegrityCheck: Check {
       FindingDescription("index.malformed", .error, "the pages of an index are damaged"),
       FindingDescription("table.malformed", .error, "the pages of a table are damaged"),
       FindingDescription("page.stale", .error, "a page of a table is probably from before a commit"),
+      FindingDescription(
+        "page.rotten", .error,
+        "a page is not what it was in the newest good archive, though nothing was committed since"),
       FindingDescription("page.unused", .error, "a page belongs to nothing: what it held is cut off"),
       FindingDescription("page.duplicate-reference", .error, "a page belongs to two owners"),
       FindingDescription("freelist.malformed", .error, "the list of free pages is damaged"),
@@ -72,8 +79,11 @@ public struct IntegrityCheck: Check {
       isFull: options.string("level") != "quick", asksEngine: options.string("engine") == "sqlite",
       findingsPerCause: Wording.few, workers: context.workers, progress: context.progress)
     let session = try context.session()
-    let findings = try session.verifyIntegrity(request)
+    var findings = try session.verifyIntegrity(request)
     context.account = session.verificationAccount
+    if request.isFull, let session = session as? any RotSession, let notes = try? context.backups?.notes() {
+      findings += try session.rottenParts(notes, limit: Wording.few)
+    }
     return findings
   }
 }

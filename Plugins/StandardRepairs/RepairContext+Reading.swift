@@ -23,6 +23,13 @@ extension RepairContext {
     return rows
   }
 
+  /// Whether the live store is as it was when a backup was taken. The file's number is left out: a copy that kept its times
+  /// has the same content under another.
+  func isUnchanged(since backup: Backup) -> Bool {
+    guard let then = backup.stamp, let now = try? driver.stamp(store.path) else { return false }
+    return then.isSameState(as: now)
+  }
+
   /// Clears the place of the working copy, with what an engine may have left beside it.
   func clearPlace() throws(Problem) {
     for sidecar in driver.sidecars(of: path) { try Paths.removeFile(sidecar) }

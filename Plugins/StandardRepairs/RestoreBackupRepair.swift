@@ -29,7 +29,7 @@ public struct RestoreBackupRepair: Repair {
     guard !mends.isEmpty, let backup = try context.backups?.newestGood() else { return nil }
     let name = Paths.name(of: backup.path)
     let time = UTCTime(seconds: backup.taken).iso
-    guard isUnchanged(context, since: backup) else {
+    guard context.isUnchanged(since: backup) else {
       return RepairOffer(
         loss: .changes, mends: mends,
         reason: "puts back the archive \(name); what changed since \(time) is lost, deletions included", order: 90,
@@ -51,7 +51,7 @@ public struct RestoreBackupRepair: Repair {
         .archive, tried: "find the newest good archive of", on: context.store.description,
         said: "there is none any more", advice: "Look at what dbmend list shows.")
     }
-    let isUnchanged = (try? FileStatus.of(context.store.path)) != nil && isSame(context, context.store.path, backup)
+    let isUnchanged = context.isUnchanged(since: backup)
     let live = isUnchanged ? nil : context.liveRows()
     let folder = try Paths.makeTemporaryFolder(Paths.join(scratch, "restore-"))
     do throws(Problem) {
@@ -71,18 +71,6 @@ public struct RestoreBackupRepair: Repair {
     var outcome = RepairOutcome(notes: ["took everything from \(name) of \(UTCTime(seconds: backup.taken).iso)"])
     outcome.rows = tally(backup, live: live, isUnchanged: isUnchanged)
     return outcome
-  }
-
-  private func isUnchanged(_ context: RepairContext, since backup: Backup) -> Bool {
-    isSame(context, context.store.path, backup)
-  }
-
-  /// Whether the store at a path is as it was when the archive was taken. The file's number is left out: a copy that
-  /// kept its times has the same content under another.
-  private func isSame(_ context: RepairContext, _ path: String, _ backup: Backup) -> Bool {
-    guard let then = backup.stamp, let now = try? context.driver.stamp(path) else { return false }
-    return then.size == now.size && then.modified == now.modified && then.changeCounter == now.changeCounter
-      && then.log == now.log
   }
 
   private func tally(_ backup: Backup, live: [String: Int?]?, isUnchanged: Bool) -> [String: RowTally] {

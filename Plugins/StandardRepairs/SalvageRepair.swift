@@ -12,6 +12,12 @@ public struct SalvageRepair: Repair {
       that they were; of a page that is damaged itself every row is taken that can still be read. The trees above them, the \
       list of free pages and the header are built anew, and indexes that were damaged are emptied, to be built anew from \
       their tables. A row that can be read nowhere any more is lost, so the loss is `rows`.
+
+      A row whose page is gone is rebuilt where the table's sound indexes hold all of its columns. With an archive, or with \
+      what `--from` names, a row that stood where the table cannot be read comes from there when every sound index of the \
+      table still holds it, with the values that the indexes hold; never when one of them lacks it, since it was deleted. \
+      Where a table has no sound index, nothing tells: such rows go to a table `dbmend_set_aside_TABLE`, or, where \
+      `--max-loss changes` allows it, into the table.
       """,
     kind: .repair,
     mends: [
@@ -30,8 +36,9 @@ public struct SalvageRepair: Repair {
       findings.contains(where: { Self.calls.contains($0.code) }), driver.isSalvageable(context.path)
     else { return nil }
     let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
+    let backup = Self.takesUnproved(context) ? try context.backups?.newestGood() : nil
     return RepairOffer(
-      loss: .rows, mends: mends,
+      loss: .rows, allowedLoss: backup == nil ? nil : .changes, mends: mends,
       reason: "keeps every page that is in order and puts the rest together; rows that can be read nowhere are lost",
       order: 10)
   }
@@ -41,8 +48,16 @@ public struct SalvageRepair: Repair {
     guard let driver = context.driver as? any SalvagingDriver else {
       throw Problem(.unsupported, tried: "salvage", on: context.path, said: "its driver cannot")
     }
-    return try driver.salvage(context.path)
+    let aid = SalvageAid(
+      takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance
+    ) { () throws(Problem) in
+      guard let backup = try context.backups?.newestGood(), let scratch = context.scratch else { return nil }
+      return try context.backups?.extract(backup, into: Paths.makeTemporaryFolder(Paths.join(scratch, "backup-")))
+    }
+    return try driver.salvage(context.path, with: aid)
   }
+
+  private static func takesUnproved(_ context: RepairContext) -> Bool { context.maxLoss >= .changes }
 
   /// What only salvage is for. The rest of what it mends, others mend too.
   private static let calls: [FindingCode] = [

@@ -4,10 +4,14 @@ import MendKit
 enum ArchiveFile {
   static let suffix = ".tar.zst"
   static let copySuffix = ".manifest.json"
+  static let notesSuffix = ".pages"
   static let partialSuffix = ".partial"
 
   /// The manifest's copy that stands beside an archive.
   static func copy(of archive: String) -> String { stem(of: archive) + copySuffix }
+
+  /// What the driver noted of the content, once more beside the archive.
+  static func notes(of archive: String) -> String { stem(of: archive) + notesSuffix }
 
   private static func stem(of archive: String) -> String {
     archive.hasSuffix(suffix) ? String(archive.dropLast(suffix.count)) : archive

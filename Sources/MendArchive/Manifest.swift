@@ -2,8 +2,12 @@ import MendKit
 
 /// What an archive says of itself: its last member, with a copy beside the archive.
 public struct Manifest: Sendable, Hashable {
-  /// `dbmend.manifest/1`.
-  public static let format = "dbmend.manifest/1"
+  /// The formats that are read: the second one may name a member with the driver's notes. An archive without notes is written
+  /// in the first one.
+  static let formats = ["dbmend.manifest/1", "dbmend.manifest/2"]
+
+  /// The format that the manifest is written in.
+  var format: String { Self.formats[notes == nil ? 0 : 1] }
 
   /// Which store the archive is of.
   public var store: StoreIdentity
@@ -30,6 +34,8 @@ public struct Manifest: Sendable, Hashable {
   public var members: [Member]
   /// The name of the member that holds the store's definitions; nil where none does.
   public var schema: String?
+  /// The name of the member that holds what the driver noted of the store's content; nil where none does.
+  public var notes: String?
 
   /// One member of the archive.
   public struct Member: Sendable, Hashable {
@@ -58,7 +64,7 @@ public struct Manifest: Sendable, Hashable {
   public init(
     store: StoreIdentity, kind: String, engine: String, version: String, taken: Int64, sequence: Int,
     verdict: Verdict, reason: String, rows: [String: Int], stamp: StoreStamp?, members: [Member],
-    schema: String? = nil
+    schema: String? = nil, notes: String? = nil
   ) {
     self.store = store
     self.kind = kind
@@ -72,10 +78,11 @@ public struct Manifest: Sendable, Hashable {
     self.stamp = stamp
     self.members = members
     self.schema = schema
+    self.notes = notes
   }
 
   /// The members that are the store's own.
-  public var storeMembers: [Member] { members.filter { $0.name != schema } }
+  public var storeMembers: [Member] { members.filter { $0.name != schema && $0.name != notes } }
 
   /// Size of the store's members together, in bytes.
   public var bytes: Int { storeMembers.reduce(0) { $0 + $1.size } }

@@ -9,6 +9,9 @@ extension Manifest {
   /// More than any store's manifest has; what is longer is not read.
   static let largestText = 64 << 20
 
+  /// Notes on the pages of the largest database that there can be would have more; so large ones are not read.
+  static let largestNotes = 1 << 30
+
   /// The manifest as JSON text; with a seal it is the copy that stands beside the archive.
   func text(seal: Seal? = nil) -> String {
     var value = json
@@ -21,7 +24,7 @@ extension Manifest {
 
   private var json: JSONValue {
     .object([
-      "format": .string(Self.format),
+      "format": .string(format),
       "store": .object([
         "environment": .string(store.environment), "name": .string(store.name), "path": .string(store.path),
       ]),
@@ -29,7 +32,8 @@ extension Manifest {
       "taken": .string(UTCTime(seconds: taken).iso), "sequence": .integer(sequence),
       "verdict": .string(verdict.rawValue), "reason": .string(reason),
       "rows": .object(rows.sorted { $0.key < $1.key }.map { JSONMember($0.key, .integer($0.value)) }),
-      "stamp": stamp?.json, "schema": schema.map { .string($0) }, "members": .array(members.map(\.json)),
+      "stamp": stamp?.json, "schema": schema.map { .string($0) },
+      "notes": notes.map { .string($0) }, "members": .array(members.map(\.json)),
     ])
   }
 
@@ -49,7 +53,10 @@ extension Manifest {
 
   private init(_ fields: Fields) throws(ManifestError) {
     let format = try fields.text("format")
-    guard format == Self.format else { throw ManifestError(said: "its format is '\(format)', not '\(Self.format)'") }
+    guard Self.formats.contains(format) else {
+      let known = Self.formats.map { "'\($0)'" }.joined(separator: " or ")
+      throw ManifestError(said: "its format is '\(format)', not \(known)")
+    }
     let store = try fields.fields("store")
     guard let taken = UTCTime(iso: try fields.text("taken")) else {
       throw ManifestError(said: "'taken' is not a time in UTC such as 2024-01-15T02:00:00Z")
@@ -70,7 +77,8 @@ extension Manifest {
       kind: try fields.text("kind"), engine: try fields.text("engine"), version: try fields.text("version"),
       taken: taken.seconds, sequence: try fields.count("sequence"), verdict: verdict,
       reason: try fields.text("reason"), rows: rows, stamp: try fields.optional("stamp").map(StoreStamp.init),
-      members: members, schema: fields.value["schema"]?.string)
+      members: members, schema: fields.value["schema"]?.string,
+      notes: format == Self.formats[1] ? fields.value["notes"]?.string : nil)
     if let said = flaw { throw ManifestError(said: said) }
   }
 
@@ -89,6 +97,7 @@ extension Manifest {
       total = sum
     }
     if let schema, !names.contains(schema) { return "it names definitions (\(schema)) that are no member" }
+    if let notes, !names.contains(notes) || notes == schema { return "it names notes (\(notes)) that are no member" }
     if names.contains(fileName) { return "it lists itself as a member" }
     return nil
   }

@@ -160,6 +160,13 @@ struct Scan {
 
   /// The content of the member at which the reader stands, which should be a manifest.
   static func manifestBytes(_ reader: TarReader, tried: String, path: String) throws(Problem) -> [UInt8] {
+    try content(reader, limit: Manifest.largestText, what: "its manifest", tried: tried, path: path)
+  }
+
+  /// The content of the member at which the reader stands, which is no longer than a limit.
+  static func content(
+    _ reader: TarReader, limit: Int, what: String, tried: String, path: String
+  ) throws(Problem) -> [UInt8] {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
     defer { buffer.deallocate() }
     var bytes: [UInt8] = []
@@ -167,8 +174,8 @@ struct Scan {
       let count = try reader.read(into: buffer)
       if count == 0 { return bytes }
       bytes += buffer[..<count]
-      guard bytes.count <= Manifest.largestText else {
-        throw .archive(tried, path, "its manifest is larger than \(ByteSize(bytes: Manifest.largestText).short)")
+      guard bytes.count <= limit else {
+        throw .archive(tried, path, "\(what) is larger than \(ByteSize(bytes: limit).short)")
       }
     }
   }

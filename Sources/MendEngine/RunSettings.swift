@@ -16,6 +16,8 @@ public struct RunSettings: Sendable {
   public var environment: String?
   /// The repairs that the operator asked for by name; they go before any other that would do.
   public var askedForRepairs: Set<String> = []
+  /// Whether a repair says of each row that it rebuilt where it came from, in a table of the result.
+  public var tellsProvenance = false
   /// The version of dbmend, as manifests record it.
   public var dbmendVersion: String
   /// Where the output of the command after `--` goes: to standard error when standard output carries a report.

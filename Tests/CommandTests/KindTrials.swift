@@ -103,7 +103,9 @@ import Testing
     try #require(try run("tar", "-xf", archive, folder: try made(trial.file("out"))).exit == 0)
     #expect(try trial.folder.read("out/app.db") == before["app.db"]?.bytes)
     #expect(
-      try trial.sight(except: "dbmend-archives", "out", "out/app.db", "out/manifest.json", "out/schema.sql") == before)
+      try trial.sight(
+        except: "dbmend-archives", "out", "out/app.db", "out/manifest.json", "out/schema.sql",
+        "out/pages.bin") == before)
   }
 
   private func made(_ path: String) throws -> String {

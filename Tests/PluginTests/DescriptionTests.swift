@@ -48,6 +48,7 @@ struct DescriptionTests {
       "wal.malformed": "a second file that is in use; the driver's tests have one",
     ],
     "integrity": [
+      "page.rotten": "a change that leaves the file's time as it was; PageRotTests make one",
       "index.entry-count": "an index that cannot be compared row by row; the driver's tests have one",
       "file.malformed": "damage that no page is named for; the driver's tests have files that the engine gives up on",
       "file.not-a-database": "found on opening: see the examples of connects",

@@ -34,6 +34,18 @@ public final class CopiedBackup: Backups {
     return target
   }
 
+  /// The bytes of the copy, in pieces that end where no page does.
+  public func read(_ backup: Backup, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) {
+    let file = try FileHandle.read(copy)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 10_007, alignment: 16)
+    defer { buffer.deallocate() }
+    var offset = 0
+    while case let count = try file.read(into: buffer, at: offset), count > 0 {
+      guard try each(UnsafeRawBufferPointer(rebasing: buffer[..<count])) else { return }
+      offset += count
+    }
+  }
+
   /// The definitions of the store when it was copied.
   public func schema(of backup: Backup) throws(Problem) -> String? { definitions }
 }

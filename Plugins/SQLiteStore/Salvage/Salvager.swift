@@ -23,9 +23,11 @@ final class Salvager {
   /// The rows of tables without rowid that must be built anew, and what keeps their bytes.
   private var keyedRows: [(table: KeyedTable, rows: [KeyedEntry])] = []
   private var keyedSalvage: KeyedSalvage?
+  /// Indexes that are as they should be, with their numbers among the owners of pages.
+  private var wholeIndexes: [(object: SchemaObject, number: Int32)] = []
 
   /// Salvages a working copy. What it did is in the outcome; indexes that were lost are empty and are to be built anew.
-  static func run(_ path: String) throws(Problem) -> RepairOutcome {
+  static func run(_ path: String, _ aid: SalvageAid = SalvageAid()) throws(Problem) -> RepairOutcome {
     let salvager = try Salvager(path)
     salvager.readSchema()
     // An empty database would pass every check: that is no repair of one that had content.
@@ -35,7 +37,7 @@ final class Salvager {
         advice: "Restore the file from a backup.", code: "schema.malformed")
     }
     salvager.walk()
-    return try salvager.finish()
+    return try salvager.finish(aid)
   }
 
   private init(_ path: String) throws(Problem) {
@@ -168,6 +170,7 @@ final class Salvager {
         {
           tables[table].largestRowid = indexes.largestRowid(number, claims) ?? tables[table].largestRowid
         }
+        wholeIndexes.append((object, number))
         continue
       }
       emptied.append((object.name, object.root))
@@ -192,12 +195,16 @@ final class Salvager {
 
   // MARK: What becomes of it
 
-  private func finish() throws(Problem) -> RepairOutcome {
+  private func finish(_ aid: SalvageAid) throws(Problem) -> RepairOutcome {
     var outcome = RepairOutcome()
+    let fill = GapFill(file, objects, aid)
     claimChains(&schema)
     for index in tables.indices { claimChains(&tables[index]) }
     var tableParts: [[TableRebuild.Part]] = []
-    for index in tables.indices { tableParts.append(parts(of: &tables[index])) }
+    for index in tables.indices {
+      let parts = parts(of: &tables[index])
+      tableParts.append(filled(&tables[index], parts, fill))
+    }
     let schemaParts = writesSchema ? [] : parts(of: &schema)
     for table in tables + [schema] where table.needsRebuild {
       // Interior pages are arranged anew; the pages of lost leaves are taken again.
@@ -241,7 +248,26 @@ final class Salvager {
     try file.write()
     file.close()
     outcome.notes = notes
+    try fill.finish(file.path, &outcome)
     return outcome
+  }
+
+  /// The parts of a table with what indexes and a backup know of its gaps.
+  private func filled(
+    _ table: inout SalvagedTable, _ parts: [TableRebuild.Part], _ fill: GapFill
+  ) -> [TableRebuild.Part] {
+    guard table.needsRebuild else { return parts }
+    var found: Set<Int64> = []
+    for case .cells(let cells) in parts { found.formUnion(cells.lazy.map(\.rowid)) }
+    var torn: [Int64] = []
+    for slot in table.slots {
+      guard let offsets = broken[slot.page], let page = file.original(slot.page) else { continue }
+      torn += offsets.compactMap { FoundCell.read(page, at: $0, kind: .tableLeaf, geometry: file.geometry)?.rowid }
+    }
+    let indexes = wholeIndexes.filter { ASCII.areSame($0.object.table, table.name) }
+    return fill.fill(
+      &table, parts, GapRanges(table.slots, broken: torn, found: found),
+      indexes: indexes.map { (name: $0.object.name, pages: claims.pages(of: $0.number)) }, survey: survey)
   }
 
   /// Hands the pages that belong to nothing to what is built next.

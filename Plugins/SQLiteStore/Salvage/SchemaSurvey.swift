@@ -64,7 +64,7 @@ struct SchemaShapes {
   subscript(_ name: String) -> Shape? { shapes[name] }
 
   /// Whether a statement makes a table of the columns that it lists: no other is run, whatever a schema row may hold.
-  private static func isPlainTable(_ sql: String) -> Bool {
+  static func isPlainTable(_ sql: String) -> Bool {
     guard let open = sql.firstIndex(of: "(") else { return false }
     let words = sql[..<open].lowercased().split(whereSeparator: \.isWhitespace)
     return words.count >= 3 && words[0] == "create" && words[1] == "table" && !words.contains("as")

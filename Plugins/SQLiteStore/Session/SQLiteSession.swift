@@ -6,7 +6,7 @@ class SQLiteSession: SQLSession {
   private(set) var connection: Connection
   let facts: StoreFacts
   private(set) var verificationAccount: VerificationAccount?
-  private var viewForChecks: () throws(Problem) -> StoreView
+  private(set) var viewForChecks: () throws(Problem) -> StoreView
   private var confirmation: () throws(Problem) -> Void
   private let schemaFormat: UInt32?
   private var ahead: SchemaAhead?

@@ -39,7 +39,7 @@ extension Repository {
       let scan = Scan(
         expected: manifest, path: record.path, depth: .sha256, tried: "extract the archive",
         target: { (member, entry) throws(Problem) in
-          if member.name == manifest.schema { return nil }
+          if member.name == manifest.schema || member.name == manifest.notes { return nil }
           attributes[member.name] = member.attributes ?? entry.attributes
           return try output.create(member.name)
         })
@@ -54,6 +54,33 @@ extension Repository {
       output.discard()
       throw error
     }
+  }
+
+  /// Hands over the content of the store's main file as an archive holds it, front to back, until `each` says false.
+  public func read(
+    _ record: Record, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool
+  ) throws(Problem) {
+    let tried = "read the store in"
+    guard let main = try Self.manifest(of: record).storeMembers.first else {
+      throw .archive(tried, record.path, "it holds no file of the store")
+    }
+    let reader = try TarReader(record.path)
+    while let entry = try reader.next() {
+      guard entry.name == main.name, entry.kind == .file, entry.size == main.size else { continue }
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: HashLane.bufferSize, alignment: 4096)
+      defer { buffer.deallocate() }
+      var left = main.size
+      while left > 0 {
+        let count = try reader.read(into: buffer)
+        guard count > 0, count <= left else {
+          throw .archive(tried, record.path, "the member \(MemberName.shown(main.name)) has not \(main.size) bytes")
+        }
+        left -= count
+        guard try each(UnsafeRawBufferPointer(rebasing: buffer[..<count])) else { return }
+      }
+      return
+    }
+    throw .archive(tried, record.path, "the member \(MemberName.shown(main.name)) is missing")
   }
 
   /// The definitions that an archive holds beside the store; nil where it holds none.
@@ -78,6 +105,41 @@ extension Repository {
       return text
     }
     throw .archive(tried, record.path, "the member \(name) is missing")
+  }
+
+  /// What the driver noted of an archive's content: from the file beside the archive, or, where that is not what the manifest
+  /// says, from the archive itself.
+  func notes(of record: Record) throws(Problem) -> [UInt8] {
+    let manifest = try Self.manifest(of: record)
+    let tried = "read the notes in"
+    guard let name = manifest.notes, let member = manifest.members.first(where: { $0.name == name }) else {
+      throw .archive(tried, record.path, "it holds none", advice: nil)
+    }
+    guard member.size <= Manifest.largestNotes else {
+      throw .archive(tried, record.path, "they have \(ByteSize(bytes: member.size).short)", advice: nil)
+    }
+    if let file = try? ArchiveFile.open(ArchiveFile.notes(of: record.path)),
+      let bytes = try? file.readAll(limit: member.size), Self.isContent(bytes, of: member)
+    {
+      return bytes
+    }
+    let reader = try TarReader(record.path)
+    while let entry = try reader.next() {
+      guard entry.name == name, entry.kind == .file, entry.size == member.size else { continue }
+      let bytes = try Scan.content(
+        reader, limit: member.size, what: "its member \(name)", tried: tried, path: record.path)
+      guard Self.isContent(bytes, of: member) else {
+        throw .archive(tried, record.path, "the member \(name) was altered: its checksum (XXH3) is not the manifest's")
+      }
+      return bytes
+    }
+    throw .archive(tried, record.path, "the member \(name) is missing")
+  }
+
+  private static func isContent(_ bytes: [UInt8], of member: Manifest.Member) -> Bool {
+    guard bytes.count == member.size, let digests = try? Digests(sha256: false) else { return false }
+    bytes.withUnsafeBytes { digests.update($0) }
+    return (try? digests.finish())?.xxh3 == member.xxh3
   }
 
   private static func manifest(of record: Record) throws(Problem) -> Manifest {

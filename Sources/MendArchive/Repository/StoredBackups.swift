@@ -34,6 +34,16 @@ public final class StoredBackups: Backups {
     return nil
   }
 
+  /// What the driver noted of the newest good archive.
+  public func notes() throws(Problem) -> BackupNotes? {
+    let newest = try repository.records(of: store).last { $0.problem == nil && $0.manifest?.isGood == true }
+    guard let newest, let manifest = newest.manifest, manifest.notes != nil, let stamp = manifest.stamp else {
+      return nil
+    }
+    let repository = repository
+    return BackupNotes(archive: newest.path, stamp: stamp) { () throws(Problem) in try repository.notes(of: newest) }
+  }
+
   /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file. Not
   /// synced: it is there to be read by this run.
   public func extract(_ backup: Backup, into folder: String) throws(Problem) -> String {
@@ -42,6 +52,13 @@ public final class StoredBackups: Backups {
       throw .archive("extract the archive", backup.path, "it holds no file of the store")
     }
     return main.path
+  }
+
+  /// Hands over the content of the store's main file, front to back.
+  public func read(
+    _ backup: Backup, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool
+  ) throws(Problem) {
+    try repository.read(Repository.open(archiveAt: backup.path), each)
   }
 
   /// The definitions that the archive holds beside the store; nil where it holds none.

@@ -30,7 +30,7 @@ extension Repository {
       let stem = ArchiveFile.stem(for: draft.store, taken: taken)
       let partial = try Partial(stem + ArchiveFile.suffix, in: path)
       do throws(Problem) {
-        try stream(
+        let notes = try stream(
           snapshot, draft: draft, manifest: &manifest, into: partial.file, threads: threads, level: level
         ) { progress($0 * 0.85) }
         try snapshot.confirm()
@@ -40,7 +40,7 @@ extension Repository {
           expected: manifest, path: partial.path, depth: .xxh3, tried: "read back the archive",
           progress: { progress(0.85 + $0 * 0.15) }
         ).run()
-        return try publish(partial, stem: stem, manifest: manifest, seal: seal)
+        return try publish(partial, stem: stem, manifest: manifest, notes: notes, seal: seal)
       } catch {
         partial.discard()
         throw error
@@ -76,11 +76,12 @@ extension Repository {
     return manifest
   }
 
-  /// Writes all members and, last, the manifest, whose checksums are computed on the way.
+  /// Writes all members and, last, the manifest, whose checksums are computed on the way. The driver's notes, if there are
+  /// any.
   private func stream(
     _ snapshot: StoreSnapshot, draft: Draft, manifest: inout Manifest, into file: FileHandle, threads: Int?,
     level: Int, progress: @escaping (Double) -> Void
-  ) throws(Problem) {
+  ) throws(Problem) -> [UInt8]? {
     let total = manifest.bytes
     let writer = try TarWriter(file: file, level: level, threads: Self.threads(asked: threads, bytes: total))
     let lane = try HashLane(sha256: true)
@@ -96,24 +97,49 @@ extension Repository {
       try writer.end()
       manifest.members[index].take(try lane.finish())
     }
-    if let text = draft.schema, let name = manifest.schema {
-      let bytes = Array(text.utf8)
-      try writer.write(name, bytes, modified: manifest.taken * 1_000_000_000)
-      let digests = try Digests(sha256: true)
-      bytes.withUnsafeBytes { digests.update($0) }
-      manifest.members[manifest.members.count - 1].take(try digests.finish())
+    if let text = draft.schema, manifest.schema != nil {
+      let last = manifest.members.count - 1
+      try add(Array(text.utf8), as: &manifest.members[last], to: writer, taken: manifest.taken)
     }
+    let notes = try snapshot.notes()
+    if let notes {
+      let names = manifest.members.map(\.name)
+      let name = names.contains("pages.bin") ? "dbmend-pages.bin" : "pages.bin"
+      guard !names.contains(name), notes.count <= Manifest.largestNotes else {
+        return try end(writer, manifest, notes: nil)
+      }
+      manifest.notes = name
+      var member = Manifest.Member(name: name, size: notes.count, sha256: "", xxh3: "")
+      try add(notes, as: &member, to: writer, taken: manifest.taken)
+      manifest.members.append(member)
+    }
+    return try end(writer, manifest, notes: notes)
+  }
+
+  private func add(
+    _ bytes: [UInt8], as member: inout Manifest.Member, to writer: TarWriter, taken: Int64
+  ) throws(Problem) {
+    try writer.write(member.name, bytes, modified: taken * 1_000_000_000)
+    let digests = try Digests(sha256: true)
+    bytes.withUnsafeBytes { digests.update($0) }
+    member.take(try digests.finish())
+  }
+
+  private func end(_ writer: TarWriter, _ manifest: Manifest, notes: [UInt8]?) throws(Problem) -> [UInt8]? {
     try writer.write(manifest.fileName, Array(manifest.text().utf8), modified: manifest.taken * 1_000_000_000)
     try writer.close()
+    return notes
   }
 
   /// Gives the verified archive its name, and puts the manifest's copy beside it. The archive comes first: without its
   /// copy it is whole, while a copy alone would be of nothing. One sync of the folder makes both names last.
   private func publish(
-    _ partial: Partial, stem: String, manifest: Manifest, seal: Seal
+    _ partial: Partial, stem: String, manifest: Manifest, notes: [UInt8]?, seal: Seal
   ) throws(Problem) -> Record {
     let copy = try Partial(stem + ArchiveFile.copySuffix, in: path)
+    let beside = notes == nil ? nil : try Partial(stem + ArchiveFile.notesSuffix, in: path)
     do throws(Problem) {
+      if let beside, let notes { try beside.file.write(notes, at: 0) }
       try copy.file.write(Array(manifest.text(seal: seal).utf8), at: 0)
       try copy.file.sync()
       var number = 1
@@ -124,6 +150,11 @@ extension Repository {
         // A copy whose archive is gone keeps the name: it tells that something is missing.
         if FileStatus.exists(ArchiveFile.copy(of: archive)) { continue }
         guard try Durable.renameIfFree(partial.path, to: archive, syncingFolder: false) else { continue }
+        // The notes are in the archive too, and are compared with the manifest when they are read: no sync is waited for.
+        if let beside, try !Durable.renameIfFree(beside.path, to: ArchiveFile.notes(of: archive), syncingFolder: false)
+        {
+          beside.discard()
+        }
         try Durable.rename(copy.path, to: ArchiveFile.copy(of: archive))
         let record = Record(path: archive, size: seal.size, manifest: manifest, seal: seal)
         KnownGood.note(record)
@@ -131,6 +162,7 @@ extension Repository {
       }
     } catch {
       copy.discard()
+      beside?.discard()
       throw error
     }
   }

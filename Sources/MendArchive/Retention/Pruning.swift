@@ -108,6 +108,7 @@ extension Repository {
   private static func remove(_ record: Record) -> Problem? {
     do throws(Problem) {
       try Paths.removeFile(record.path)
+      try Paths.removeFile(ArchiveFile.notes(of: record.path))
       try Paths.removeFile(ArchiveFile.copy(of: record.path))
       return nil
     } catch {

@@ -55,7 +55,8 @@ struct Mending {
     while !findings.isEmpty, steps.count < Mending.stepLimit {
       let offers = RepairContext(
         store: store.identity, driver: driver, path: check == nil ? store.path : copy, scratch: nil, backups: backups,
-        schema: schema, askedFor: engine.settings.askedForRepairs, patience: engine.patience)
+        schema: schema, askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
+        tellsProvenance: engine.settings.tellsProvenance)
       let (plan, remarks) = engine.plan(for: findings, of: store, in: offers, tried: tried)
       for remark in remarks where !notes.contains(remark) { notes.append(remark) }
       uncovered = plan.uncovered
@@ -96,7 +97,8 @@ struct Mending {
     defer { try? Paths.removeTree(scratch) }
     let context = RepairContext(
       store: store.identity, driver: driver, path: target, scratch: scratch, backups: backups, schema: schema,
-      askedFor: engine.settings.askedForRepairs, patience: engine.patience)
+      askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
+      tellsProvenance: engine.settings.tellsProvenance)
     let outcome = try repair.mend(present, in: context)
     try engine.settle(target, driver)
 

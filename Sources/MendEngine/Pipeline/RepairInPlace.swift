@@ -77,7 +77,8 @@ private struct RepairInPlace {
   private mutating func hasPlan(_ backups: any Backups, _ schema: SchemaText?) throws(Problem) -> Bool {
     let context = RepairContext(
       store: store.identity, driver: driver, path: store.path, scratch: nil, backups: backups, schema: schema,
-      askedFor: engine.settings.askedForRepairs, patience: engine.patience)
+      askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
+      tellsProvenance: engine.settings.tellsProvenance)
     let (plan, remarks) = engine.plan(for: result.toMend, of: store, in: context, tried: TriedRepairs())
     guard plan.steps.isEmpty else { return true }
     Engine.note(backups, in: &report)

@@ -73,7 +73,8 @@ extension Engine {
       let context = RepairContext(
         store: result.store.identity, driver: driver, path: result.store.path, scratch: nil,
         backups: try backups(of: result.store, driver, from: source), schema: try schemaText(),
-        askedFor: settings.askedForRepairs, patience: patience)
+        askedFor: settings.askedForRepairs, patience: patience, maxLoss: result.store.maxLoss,
+        tellsProvenance: settings.tellsProvenance)
       let (plan, remarks) = plan(for: result.toMend, of: result.store, in: context, tried: TriedRepairs())
       report.plan = plan.steps.map { $0.planned() }
       Engine.note(context.backups, in: &report)

@@ -50,6 +50,17 @@ struct SourceBackups: Backups {
     return path
   }
 
+  func read(_ backup: Backup, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) {
+    if let record { return try Repository(path: Paths.folder(of: record.path)).read(record, each) }
+    let snapshot = try driver.snapshot(backup.path, form: .consistent, staging: nil, patience: patience)
+    defer { snapshot.close() }
+    guard let main = snapshot.members.first else {
+      throw Problem(.damaged, tried: "read", on: backup.path, said: "the snapshot holds no file")
+    }
+    guard try main.read(each) else { return }
+    try snapshot.confirm()
+  }
+
   func schema(of backup: Backup) throws(Problem) -> String? {
     if let record { return try Repository(path: Paths.folder(of: record.path)).schema(of: record) }
     let session = try driver.open(backup.path, patience: patience)

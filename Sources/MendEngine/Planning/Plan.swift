@@ -28,7 +28,9 @@ struct Plan: Sendable, Hashable {
     func planned(_ outcome: PlannedRepair.Outcome? = nil) -> PlannedRepair {
       var codes: [FindingCode] = []
       for finding in findings where !codes.contains(finding.code) { codes.append(finding.code) }
-      return PlannedRepair(repair: repair, loss: offer.loss, because: codes, reason: reason, outcome: outcome)
+      return PlannedRepair(
+        repair: repair, loss: max(offer.loss, offer.allowedLoss ?? Loss.none), because: codes, reason: reason,
+        outcome: outcome)
     }
   }
 

@@ -14,6 +14,8 @@ public protocol Repair: Sendable {
 public struct RepairOffer: Sendable, Hashable {
   /// The worst that it costs here.
   public var loss: Loss
+  /// What it costs where that much is allowed, to keep more than it could else. Repairs are chosen by `loss`.
+  public var allowedLoss: Loss?
   /// The findings that it would mend, of those it was asked about.
   public var mends: [Finding]
   /// Why, in one sentence: what will be done and what makes it cost what it costs.
@@ -24,8 +26,11 @@ public struct RepairOffer: Sendable, Hashable {
   public var replacesStore: Bool
 
   /// An offer; see the properties.
-  public init(loss: Loss, mends: [Finding], reason: String, order: Int = 50, replacesStore: Bool = false) {
+  public init(
+    loss: Loss, allowedLoss: Loss? = nil, mends: [Finding], reason: String, order: Int = 50, replacesStore: Bool = false
+  ) {
     self.loss = loss
+    self.allowedLoss = allowedLoss
     self.mends = mends
     self.reason = reason
     self.order = order
@@ -66,11 +71,16 @@ public final class RepairContext {
   public let askedFor: Set<String>
   /// How long to wait for a lock, in seconds.
   public let patience: Double
+  /// The most that a repair may cost.
+  public let maxLoss: Loss
+  /// Whether the operator wants to know of each row where it came from, in a table of the result.
+  public let tellsProvenance: Bool
 
   /// A context; see the properties.
   public init(
     store: StoreIdentity, driver: any Driver, path: String, scratch: String?, backups: (any Backups)?,
-    schema: SchemaText?, askedFor: Set<String> = [], patience: Double = 5
+    schema: SchemaText?, askedFor: Set<String> = [], patience: Double = 5, maxLoss: Loss = .rows,
+    tellsProvenance: Bool = false
   ) {
     self.store = store
     self.driver = driver
@@ -80,6 +90,8 @@ public final class RepairContext {
     self.schema = schema
     self.askedFor = askedFor
     self.patience = patience
+    self.maxLoss = maxLoss
+    self.tellsProvenance = tellsProvenance
   }
 }
 

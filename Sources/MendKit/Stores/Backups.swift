@@ -3,11 +3,40 @@ public protocol Backups {
   /// The newest archive whose content was healthy and which can still be read; nil when there is none.
   func newestGood() throws(Problem) -> Backup?
 
+  /// What the driver noted of the content of the newest good archive; nil where there is none, or it has no notes. Opens no
+  /// archive beside which its notes stand.
+  func notes() throws(Problem) -> BackupNotes?
+
   /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file.
   func extract(_ backup: Backup, into folder: String) throws(Problem) -> String
 
+  /// Hands over the content of the store's main file as the archive holds it, front to back, until `each` says false.
+  func read(_ backup: Backup, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem)
+
   /// The definitions that the archive holds beside the store; nil where it holds none.
   func schema(of backup: Backup) throws(Problem) -> String?
+}
+
+extension Backups {
+  /// For backups that are no archives of the store.
+  public func notes() throws(Problem) -> BackupNotes? { nil }
+}
+
+/// What a driver noted of a store when an archive of it was taken.
+public struct BackupNotes {
+  /// The archive's path.
+  public var archive: String
+  /// The live store's stamp then.
+  public var stamp: StoreStamp
+  /// Reads the notes; they are hostile.
+  public var read: () throws(Problem) -> [UInt8]
+
+  /// Notes; see the properties.
+  public init(archive: String, stamp: StoreStamp, read: @escaping () throws(Problem) -> [UInt8]) {
+    self.archive = archive
+    self.stamp = stamp
+    self.read = read
+  }
 }
 
 /// One archive, as its manifest tells it.

@@ -50,10 +50,33 @@ public protocol Driver: Sendable {
 public protocol SalvagingDriver: Driver {
   /// Makes a readable store of a damaged working copy, in its place: what is in order stays, what can be found in the rest
   /// of the file is put back. What indexes are to hold may be left to their rebuilding. Throws where nothing can be read.
-  func salvage(_ copy: String) throws(Problem) -> RepairOutcome
+  ///
+  /// Rows that can be read nowhere in it are taken from the backup of the aid where it is proved that they were there.
+  func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome
 
   /// Whether so much of a store is left that salvage could begin. Looks at its first pages only.
   func isSalvageable(_ path: String) -> Bool
+}
+
+/// What a salvage may draw on beside the damaged store.
+public struct SalvageAid {
+  /// The path of a sound store of the same kind, in a file of its own that may be written to; nil where there is no backup.
+  /// Asked for when something is missing.
+  public var backup: () throws(Problem) -> String?
+  /// Whether rows of the backup are taken too of which nothing tells whether they were there to the last.
+  public var takesUnproved: Bool
+  /// Whether the result has a table that says of each row which no part of its own table held where it came from.
+  public var tellsProvenance: Bool
+
+  /// An aid; without a backup when nothing is said.
+  public init(
+    takesUnproved: Bool = false, tellsProvenance: Bool = false,
+    backup: @escaping () throws(Problem) -> String? = { () throws(Problem) -> String? in nil }
+  ) {
+    self.backup = backup
+    self.takesUnproved = takesUnproved
+    self.tellsProvenance = tellsProvenance
+  }
 }
 
 extension Driver {
@@ -131,6 +154,13 @@ extension StoreSession {
 
   /// For sessions that hold one state for as long as they live.
   public func confirm() throws(Problem) {}
+}
+
+/// A session that tells parts of a store which the disk changed from parts that were written.
+public protocol RotSession: StoreSession {
+  /// The parts whose content is not what the notes say, where nothing was committed since they were taken; none where that is
+  /// not certain. At most `limit` are named one by one.
+  func rottenParts(_ notes: BackupNotes, limit: Int) throws(Problem) -> [Finding]
 }
 
 /// What a store says of itself.

@@ -19,6 +19,11 @@ public struct StoreStamp: Sendable, Hashable {
     self.changeCounter = changeCounter
     self.log = log
   }
+
+  /// Whether nothing was committed between two stamps of a store, which may have been copied with its times in between.
+  public func isSameState(as other: StoreStamp) -> Bool {
+    size == other.size && modified == other.modified && changeCounter == other.changeCounter && log == other.log
+  }
 }
 
 /// A store as an archive takes it up: members that are read front to back, and the state that they are of.
@@ -30,23 +35,30 @@ public final class StoreSnapshot {
   /// Where the main file's content stands as a file of its own until the snapshot is closed; nil when it is read from the
   /// live store.
   public let stagedPath: String?
+  private let annotation: () throws(Problem) -> [UInt8]?
   private let confirmation: () throws(Problem) -> Void
   private let release: () -> Void
   private var isReleased = false
 
-  /// A snapshot. `confirm` throws a problem of kind `changing` when the members, once read, turn out not to be of one
+  /// A snapshot. `notes` gives what the driver noted of the main member while it was read; `confirm` throws a problem of kind `changing` when the members, once read, turn out not to be of one
   /// state; `release` lets locks and files go.
   public init(
     members: [SnapshotMember], stamp: StoreStamp, stagedPath: String? = nil,
+    notes: @escaping () throws(Problem) -> [UInt8]? = { () throws(Problem) -> [UInt8]? in nil },
     confirm: @escaping () throws(Problem) -> Void = {},
     release: @escaping () -> Void = {}
   ) {
     self.members = members
     self.stamp = stamp
     self.stagedPath = stagedPath
+    annotation = notes
     confirmation = confirm
     self.release = release
   }
+
+  /// What the driver noted of the main member, in a form of its own, when that was read front to back: of a database, sums of
+  /// its pages and the tree that each belongs to. An archive keeps it. nil where there is nothing to note.
+  public func notes() throws(Problem) -> [UInt8]? { try annotation() }
 
   /// To be called when every member was read to its end: what was read is one consistent state.
   public func confirm() throws(Problem) { try confirmation() }
@@ -81,6 +93,20 @@ public struct SnapshotMember {
     self.size = size
     self.attributes = attributes
     self.read = read
+  }
+
+  /// Hands over the member's bytes, front to back, until `each` says false; whether all of them were handed over.
+  public func read(_ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) -> Bool {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 512 << 10, alignment: 4096)
+    defer { buffer.deallocate() }
+    var offset = 0
+    while offset < size {
+      let count = try read(offset, buffer)
+      if count == 0 { break }
+      guard try each(UnsafeRawBufferPointer(rebasing: buffer[..<count])) else { return false }
+      offset += count
+    }
+    return true
   }
 
   /// Writes the member to a new file, which must not exist yet; not synced.

@@ -10,7 +10,7 @@ enum OptionName: String, CaseIterable, Sendable {
   // Of the program alone.
   case version
   // Of single commands.
-  case explain, expect, plan, output, from, schema, with, yes, force
+  case explain, expect, plan, output, from, schema, provenance, with, yes, force
   case dryRun = "dry-run"
   case completions, man, configuration
 
@@ -98,6 +98,10 @@ extension OptionName {
     case .schema:
       OptionFacts(
         metavar: "FILE", completion: .files, meaning: "SQL with the definitions that lost tables are made from")
+    case .provenance:
+      OptionFacts(
+        meaning:
+          "Say in a table dbmend_provenance of the result where each row came from that no page of its table held")
     case .with:
       OptionFacts(
         metavar: "REPAIR", completion: .plugins, isRepeatable: true,

@@ -16,7 +16,7 @@ enum RepairCommand: Subcommand {
       ArgumentDescription(
         metavar: "TARGET", meaning: "The store (production/data) or the path to its file", isRequired: true)
     ],
-    ownOptions: [.plan, .output, .from, .schema, .with, .yes],
+    ownOptions: [.plan, .output, .from, .schema, .provenance, .with, .yes],
     formats: ["text", "json", "junit", "sarif", "github"],
     examples: [
       CommandExample(line: "dbmend repair --plan app.db", meaning: "What would be done, and why"),

@@ -60,6 +60,7 @@ struct RunSetup {
     settings.askedForRepairs = try repairs(invocation)
     settings.commandOutput = isReportOnOutput ? .standardError : .inherited
     settings.replacesOutput = invocation.has(.yes)
+    settings.tellsProvenance = invocation.has(.provenance)
     if let path = invocation.value(.schema) {
       let file = try FileHandle.read(path)
       settings.schema = SchemaText(path: path, text: String(decoding: try file.readAll(limit: 16 << 20), as: UTF8.self))

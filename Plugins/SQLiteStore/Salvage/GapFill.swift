@@ -1,0 +1,215 @@
+import MendKit
+
+/// Fills the gaps of tables with rows that are proved: from indexes that are whole and hold all of a row, and from a backup,
+/// where each whole index of the table still holds the row's rowid. What an index holds is the live file's, and goes before
+/// what the backup holds. A row that one index lacks was deleted, and does not come back.
+///
+/// Where a table has no index to ask, nothing is proved or refuted: such rows of a backup are set aside, or taken only where
+/// what changed since may be lost.
+final class GapFill {
+  /// Rows of a backup that are kept apart from the table.
+  struct Unproved {
+    let table: String
+    let missing: GapRanges
+  }
+
+  /// Where a row came from that no page of the table held.
+  struct Origin {
+    enum Source: String {
+      case index
+      case backup
+    }
+
+    let table: String
+    let rowid: Int64
+    let source: Source
+    /// The page of the index, or of the backup.
+    let page: UInt32
+  }
+
+  private let file: SalvageFile
+  private let objects: [SchemaObject]
+  private let aid: SalvageAid
+  private var opened: BackupRows?
+  private var isOpened = false
+
+  private var unproved: [Unproved] = []
+  private var origins: [Origin] = []
+  private var notes: [String] = []
+
+  init(_ file: SalvageFile, _ objects: [SchemaObject], _ aid: SalvageAid) {
+    self.file = file
+    self.objects = objects
+    self.aid = aid
+  }
+
+  /// Adds to the written file what does not belong into its own tables, and tells what was done.
+  func finish(_ path: String, _ outcome: inout RepairOutcome) throws(Problem) {
+    outcome.notes += notes
+    let extra = SalvageTables(path: path)
+    if let backup = opened?.path, !unproved.isEmpty {
+      let aside = try extra.setAside(unproved, from: backup)
+      for (table, count) in aside.rows { outcome.rows[table, default: RowTally(lost: nil)].setAside += count }
+      outcome.notes += aside.notes
+    }
+    if aid.tellsProvenance { try extra.tell(origins) }
+  }
+
+  /// Adds to the parts of a table what is proved to have stood in its gaps. `indexes` are those that are whole, with the
+  /// pages of each.
+  func fill(
+    _ table: inout SalvagedTable, _ parts: [TableRebuild.Part], _ missing: GapRanges,
+    indexes: [(name: String, pages: [UInt32])], survey: FileSurvey
+  ) -> [TableRebuild.Part] {
+    guard !missing.isEmpty else { return parts }
+    notes.append("\(table.name): rows \(missing.words) stood on pages that could not be read")
+    guard let object = objects.first(where: { $0.type == "table" && $0.name == table.name }),
+      let layout = RowLayout(object, indexes: objects.filter { $0.type == "index" })
+    else { return parts }
+    let evidence = IndexEvidence(
+      file,
+      indexes.compactMap { index in
+        layout.indexes[index.name].map { IndexEvidence.Index(layout: $0, pages: index.pages) }
+      }, missing: missing)
+    var rows: [Int64: [UInt8]] = [:]
+    var proved = 0
+    evidence.forEachRow { rowid, entries in
+      guard evidence.isProof(entries) else { return }
+      proved += 1
+      guard let values = evidence.values(entries), let record = whole(values, layout, table.expected),
+        let page = entries.first?.page
+      else { return }
+      rows[rowid] = record
+      table.tally.fromIndex += 1
+      origins.append(Origin(table: table.name, rowid: rowid, source: .index, page: page))
+    }
+    // An index says of every row whether it was there; without one, only a backup tells what may have been.
+    let isTold = !evidence.indexes.isEmpty
+    if !isTold || rows.count < proved {
+      take(object, layout, evidence, missing, isTold: isTold, &rows, &table)
+    }
+    if isTold { table.tally.lost = proved - rows.count }
+    return merged(parts, rows, survey)
+  }
+
+  /// The record of a row of which the indexes hold every value; nil where one is missing.
+  private func whole(_ values: [Int: StoredField], _ layout: RowLayout, _ expected: ExpectedRecord) -> [UInt8]? {
+    var fields: [StoredField] = []
+    for place in layout.columns.indices {
+      guard let field = place == layout.rowidAlias ? .null : values[place] else { return nil }
+      fields.append(field)
+    }
+    return accepted(fields, expected)
+  }
+
+  private func accepted(_ fields: [StoredField], _ expected: ExpectedRecord) -> [UInt8]? {
+    let record = RecordParts.record(fields)
+    let isExpected = record.withUnsafeBytes { bytes -> Bool in
+      guard let start = bytes.baseAddress else { return false }
+      var work = 0
+      return expected.accepts(
+        start, available: bytes.count, payload: bytes.count, checksText: false, work: &work)
+    }
+    return isExpected ? record : nil
+  }
+
+  // MARK: From a backup
+
+  private func backup() -> BackupRows? {
+    if isOpened { return opened }
+    isOpened = true
+    do throws(Problem) {
+      guard let path = try aid.backup() else { return nil }
+      opened = BackupRows(path, encoding: file.encoding)
+      if opened == nil {
+        notes.append("the backup is no sound database whose texts are stored as here; it was not used")
+      }
+    } catch {
+      notes.append("the backup could not be used: \(error)")
+    }
+    return opened
+  }
+
+  private func take(
+    _ object: SchemaObject, _ layout: RowLayout, _ evidence: IndexEvidence, _ missing: GapRanges, isTold: Bool,
+    _ rows: inout [Int64: [UInt8]], _ table: inout SalvagedTable
+  ) {
+    guard let backup = backup() else { return }
+    var taken = rows
+    var fromBackup = 0
+    var aside = 0
+    let isKnown = backup.rows(of: object, missing) { row in
+      guard taken[row.rowid] == nil, let fields = RecordParts.fields(row.record) else { return }
+      guard isTold else {
+        guard aid.takesUnproved, let record = accepted(fields, table.expected) else {
+          aside += 1
+          return
+        }
+        taken[row.rowid] = record
+        return note(row, object.name, &fromBackup)
+      }
+      let entries = evidence.entries(of: row.rowid)
+      guard evidence.isProof(entries), let values = evidence.values(entries),
+        let record = updated(fields, with: values, layout, table.expected)
+      else { return }
+      taken[row.rowid] = record
+      note(row, object.name, &fromBackup)
+    }
+    rows = taken
+    table.tally.fromBackup += fromBackup
+    if !isKnown { notes.append("\(object.name): the backup has no table of the same definition") }
+    if aside > 0 { unproved.append(Unproved(table: object.name, missing: missing)) }
+  }
+
+  private func note(_ row: BackupRows.Row, _ table: String, _ count: inout Int) {
+    count += 1
+    origins.append(Origin(table: table, rowid: row.rowid, source: .backup, page: row.page))
+  }
+
+  /// A backup's record with the values that the live file's indexes hold.
+  private func updated(
+    _ fields: [StoredField], with values: [Int: StoredField], _ layout: RowLayout, _ expected: ExpectedRecord
+  ) -> [UInt8]? {
+    var fields = fields
+    for (place, field) in values where place != layout.rowidAlias {
+      // A column that was added later and that the row does not have yet.
+      guard place < fields.count else { return nil }
+      fields[place] = field
+    }
+    return accepted(fields, expected)
+  }
+
+  // MARK: Into the table
+
+  /// The parts with rows in between, in the order of their rowids.
+  private func merged(
+    _ parts: [TableRebuild.Part], _ rows: [Int64: [UInt8]], _ survey: FileSurvey
+  ) -> [TableRebuild.Part] {
+    guard !rows.isEmpty else { return parts }
+    let writer = PayloadWriter(file: file)
+    var added = rows.sorted { $0.key < $1.key }.map {
+      TableRebuild.LeafCell(bytes: writer.cell(rowid: $0.key, payload: $0.value), rowid: $0.key)
+    }[...]
+    var result: [TableRebuild.Part] = []
+    for part in parts {
+      switch part {
+      case .page(let page, let last):
+        let before = added.prefix { $0.rowid < survey[page].first }
+        if !before.isEmpty { result.append(.cells(Array(before))) }
+        added = added.dropFirst(before.count).drop { $0.rowid <= last }
+        result.append(part)
+      case .cells(let cells):
+        var all: [TableRebuild.LeafCell] = []
+        for cell in cells {
+          let before = added.prefix { $0.rowid < cell.rowid }
+          all += before
+          added = added.dropFirst(before.count).drop { $0.rowid == cell.rowid }
+          all.append(cell)
+        }
+        result.append(.cells(all))
+      }
+    }
+    if !added.isEmpty { result.append(.cells(Array(added))) }
+    return result
+  }
+}
