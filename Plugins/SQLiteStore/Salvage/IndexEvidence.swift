@@ -36,7 +36,6 @@ struct IndexEvidence {
       let pages = candidate.pages
       let fields = candidate.layout.terms.count
       let order = IndexOrder(reader, candidate.layout.terms, file.encoding)
-      defer { order.release() }
       guard pages.allSatisfy({ order.isKept(at: $0) }) else { continue }
       let parts = Workers.map((pages.count + Self.chunk - 1) / Self.chunk, workers: Workers.processors) { part in
         let first = part * Self.chunk

@@ -4,6 +4,7 @@ struct IndexOrder {
   private let reader: EntryReader
   private let plan: KeyPlan
   private let encoding: TextEncoding
+  private let memory = PlanMemory()
 
   /// Bytes before and behind a record that comparing may read.
   private static let slack = 16
@@ -11,10 +12,9 @@ struct IndexOrder {
   init(_ reader: EntryReader, _ terms: [KeyPlan.Term], _ encoding: TextEncoding) {
     self.reader = reader
     self.encoding = encoding
-    plan = KeyPlan(terms: terms, fieldCount: terms.count, isExact: true, uniqueCount: 0, fingerprint: -1)
+    plan = KeyPlan(
+      terms: terms, fieldCount: terms.count, isExact: true, uniqueCount: 0, fingerprint: -1, memory: memory)
   }
-
-  func release() { plan.release() }
 
   /// Whether the first and the last entry of each child of a page stand between those of the page itself. True of a leaf.
   func isKept(at number: UInt32) -> Bool {
