@@ -28,7 +28,8 @@ let package = Package(
     // Plugins.
     .target(name: "StandardChecks", dependencies: ["MendKit"], path: "Plugins/StandardChecks"),
     .target(name: "StandardRepairs", dependencies: ["MendKit"], path: "Plugins/StandardRepairs"),
-    .target(name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
+    .target(
+      name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
 
     .executableTarget(
       name: "dbmend",

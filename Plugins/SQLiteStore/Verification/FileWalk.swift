@@ -56,7 +56,7 @@ struct FileWalk: Sendable {
   private func walkTrees(_ walkers: WalkerList) -> [WalkUnit] {
     let parts = Mutex<[(tree: Int, parts: [WalkUnit])]>([])
     let trees = trees
-    each(trees.count, walkers, tellsEvery: 64) { walker, tree in
+    each(trees.count, walkers) { walker, tree in
       let unit = WalkUnit(tree: tree, page: trees[tree].root, parent: 0, level: 1)
       if let cut = WorkSplitter(walker: walker).parts(of: unit) {
         parts.withLock { $0.append((tree, cut)) }
@@ -68,17 +68,19 @@ struct FileWalk: Sendable {
   }
 
   private func walk(_ units: [WalkUnit], _ walkers: WalkerList) {
-    each(units.count, walkers, tellsEvery: 16) { walker, number in walker.walk(units[number]) }
+    each(units.count, walkers) { walker, number in walker.walk(units[number]) }
   }
 
   /// Does something with each number below `count`, on all walkers.
   private func each(
-    _ count: Int, _ walkers: WalkerList, tellsEvery: Int, _ work: @escaping @Sendable (TreeWalker, Int) -> Void
+    _ count: Int, _ walkers: WalkerList, _ work: @escaping @Sendable (TreeWalker, Int) -> Void
   ) {
     let counter = Counter()
     let progress = progress
     let pageCount = max(1, Int(pages.pageCount))
     let threads = min(walkers.walkers.count, count)
+    // To count the pages takes a moment where they are many.
+    let tellsEvery = max(1, count / 256)
     _ = Workers.map(threads, workers: threads) { worker in
       let walker = walkers.walkers[worker]
       while true {
