@@ -25,6 +25,9 @@ public struct RunSettings: Sendable {
   /// Whether `repair --output` and `restore --output` may replace a file that is there.
   public var replacesOutput = false
 
+  /// The folder for temporary files, in which plans are tried on copies.
+  public var temporaryFolder = "/tmp"
+
   /// Settings that leave everything to the configuration.
   public init(dbmendVersion: String) { self.dbmendVersion = dbmendVersion }
 }

@@ -40,6 +40,8 @@ public struct ReportContext: Sendable {
   public var detail: Detail
   /// The options that the next command needs too, such as `--config FILE`, word by word.
   public var repeatedOptions: [String]
+  /// The options of a plan that its execution needs too, word by word.
+  public var planOptions: [String] = []
   /// The targets as they were typed, so that they can be said again.
   public var targets: [String]
   /// The words behind `--`, so that they can be said again.
@@ -85,5 +87,5 @@ extension StoreReport {
   var title: String { isAdhoc ? path : store.description }
 
   /// Whether it was named by its path, without a configuration.
-  var isAdhoc: Bool { store.environment == "adhoc" }
+  var isAdhoc: Bool { store.isAdhoc }
 }

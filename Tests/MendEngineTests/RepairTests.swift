@@ -49,8 +49,41 @@ struct RepairTests {
     #expect(report.stores.first?.plan.map(\.repair) == ["reindex"])
     #expect(report.stores.first?.plan.first?.outcome == nil)
     #expect(report.stores.first?.plan.first?.because == ["index.entry-missing"])
+    #expect(report.stores.first?.notes.first == "Tried on a copy: the checks pass on the result, with rows as listed.")
     #expect(try site.bytes() == before)
     #expect(try site.folder.names() == ["data.db"])
+  }
+
+  @Test("a plan tells the rows that its repair comes to, table by table, and leaves nothing behind")
+  func forecast() throws {
+    let site = try Deployment()
+    try site.sql(
+      """
+      create table parts(id integer primary key, name text);
+      with recursive n(i) as (values(1) union all select i + 1 from n where i < 2000)
+      insert into parts select i, 'part number ' || i from n;
+      """)
+    let root = try #require(Int(try site.value("select rootpage from sqlite_schema where name = 'parts'") ?? ""))
+    try FileHandle.update(site.path).write([UInt8](repeating: 0, count: 4096), at: (root - 1) * 4096)
+    let before = try site.bytes()
+    let trials = site.folder.file("trials")
+    try Paths.makeFolder(trials)
+    site.settings.temporaryFolder = trials
+    let plan = try #require(site.engine.repair("data", mode: .plan).stores.first)
+    #expect(plan.plan.map(\.repair) == ["salvage"])
+    #expect(plan.rows["parts"]?.kept == 2000)
+    #expect(plan.notes.first == "Tried on a copy: the checks pass on the result, with rows as listed.")
+    #expect(try site.bytes() == before)
+    #expect(try Paths.names(in: trials) == [])
+    let done = try #require(site.engine.repair("data", mode: .inPlace).stores.first)
+    #expect(done.rows == plan.rows)
+    #expect(done.plan.map(\.repair) == plan.plan.map(\.repair))
+
+    try FileHandle.update(site.path).write([UInt8](repeating: 0, count: 4096), at: (root - 1) * 4096)
+    site.settings.temporaryFolder = site.folder.file("nowhere")
+    let untried = try #require(site.engine.repair("data", mode: .plan).stores.first)
+    #expect(untried.plan.map(\.repair) == ["salvage"])
+    #expect(untried.notes.contains { $0.contains("was not tried on a copy") && $0.contains("nowhere") })
   }
 
   @Test("a healthy store is left alone")
@@ -94,7 +127,7 @@ struct RepairTests {
     let site = try damagedShop()
     site.prefer(MadeRepair("idle", mends: ["index.*"]) { _ in RepairOutcome() })
     let report = site.engine.repair("data", mode: .inPlace)
-    #expect(report.verdict == .repaired)
+    #expect(report.verdict == .repaired, "\(report.text)")
     #expect(report.stores.first?.plan.map(\.repair) == ["idle", "reindex"])
     #expect(report.stores.first?.plan.map(\.outcome) == [.insufficient, .mended])
   }

@@ -88,6 +88,17 @@ struct SchemaReviewTests {
     #expect(problem { try findings(path) }?.code == "schema.mismatch")
   }
 
+  @Test("a virtual table with a root page is a mismatch, also where its module cannot be asked")
+  func rootOfVirtualTable() throws {
+    let path = folder("a.db")
+    try script(path, "CREATE TABLE t(a); INSERT INTO t VALUES (1); CREATE VIRTUAL TABLE f USING fts5(a);")
+    try script(
+      path,
+      "UPDATE f_config SET v = 99; PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'f'")
+    let found = try findings(path)
+    #expect(found.first { $0.code == "schema.mismatch" }?.evidence == "rootpage is 2, and a virtual table has no pages")
+  }
+
   @Test(
     "a constraint without its index is a mismatch",
     arguments: [

@@ -12,7 +12,7 @@ struct SchemaLayoutReader {
     var layout = SchemaLayout()
     layout.tables.append(Self.schemaTable)
     for (object, plain) in zip(schema.objects, schema.plain) where object.type == "table" {
-      if object.root == 0 {
+      if object.root == 0 || plain == nil && ObjectDefinition(object.sql ?? "")?.isVirtual == true {
         layout.virtualTables.append((object.name, Self.module(object.sql ?? "")))
       } else if let plain, !plain.form.hasDescendingTerm {
         layout.tables.append(plain.layout)

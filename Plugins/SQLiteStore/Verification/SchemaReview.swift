@@ -27,6 +27,7 @@ struct SchemaReview {
     guard let sql = object.sql else { return automatic(object) }
     if Self.isPlain(object, sql) { return nil }
     guard let definition = ObjectDefinition(sql) else { return nil }
+    if object.root != 0, definition.isVirtual { return "rootpage is \(object.root), and a virtual table has no pages" }
     let pairs = [
       ("type", object.type, definition.type), ("name", object.name, definition.name),
       ("tbl_name", object.table, definition.table),
@@ -117,6 +118,8 @@ extension SchemaLayout {
 struct ObjectDefinition {
   /// `table`, `index`, `view` or `trigger`.
   let type: String
+  /// Whether a module keeps the table's content.
+  var isVirtual = false
   let name: String
   /// The table that it is of or on; its own name for a table or a view.
   let table: String
@@ -129,6 +132,7 @@ struct ObjectDefinition {
       type = "table"
     } else if tokens.take("VIRTUAL"), tokens.take("TABLE") {
       type = "table"
+      isVirtual = true
     } else if tokens.take("VIEW") {
       type = "view"
     } else if tokens.take("TRIGGER") {

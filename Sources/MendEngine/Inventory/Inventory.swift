@@ -176,7 +176,7 @@ extension Engine {
   /// A path of which the configuration does not speak gets what holds without a configuration.
   func unconfigured(_ path: String, resolved: String) -> ManagedStore {
     ManagedStore(
-      identity: StoreIdentity(environment: "adhoc", name: Paths.name(of: resolved), path: resolved),
+      identity: StoreIdentity(environment: StoreIdentity.adhoc, name: Paths.name(of: resolved), path: resolved),
       writtenPath: path, maxLoss: settings.maxLoss ?? Configuration.standard.maxLoss,
       checks: Configuration.standardChecks,
       repository: Paths.absolute(settings.repository ?? Engine.repository(beside: resolved)), isConfigured: false)

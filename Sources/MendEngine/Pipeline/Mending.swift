@@ -22,6 +22,7 @@ struct Mending {
   private(set) var check: CheckResult?
   /// Every repair that ran, with what became of it.
   private(set) var steps: [PlannedRepair] = []
+  /// The rows of every table that a repair touched.
   private(set) var rows: [String: RowTally] = [:]
   private(set) var notes: [String] = []
   /// Why repairs could not be carried out.
@@ -52,6 +53,12 @@ struct Mending {
   var isHealthy: Bool { check?.verdict == .healthy }
 
   mutating func run() throws(Problem) {
+    try climb()
+    // Now, since the copy has another place as soon as it is installed.
+    rows = tallies()
+  }
+
+  private mutating func climb() throws(Problem) {
     while !findings.isEmpty, steps.count < Mending.stepLimit {
       let offers = RepairContext(
         store: store.identity, driver: driver, path: check == nil ? store.path : copy, scratch: nil, backups: backups,
@@ -151,8 +158,18 @@ struct Mending {
     notes = []
   }
 
+  /// A failure on the copy in terms of the store: the copy is gone when the report is read, and so is what could be done
+  /// about it.
+  func inTermsOfStore(_ failure: Problem) -> Problem {
+    guard failure.subject.hasPrefix(work.path + "/") else { return failure }
+    var failure = failure
+    failure.subject = "a copy of \(store.writtenPath)"
+    failure.advice = nil
+    return failure
+  }
+
   /// The rows of every table that a repair touched, with what is there in the end counted as kept where it can be counted.
-  func tallies() -> [String: RowTally] {
+  private func tallies() -> [String: RowTally] {
     guard !rows.isEmpty, let counted = RowCounts.of(copy, driver, patience: engine.patience) else { return rows }
     var result = rows
     for (table, tally) in rows {

@@ -3,7 +3,9 @@ import MendKit
 
 /// How far `repair` goes.
 public enum RepairMode: Sendable, Hashable {
-  /// Say what would be done and why; change nothing.
+  /// Say what would be done and why, without trying it; change nothing.
+  case outline
+  /// Say what would be done and why, and what it comes to on a copy; change nothing.
   case plan
   /// Mend the store in its place.
   case inPlace
@@ -56,7 +58,7 @@ extension Engine {
         if case .output(let file) = mode {
           report.stores.append(repair(result, into: file, from: source))
         } else {
-          report.stores.append(explain(result, from: source))
+          report.stores.append(explain(result, from: source, trial: mode == .plan))
         }
       }
     } catch {
@@ -65,8 +67,14 @@ extension Engine {
     return finish(report, since: start)
   }
 
+  /// Whether a target is a store that no configuration speaks of.
+  public func isAdhoc(_ target: String) -> Bool {
+    guard let selection = try? select([target]) else { return false }
+    return selection.stores.contains { $0.identity.isAdhoc }
+  }
+
   /// The plan for a store in its place, and why there is none where there is none.
-  private func explain(_ result: CheckResult, from source: String?) -> StoreReport {
+  private func explain(_ result: CheckResult, from source: String?, trial: Bool) -> StoreReport {
     var report = StoreReport(result)
     guard let driver = repairable(result, &report) else { return report }
     do throws(Problem) {
@@ -80,6 +88,7 @@ extension Engine {
       Engine.note(context.backups, in: &report)
       report.notes += remarks + plan.uncovered.map(Engine.sentence)
       report.neededLoss = Plan.neededLoss(plan.uncovered)
+      if trial, !plan.steps.isEmpty { tryOut(result, driver, from: source, &report) }
     } catch {
       report.add(error)
     }
@@ -188,26 +197,16 @@ extension Engine {
   func take(_ mending: Mending, into report: inout StoreReport) {
     report.plan = mending.steps
     Engine.note(mending.backups, in: &report)
-    report.rows = mending.tallies()
+    report.rows = mending.rows
     for note in mending.notes where !report.notes.contains(note) { report.notes.append(note) }
     for failure in mending.failures {
-      report.notes.append("A repair could not be carried out: \(Self.ofStore(failure, mending))")
+      report.notes.append("A repair could not be carried out: \(mending.inTermsOfStore(failure))")
     }
     guard !mending.isHealthy else { return }
     report.notes += mending.uncovered.map(Engine.sentence)
     report.neededLoss = Plan.neededLoss(mending.uncovered)
     // What kept every repair from its work, and is no matter of the store, decides the exit code: a full disk, a lock.
     for failure in mending.failures where ExitCode(for: failure) == .unchecked { report.add(failure) }
-  }
-
-  /// A failure on the copy in terms of the store: the copy is gone when the report is read, and so is what could be done
-  /// about it.
-  private static func ofStore(_ failure: Problem, _ mending: Mending) -> Problem {
-    guard failure.subject.hasPrefix(mending.work.path + "/") else { return failure }
-    var failure = failure
-    failure.subject = "a copy of \(mending.store.writtenPath)"
-    failure.advice = nil
-    return failure
   }
 
   /// What was found before, what of it is gone being marked as mended, and what is new.

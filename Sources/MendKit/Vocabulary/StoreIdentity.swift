@@ -16,4 +16,10 @@ public struct StoreIdentity: Sendable, Hashable, CustomStringConvertible {
 
   /// `environment/name`, as users say it on the command line.
   public var description: String { "\(environment)/\(name)" }
+
+  /// Whether the store was named by its path, without a configuration.
+  public var isAdhoc: Bool { environment == Self.adhoc }
+
+  /// The environment of stores that no configuration speaks of.
+  public static let adhoc = "adhoc"
 }

@@ -70,7 +70,10 @@ struct NextStep {
       return NextStep("choose another archive:", say.list)
     }
     if say.context.purpose == .plan, !store.plan.isEmpty {
-      return NextStep("to carry the plan out:", say.run("repair", [target]))
+      // Without a configuration nobody has said yet that anything may be lost.
+      let mayLose = store.isAdhoc && store.plan.contains { $0.loss >= .rows }
+      return NextStep(
+        "to carry the plan out:", say.run("repair", say.context.planOptions + (mayLose ? ["--yes"] : []) + [target]))
     }
     if let loss = store.neededLoss {
       return NextStep(

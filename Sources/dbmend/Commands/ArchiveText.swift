@@ -74,7 +74,7 @@ struct ArchiveText {
   }
 
   private func title(_ store: StoreIdentity) -> String {
-    store.environment == "adhoc" ? Self.path(store.path) : store.description
+    store.isAdhoc ? Self.path(store.path) : store.description
   }
 
   /// Archives for a program.

@@ -9,7 +9,11 @@ enum RepairCommand: Subcommand {
     discussion: [
       "The repairs that cost least are carried out on a copy. When the same checks pass on it, it takes the store's place "
         + "in one step. What a repair may cost is bound by --max-loss: without it, only rows that can be read nowhere "
-        + "any more. On a terminal you are asked before a repair that may lose more.",
+        + "any more.",
+      "A store that no configuration speaks of is repaired without a question where nothing can be lost by it. Else the "
+        + "plan is shown, with what it comes to on a copy, and you are asked; where there is no terminal, --yes (or "
+        + "--max-loss) says that it may be done. For a store of the configuration you are asked, on a terminal, before "
+        + "a repair that may lose more than rows.",
       "The report counts, table by table, the rows that were kept, rebuilt, taken from a backup, set aside and lost.",
     ],
     arguments: [
@@ -46,19 +50,40 @@ enum RepairCommand: Subcommand {
       return setup.finish(setup.engine.repair(target, mode: .output(file), from: source))
     }
     let setup = try RunSetup(invocation, console, .repair)
-    if console.canAsk, !invocation.has(.yes), mayLoseMuch(setup.engine) {
-      let plan = setup.engine.repair(target, mode: .plan, from: source)
-      let losses = plan.stores.flatMap(\.plan).map(\.loss)
-      if let loss = losses.max(), loss >= .changes {
-        setup.pauseProgress()
-        console.complain(setup.text(plan, console.errorStyle))
-        guard console.confirms(question(loss)) else {
-          console.complain("Nothing was changed.\n")
-          return ExitCode(for: plan).rawValue
-        }
-      }
-    }
+    if !invocation.has(.yes), let ending = try unlessAgreed(target, from: source, setup, invocation) { return ending }
     return setup.finish(setup.engine.repair(target, mode: .inPlace, from: source))
+  }
+
+  /// Shows a plan that may lose something which nobody has agreed to, and asks; the exit code where it is not agreed to.
+  ///
+  /// A configuration says what may be lost, and so does `--max-loss`. Without either it is for the operator to say: on a
+  /// terminal by an answer, elsewhere by `--yes`.
+  private static func unlessAgreed(
+    _ target: String, from source: String?, _ setup: RunSetup, _ invocation: Invocation
+  ) throws(Problem) -> Int32? {
+    let engine = setup.engine
+    let isAdhoc = engine.isAdhoc(target)
+    guard setup.console.canAsk ? isAdhoc || mayLoseMuch(engine) : isAdhoc && invocation.value(.maxLoss) == nil else {
+      return nil
+    }
+    let outline = engine.repair(target, mode: .outline, from: source)
+    let loss = outline.stores.flatMap(\.plan).map(\.loss).max() ?? Loss.none
+    guard loss >= (isAdhoc ? .rows : .changes) else { return nil }
+    guard setup.console.canAsk else {
+      let planning = try RunSetup(invocation, setup.console, .plan)
+      var plan = planning.engine.repair(target, mode: .plan, from: source)
+      for index in plan.stores.indices {
+        plan.stores[index].notes.append(
+          "Nothing was changed: it is for you to say whether that may be lost, and there is no terminal to ask on.")
+      }
+      return planning.finish(plan)
+    }
+    let plan = engine.repair(target, mode: .plan, from: source)
+    setup.pauseProgress()
+    setup.console.complain(setup.text(plan, setup.console.errorStyle))
+    guard !setup.console.confirms(question(loss)) else { return nil }
+    setup.console.complain("Nothing was changed.\n")
+    return ExitCode(for: plan).rawValue
   }
 
   /// Whether a repair of this run may lose more than rows at all.
@@ -70,8 +95,12 @@ enum RepairCommand: Subcommand {
   }
 
   private static func question(_ loss: Loss) -> String {
-    loss == .everything
-      ? "This leaves an empty schema: all content goes. An archive of what is there now is taken first. Go on?"
-      : "This may lose what changed since the backup. An archive of what is there now is taken first. Go on?"
+    let cost =
+      switch loss {
+      case .everything: "This leaves an empty schema: all content goes."
+      case .changes: "This may lose what changed since the backup."
+      case .rows, .none: "This may lose rows that can be read nowhere any more."
+      }
+    return cost + " An archive of what is there now is taken first. Go on?"
   }
 }

@@ -27,12 +27,14 @@ struct RunSetup {
       ? TerminalProgress(harmless: console.errorStyle.harmless, write: console.complain) : nil
     engine = Engine(
       configuration: configuration, registry: registry, settings: settings, observer: progress ?? SilentObserver())
-    context = ReportContext(
+    var context = ReportContext(
       purpose: purpose, version: ProgramDescription.version, failOn: settings.failOn,
       detail: invocation.has(.quiet) ? .quiet : invocation.has(.verbose) ? .verbose : .normal,
       repeatedOptions: Self.repeated(invocation), targets: invocation.arguments, command: invocation.behind ?? [],
       isRoot: geteuid() == 0,
       descriptions: format.isForMachines ? registry.descriptions : [])
+    if purpose == .plan { context.planOptions = Self.repeated(invocation, Self.optionsOfPlans) }
+    self.context = context
   }
 
   /// Whether the command may report in JSON rather than in text.
@@ -61,6 +63,7 @@ struct RunSetup {
     settings.commandOutput = isReportOnOutput ? .standardError : .inherited
     settings.replacesOutput = invocation.has(.yes)
     settings.tellsProvenance = invocation.has(.provenance)
+    if let folder = invocation.environment["TMPDIR"] { settings.temporaryFolder = Paths.absolute(folder) }
     if let path = invocation.value(.schema) {
       let file = try FileHandle.read(path)
       settings.schema = SchemaText(path: path, text: String(decoding: try file.readAll(limit: 16 << 20), as: UTF8.self))
@@ -81,8 +84,15 @@ struct RunSetup {
 
   /// The options without which the next command would speak of something else.
   private static func repeated(_ invocation: Invocation) -> [String] {
-    [OptionName.config, .repository].flatMap { option in
-      invocation.options[option]?.last.map { [option.typed, $0] } ?? []
+    repeated(invocation, [.config, .repository])
+  }
+
+  /// What decides, with a plan, what is done.
+  private static let optionsOfPlans: [OptionName] = [.maxLoss, .from, .schema, .with, .provenance]
+
+  private static func repeated(_ invocation: Invocation, _ options: [OptionName]) -> [String] {
+    options.flatMap { option in
+      invocation.values(option).flatMap { $0.isEmpty ? [option.typed] : [option.typed, $0] }
     }
   }
 

@@ -28,7 +28,7 @@ struct StatusText {
     let report = status.report
     let isWell = report.verdict == .healthy || report.verdict == .repaired
     let mark = style.paint(style.mark(isWell ? .good : .bad), isWell ? .good : .bad)
-    let isAdhoc = report.store.environment == "adhoc"
+    let isAdhoc = report.store.isAdhoc
     var lines = [
       "\(mark) \(style.paint(style.harmless(isAdhoc ? report.path : report.store.description), .strong))  "
         + style.paint(report.verdict.rawValue, isWell ? .good : .bad)
