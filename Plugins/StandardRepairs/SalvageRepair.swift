@@ -22,7 +22,7 @@ public struct SalvageRepair: Repair {
     kind: .repair,
     mends: [
       "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
-      "index.malformed", "page.unused", "freelist.malformed",
+      "index.malformed", "page.unused", "freelist.malformed", "schema.mismatch",
     ],
     loss: .rows,
     examples: Self.examples)
@@ -61,7 +61,8 @@ public struct SalvageRepair: Repair {
 
   /// What only salvage is for. The rest of what it mends, others mend too.
   private static let calls: [FindingCode] = [
-    "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
+    "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "schema.mismatch",
+    "page.duplicate-reference",
   ]
 }
 
