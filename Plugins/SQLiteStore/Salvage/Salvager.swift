@@ -43,7 +43,9 @@ final class Salvager {
         advice: "Restore the file from a backup.", code: "schema.malformed")
     }
     salvager.walk()
-    return try salvager.finish(aid)
+    var outcome = try salvager.finish(aid)
+    if aid.setsAsideRefused { try RefusedRows(path: path).setAside(&outcome) }
+    return outcome
   }
 
   private init(_ path: String) throws(Problem) {

@@ -71,7 +71,9 @@ struct Mending {
       let present = step.findings.filter { finding in
         findings.contains { $0.finding.isSameTrouble(as: finding) }
       }
-      guard !present.isEmpty, let repair = engine.registry.repair(step.repair) else { continue }
+      guard !present.isEmpty, tried.allows(step.repair), let repair = engine.registry.repair(step.repair) else {
+        continue
+      }
       engine.observer.began(.mending(store.identity, repair: step.repair))
       let isMended: Bool
       do throws(Problem) {
@@ -119,6 +121,7 @@ struct Mending {
       copy = target
     }
     merge(outcome)
+    tried.add(done: step.repair)
     check = result
     findings = remaining
     return left.isEmpty
@@ -149,6 +152,7 @@ struct Mending {
     check = nil
     rows = [:]
     notes = []
+    tried.startOver()
   }
 
   /// The rows of every table that a repair touched, with what is there in the end counted as kept where it can be counted.
