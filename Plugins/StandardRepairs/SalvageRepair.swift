@@ -18,11 +18,17 @@ public struct SalvageRepair: Repair {
       table still holds it, with the values that the indexes hold; never when one of them lacks it, since it was deleted. \
       Where a table has no sound index, nothing tells: such rows go to a table `dbmend_set_aside_TABLE`, or, where \
       `--max-loss changes` allows it, into the table.
+
+      In a damaged file a row that breaks a CHECK or NOT NULL constraint, or holds a value of another type than its column \
+      allows, was changed by the damage: it goes to a table `dbmend_set_aside_TABLE`. Rows that every sound index of their \
+      table refutes, and rows that no table can be found for, go to tables `lost_and_found_N`.
       """,
     kind: .repair,
     mends: [
       "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
-      "index.malformed", "page.unused", "freelist.malformed",
+      "index.malformed", "page.unused", "freelist.malformed", "pointer-map.malformed", "schema.mismatch",
+      "check.violated",
+      "column.null", "column.type",
     ],
     loss: .rows,
     examples: Self.examples)
@@ -49,7 +55,8 @@ public struct SalvageRepair: Repair {
       throw Problem(.unsupported, tried: "salvage", on: context.path, said: "its driver cannot")
     }
     let aid = SalvageAid(
-      takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance
+      takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance,
+      setsAsideRefused: findings.contains { Self.refused.contains($0.code) }
     ) { () throws(Problem) in
       guard let backup = try context.backups?.newestGood(), let scratch = context.scratch else { return nil }
       return try context.backups?.extract(backup, into: Paths.makeTemporaryFolder(Paths.join(scratch, "backup-")))
@@ -59,9 +66,13 @@ public struct SalvageRepair: Repair {
 
   private static func takesUnproved(_ context: RepairContext) -> Bool { context.maxLoss >= .changes }
 
+  /// What rows have that their own table would refuse.
+  private static let refused: [FindingCode] = ["check.violated", "column.null", "column.type"]
+
   /// What only salvage is for. The rest of what it mends, others mend too.
   private static let calls: [FindingCode] = [
-    "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
+    "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "schema.mismatch",
+    "page.duplicate-reference",
   ]
 }
 

@@ -167,6 +167,110 @@ struct SalvageTests {
     #expect(try contents(path) == before)
   }
 
+  @Test("a torn definition costs a table its columns' names, and nothing else")
+  func tornDefinition() throws {
+    let path = try make()
+    let before = try contents(path)
+    let bytes = try folder.read("a.db")
+    let text = Array("TABLE orders(id".utf8)
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: text) })
+    try FileHandle.update(path).write([0, 0, 0, 0], at: place + text.count)
+    let outcome = try Salvager.run(path)
+    #expect(outcome.notes.contains { $0.contains("c0") && $0.hasSuffix("orders") })
+    #expect(try opinion(path) == "ok")
+    #expect(try SQLiteFile.rows(path, "SELECT c0, c1, c2, c3 FROM orders ORDER BY c0") == before[0])
+    #expect(try SQLiteFile.rows(path, Self.contents[1]) == before[1])
+    #expect(try SQLiteFile.rows(path, Self.contents[2]) == before[2])
+  }
+
+  @Test("tables that make sequences and indexes of their own keep both")
+  func sequences() throws {
+    let path = try SQLiteFile.make(
+      folder.file("s.db"),
+      """
+      PRAGMA page_size = 1024; CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, word TEXT UNIQUE, number);
+      CREATE INDEX t_number ON t(number) WHERE number > 10;
+      WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+      INSERT INTO t(word, number) SELECT 'word ' || i, i % 97 FROM n;
+      """)
+    let schema = try SQLiteFile.rows(path, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid")
+    let rows = try SQLiteFile.rows(path, "SELECT * FROM t ORDER BY id")
+    let root = try #require(
+      Int(try SQLiteFile.value(path, "SELECT rootpage FROM sqlite_schema WHERE name = 't'") ?? ""))
+    try overwrite(path, page: root - 1, with: Array(repeating: 0, count: 1024))
+    _ = try Salvager.run(path)
+    #expect(try opinion(path) == "ok")
+    #expect(try SQLiteFile.rows(path, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid") == schema)
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM t ORDER BY id") == rows)
+    #expect(try SQLiteFile.value(path, "SELECT seq FROM sqlite_sequence") == "3000")
+  }
+
+  @Test("leaves of tables that look alike go where an index proves them")
+  func alike() throws {
+    let path = try SQLiteFile.make(
+      folder.file("t.db"),
+      """
+      PRAGMA page_size = 512; CREATE TABLE a(id INTEGER PRIMARY KEY, word TEXT UNIQUE);
+      CREATE TABLE b(id INTEGER PRIMARY KEY, word TEXT UNIQUE);
+      """
+        + (0..<20).map { part in
+          """
+          WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+          INSERT INTO \(part % 2 == 0 ? "a" : "b") SELECT \(part * 50) / 100 * 100 + i, '\(part % 2) ' || (i * \(part + 1)) || ' \(part)' FROM n;
+          """
+        }.joined())
+    let queries = ["SELECT * FROM a ORDER BY id", "SELECT * FROM b ORDER BY id"]
+    let before = try queries.map { try SQLiteFile.rows(path, $0) }
+    for name in ["a", "b"] {
+      let root = try SQLiteFile.value(path, "SELECT rootpage FROM sqlite_schema WHERE name = '\(name)'")
+      let page = try #require(Int(root ?? "")) - 1
+      try FileHandle.update(path).write([UInt8](repeating: 0, count: 512), at: page * 512)
+    }
+    _ = try Salvager.run(path)
+    #expect(try opinion(path) == "ok")
+    #expect(try queries.map { try SQLiteFile.rows(path, $0) } == before)
+  }
+
+  @Test("rows that have no table are found in a table of their own, with the page that they stood on")
+  func lostAndFound() throws {
+    let path = try make()
+    let before = try contents(path)
+    try SQLiteFile.make(
+      path, "PRAGMA writable_schema = on; DELETE FROM sqlite_schema WHERE tbl_name = 'papers'")
+    let outcome = try Salvager.run(path)
+    #expect(outcome.rows["lost_and_found_1"]?.setAside == 60)
+    #expect(try opinion(path) == "ok")
+    #expect(
+      try SQLiteFile.rows(path, "SELECT c0, quote(c1) FROM lost_and_found_1 WHERE page > 1 ORDER BY c0") == before[2])
+    #expect(try SQLiteFile.rows(path, Self.contents[0]) == before[0])
+  }
+
+  @Test("rows that the damage changed to what their table refuses leave it, with and without rowids")
+  func refusedRows() throws {
+    let path = try SQLiteFile.make(
+      folder.file("c.db"),
+      """
+      PRAGMA page_size = 1024; CREATE TABLE a(id INTEGER PRIMARY KEY, kind TEXT CHECK(kind IN ('buy', 'rent')), note TEXT);
+      CREATE TABLE b(name TEXT PRIMARY KEY, size INT NOT NULL CHECK(size > 9)) WITHOUT ROWID;
+      CREATE INDEX a_kind ON a(kind);
+      WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+      INSERT INTO a SELECT i, iif(i % 2, 'buy', 'rent'), 'note ' || i FROM n;
+      INSERT INTO b SELECT 'name ' || id, 10 + id FROM a;
+      """)
+    let bytes = try folder.read("c.db")
+    for (found, changed) in [("rentnote 200", "rantnote 200"), ("name 7\u{11}", "name 7\u{01}")] {
+      let place = try #require(bytes.indices.first { bytes[$0...].starts(with: Array(found.utf8)) })
+      try FileHandle.update(path).write(Array(changed.utf8), at: place)
+    }
+    let outcome = try Salvager.run(path, SalvageAid(setsAsideRefused: true))
+    #expect(outcome.rows.mapValues(\.setAside) == ["a": 1, "b": 1])
+    #expect(try SQLiteFile.rows(path, "SELECT dbmend_rowid, kind FROM dbmend_set_aside_a") == [["200", "rant"]])
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM dbmend_set_aside_b") == [["name 7", "1"]])
+    try SQLiteFile.make(path, "REINDEX")
+    #expect(try SQLiteFile.value(path, "SELECT count(*) FROM a") == "299")
+    #expect(try opinion(path) == "ok")
+  }
+
   @Test("a file that is cut off keeps what is left of it")
   func truncated() throws {
     let path = try make()

@@ -54,7 +54,7 @@ struct EntryReader: Sendable {
   }
 
   /// The rowid that ends an entry; nil where the entry has another number of fields, or ends with something else.
-  private func rowid(_ page: UnsafeRawPointer, _ cell: FoundCell, fields: Int) -> Int64? {
+  func rowid(_ page: UnsafeRawPointer, _ cell: FoundCell, fields: Int) -> Int64? {
     guard cell.overflowPage != 0 else {
       return rowid(page + cell.payloadOffset, size: cell.payloadSize, fields: fields)
     }

@@ -5,6 +5,8 @@ struct ExpectedRecord: Sendable {
     var allowed: UInt8
     /// Whether the column is another name for the rowid, so that its record holds NULL.
     var isRowidAlias = false
+    /// Classes of values that a column of its declared type mostly holds.
+    var usual: UInt8 = 0x1F
 
     /// Every class of values.
     static let anything = Column(allowed: 0x1F)
@@ -16,6 +18,15 @@ struct ExpectedRecord: Sendable {
   var columns: [Column]
   /// How text is stored; nil where text that is not valid is no reason to refuse a cell that no pointer names.
   var encoding: TextEncoding?
+
+  /// Whether a record has every column, and in each what columns of its type mostly hold.
+  func isUsual(_ record: UnsafeRawPointer, available: Int, payload: Int) -> Bool {
+    let count = RecordHeader.read(record, available: available, payload: payload) { column, type, _ in
+      guard column < columns.count, !columns[column].isRowidAlias else { return true }
+      return SerialType.classBit(type) & (columns[column].usual | SerialType.nullBit) != 0
+    }
+    return count == counts.upperBound
+  }
 
   /// Whether a record's values are what is expected. Text is looked at only with `checksText`.
   @inline(__always) func accepts(

@@ -55,26 +55,21 @@ final class GapFill {
     if aid.tellsProvenance { try extra.tell(origins) }
   }
 
-  /// Adds to the parts of a table what is proved to have stood in its gaps. `indexes` are those that are whole, with the
-  /// pages of each.
+  /// Says which rows of a table could not be read.
+  func tell(_ missing: GapRanges, of table: String) {
+    notes.append("\(table): rows \(missing.words) stood on pages that could not be read")
+  }
+
+  /// Adds to the parts of a table what is proved to have stood in its gaps.
   func fill(
-    _ table: inout SalvagedTable, _ parts: [TableRebuild.Part], _ missing: GapRanges,
-    indexes: [(name: String, pages: [UInt32])], survey: FileSurvey
+    _ table: inout SalvagedTable, _ parts: [TableRebuild.Part], _ missing: GapRanges, _ layout: RowLayout,
+    _ evidence: IndexEvidence, _ survey: FileSurvey
   ) -> [TableRebuild.Part] {
-    guard !missing.isEmpty else { return parts }
-    notes.append("\(table.name): rows \(missing.words) stood on pages that could not be read")
-    guard let object = objects.first(where: { $0.type == "table" && $0.name == table.name }),
-      let layout = RowLayout(object, indexes: objects.filter { $0.type == "index" })
-    else { return parts }
-    let evidence = IndexEvidence(
-      file,
-      indexes.compactMap { index in
-        layout.indexes[index.name].map { IndexEvidence.Index(layout: $0, pages: index.pages) }
-      }, missing: missing)
+    guard let object = objects.first(where: { $0.kind == "table" && $0.name == table.name }) else { return parts }
     var rows: [Int64: [UInt8]] = [:]
     var proved = 0
     evidence.forEachRow { rowid, entries in
-      guard evidence.isProof(entries) else { return }
+      guard missing.contains(rowid), evidence.isProof(entries) else { return }
       proved += 1
       guard let values = evidence.values(entries), let record = whole(values, layout, table.expected),
         let page = entries.first?.page

@@ -14,10 +14,15 @@ struct GapRanges: Sendable {
   let found: Set<Int64>
 
   /// The gaps of a table whose leaves were looked through. `broken` are rows of leaves in order that are not whole.
-  init(_ slots: [SalvagedTable.Slot], broken: [Int64], found: Set<Int64>) {
+  init(_ slots: [SalvagedTable.Slot], broken: [Int64] = [], found: Set<Int64>) {
+    self.init(places: slots.filter { $0.state != .sound }, broken: broken, found: found)
+  }
+
+  /// The rowids that may stand in some places of a table.
+  init(places: [SalvagedTable.Slot], broken: [Int64] = [], found: Set<Int64> = []) {
     self.found = found
     var all = broken.map { Range(first: $0, last: $0) }
-    for slot in slots where slot.state != .sound {
+    for slot in places {
       let above = slot.above.map { $0 == Int64.max ? $0 : $0 + 1 }
       let range = Range(first: above ?? Int64.min, last: slot.atMost ?? Int64.max)
       if range.first <= range.last { all.append(range) }

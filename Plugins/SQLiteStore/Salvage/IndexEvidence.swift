@@ -21,13 +21,19 @@ struct IndexEvidence {
   /// The indexes that hold any entry at all, in their order: one without was lost as a whole, and one that holds a page of
   /// something else is not what it seems. These speak neither for a row nor against one.
   private(set) var indexes: [Index] = []
-  private let file: SalvageFile
+  /// Whether an index was left out since it has more entries of such rows than memory is for.
+  private(set) var isCutShort = false
+  let file: SalvageFile
+  let reader: EntryReader
 
   private static let chunk = 512
+  /// Entries that are held in memory.
+  private static let mostEntries = 4 << 20
 
-  private let reader: EntryReader
-
-  init(_ file: SalvageFile, _ candidates: [Index], missing: GapRanges) {
+  /// Reads the entries of rows that are missing. `row` finds rows that are not, which tell whether an index is the table's.
+  init(
+    _ file: SalvageFile, _ candidates: [Index], missing: GapRanges, row: (Int64) -> (UnsafeRawPointer, FoundCell)?
+  ) {
     self.file = file
     reader = EntryReader(file)
     let reader = reader
@@ -36,7 +42,7 @@ struct IndexEvidence {
       let pages = candidate.pages
       let fields = candidate.layout.terms.count
       let order = IndexOrder(reader, candidate.layout.terms, file.encoding)
-      guard pages.allSatisfy({ order.isKept(at: $0) }) else { continue }
+      guard pages.allSatisfy({ order.isKept(at: $0) }), agrees(candidate, row) else { continue }
       let parts = Workers.map((pages.count + Self.chunk - 1) / Self.chunk, workers: Workers.processors) { part in
         let first = part * Self.chunk
         return reader.entries(
@@ -44,6 +50,10 @@ struct IndexEvidence {
       }
       // An entry whose rowid cannot be told says that the index is not what it seems.
       guard parts.allSatisfy({ $0.isWhole }), parts.contains(where: { $0.count > 0 }) else { continue }
+      guard entries.count + parts.reduce(0, { $0 + $1.entries.count }) <= Self.mostEntries || indexes.isEmpty else {
+        isCutShort = true
+        continue
+      }
       indexes.append(candidate)
       for part in parts { entries += part.entries }
     }

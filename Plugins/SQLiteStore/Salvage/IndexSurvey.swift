@@ -78,14 +78,18 @@ struct OverflowChain {
 
   /// The pages in their order; nil where the chain is not whole: a page that the file does not have or that belongs to something
   /// else, or an end that comes too early or too late.
-  func pages(_ claims: PageClaimTable) -> [UInt32]? {
+  ///
+  /// Pages that belong to `owner` count as if they belonged to nothing.
+  func pages(_ claims: PageClaimTable, owner: Int32 = PageClaimTable.Special.nobody) -> [UInt32]? {
     let count = file.geometry.overflowPages(cell.payloadSize, local: cell.localSize)
     guard count <= Int(file.filePages) else { return nil }
     var result: [UInt32] = []
     var next = cell.overflowPage
     var met: Set<UInt32> = []
     for _ in 0..<count {
-      guard next != 0, let page = file.original(next), claims.isFree(next), met.insert(next).inserted else {
+      guard next != 0, let page = file.original(next), claims.isFree(next) || claims[next] == owner && owner > 0,
+        met.insert(next).inserted
+      else {
         return nil
       }
       result.append(next)

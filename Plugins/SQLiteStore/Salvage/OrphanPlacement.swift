@@ -5,6 +5,8 @@ import MendKit
 struct OrphanPlacement {
   let file: SalvageFile
   let survey: FileSurvey
+  /// What the indexes of some tables say, by the table.
+  let evidence: [Int: IndexEvidence]
 
   /// A leaf that nothing points to.
   private struct Orphan {
@@ -39,11 +41,7 @@ struct OrphanPlacement {
       let facts = survey[page]
       guard facts.form == .tableLeaf, facts.isSound, facts.cells > 0 else { continue }
       let orphan = Orphan(page: page, first: facts.first, last: facts.last)
-      let fitting = gaps.indices.filter { index in
-        let gap = gaps[index]
-        return tables[gap.table].slots[gap.slot].holds(orphan.first, orphan.last)
-          && orphan.last <= tables[gap.table].largestRowid ?? Int64.max && fits(page, tables[gap.table].expected)
-      }
+      let fitting = fitting(orphan, gaps, tables)
       guard !fitting.isEmpty else { continue }
       guard Set(fitting.map { gaps[$0].table }).count == 1 else {
         undecided.append((orphan, fitting))
@@ -65,6 +63,45 @@ struct OrphanPlacement {
       guard let orphans = found[index] else { continue }
       fill(gaps[index], orphans, &tables, &claims)
     }
+  }
+
+  /// The gaps that a leaf may have been in: those of the table whose indexes prove its rows, if there is one; else those of
+  /// tables that can hold its rows and whose indexes, if any speaks, do not refute all of them.
+  private func fitting(_ orphan: Orphan, _ gaps: [Gap], _ tables: [SalvagedTable]) -> [Int] {
+    var proofs: [Int: Int] = [:]
+    var fitting = gaps.indices.filter { index in
+      let gap = gaps[index]
+      return tables[gap.table].slots[gap.slot].holds(orphan.first, orphan.last)
+        && orphan.last <= tables[gap.table].largestRowid ?? Int64.max && fits(orphan.page, tables[gap.table].expected)
+    }
+    var refuted: Set<Int> = []
+    for table in Set(fitting.map { gaps[$0].table }) {
+      guard let counts = evidence[table]?.count(orphan.page) else { continue }
+      if counts.proved > 0 { proofs[table] = counts.proved } else if counts.refuted > 0 { refuted.insert(table) }
+    }
+    if let best = proofs.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) {
+      return fitting.filter { gaps[$0].table == best.key }
+    }
+    fitting.removeAll { refuted.contains(gaps[$0].table) }
+    // Values that a column of its type mostly holds tell tables apart.
+    let usual = fitting.filter { isUsual(orphan.page, tables[gaps[$0].table].expected) }
+    guard usual.isEmpty else { return usual }
+    return tables.contains { isUsual(orphan.page, $0.expected) } ? [] : fitting
+  }
+
+  /// Whether every record of a leaf has what is usual in a table.
+  private func isUsual(_ page: UInt32, _ expected: ExpectedRecord) -> Bool {
+    guard !expected.columns.isEmpty, let content = file.original(page), let header = BTreePage(content, number: page)
+    else {
+      return false
+    }
+    for index in 0..<header.cellCount {
+      let at = content.big16(header.cellPointers + 2 * index)
+      guard let cell = FoundCell.read(content, at: at, kind: .tableLeaf, geometry: file.geometry),
+        expected.accepts(content, cell), expected.isUsual(content, cell)
+      else { return false }
+    }
+    return true
   }
 
   /// Whether every record of a leaf is one that the table could hold.
@@ -119,7 +156,8 @@ struct OrphanPlacement {
       }
       slots.append(
         SalvagedTable.Slot(
-          state: survey[orphan.page].isTidy ? .sound : .damaged, page: orphan.page, above: above, atMost: orphan.last))
+          state: survey[orphan.page].isTidy ? .sound : .damaged, page: orphan.page, above: above, atMost: orphan.last,
+          isPlaced: true))
       above = orphan.last
     }
     let isEnd = place.atMost.map { above == $0 } ?? false

@@ -10,36 +10,24 @@ struct RowLayout {
   var indexes: [String: IndexLayout] = [:]
 
   struct IndexLayout {
+    let name: String
+    /// The place of the column that is another name for the rowid.
+    var rowidAlias: Int?
     /// For each of the index's values, the rowid excepted, the place of its column in the record; nil for an expression.
     var places: [Int?] = []
     /// How its entries are ordered, by these values and at last by the rowid.
     var terms: [KeyPlan.Term] = []
   }
 
-  /// Reads the definitions of a table and its indexes with the library, in a database of their own in memory; nil where they
-  /// are not plain, or the table has no rowids.
-  init?(_ table: SchemaObject, indexes objects: [SchemaObject]) {
-    guard let sql = table.sql, SchemaShapes.isPlainTable(sql),
-      let memory = try? Connection.open(copy: ":memory:", create: true)
-    else { return nil }
-    defer { try? memory.close() }
+  /// Asks the library about a table of a schema that was tried in a database in memory; nil where it has no such table, or one
+  /// without rowids.
+  init?(_ table: String, in memory: Connection) {
     do throws(Problem) {
-      try memory.rows(sql) { _ in false }
-      for index in objects where ASCII.areSame(index.table, table.name) {
-        guard let sql = index.sql, Self.isIndex(sql) else { continue }
-        // One that the library refuses, for a function that only the application has, tells nothing.
-        try? memory.rows(sql) { _ in false }
-      }
-      try read(table.name, memory)
+      try read(table, memory)
     } catch {
       return nil
     }
     if columns.isEmpty { return nil }
-  }
-
-  private static func isIndex(_ sql: String) -> Bool {
-    let words = sql.lowercased().split(whereSeparator: \.isWhitespace).prefix(3)
-    return words.first == "create" && (words.dropFirst().first == "index" || words.dropFirst().first == "unique")
   }
 
   private mutating func read(_ name: String, _ memory: Connection) throws(Problem) {
@@ -71,7 +59,7 @@ struct RowLayout {
     }
     if keys == 1, !hasKeyIndex { rowidAlias = alias }
     for name in names {
-      var index = IndexLayout()
+      var index = IndexLayout(name: name, rowidAlias: rowidAlias)
       try memory.rows("PRAGMA index_xinfo(\(Connection.literal(name)))") { row throws(Problem) in
         index.terms.append(KeyPlan.Term(collation: Collation(row.text(4)), isDescending: row.integer(3) == 1))
         if row.integer(5) == 1 { index.places.append(places[row.integer(1)]) }

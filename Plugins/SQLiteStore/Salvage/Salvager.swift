@@ -3,28 +3,34 @@ import MendKit
 /// Gets back what can be read of a damaged database file, in the file itself: leaves that are in order stay as they are, and
 /// the trees above them are built anew.
 final class Salvager {
-  private let file: SalvageFile
-  private let survey: FileSurvey
-  private let header: SalvageHeader
-  private var claims: PageClaimTable
-  private var schema: SalvagedTable
-  private var objects: [SchemaObject] = []
+  let file: SalvageFile
+  let survey: FileSurvey
+  let header: SalvageHeader
+  var claims: PageClaimTable
+  var schema: SalvagedTable
+  var objects: [SchemaObject] = []
   /// Whether the schema is built anew of `objects`.
-  private var writesSchema = false
-  private var tables: [SalvagedTable] = []
-  private var keyed: [KeyedTable] = []
+  var writesSchema = false
+  var tables: [SalvagedTable] = []
+  var keyed: [KeyedTable] = []
   /// Roots of trees that were not in order and hold nothing that a table does not hold.
-  private var emptied: [(name: String, root: UInt32)] = []
+  var emptied: [(name: String, root: UInt32)] = []
   /// Rows of leaves in order whose overflow chain is not whole: their cells, by page.
-  private var broken: [UInt32: Set<Int>] = [:]
+  var broken: [UInt32: Set<Int>] = [:]
   /// Leaves whose cells are written to other pages.
   private var rewritten: [UInt32] = []
-  private var notes: [String] = []
+  var notes: [String] = []
   /// The rows of tables without rowid that must be built anew, and what keeps their bytes.
-  private var keyedRows: [(table: KeyedTable, rows: [KeyedEntry])] = []
+  var keyedRows: [(table: KeyedTable, rows: [KeyedEntry])] = []
   private var keyedSalvage: KeyedSalvage?
-  /// Indexes that are as they should be, with their numbers among the owners of pages.
-  private var wholeIndexes: [(object: SchemaObject, number: Int32)] = []
+  /// Indexes that are as they should be, by the name of their table in lower case, with their numbers among the owners of pages.
+  var wholeIndexes: [String: [(name: String, number: Int32)]] = [:]
+  /// What the indexes of tables say of rows that are missing, by the place of the table.
+  var evidence: [Int: IndexEvidence] = [:]
+  /// The definitions, as they were tried, in a database in memory.
+  let memory = try? Connection.open(copy: ":memory:", create: true)
+  /// Rows that no table takes.
+  lazy var strays = LostAndFound(file)
 
   /// Salvages a working copy. What it did is in the outcome; indexes that were lost are empty and are to be built anew.
   static func run(_ path: String, _ aid: SalvageAid = SalvageAid()) throws(Problem) -> RepairOutcome {
@@ -37,7 +43,9 @@ final class Salvager {
         advice: "Restore the file from a backup.", code: "schema.malformed")
     }
     salvager.walk()
-    return try salvager.finish(aid)
+    var outcome = try salvager.finish(aid)
+    if aid.setsAsideRefused { try RefusedRows(path: path).setAside(&outcome) }
+    return outcome
   }
 
   private init(_ path: String) throws(Problem) {
@@ -61,98 +69,6 @@ final class Salvager {
 
   // MARK: What is there
 
-  private func readSchema() {
-    TableSurvey(file: file, survey: survey).walk(&schema, &claims)
-    objects = file.objects(schema, claims)
-    if schema.slots.contains(where: { $0.state != .sound }) { recoverSchema() }
-    // Definitions that nothing depends on are let go of where bytes of them are lost: SQLite would refuse the whole schema.
-    let torn = objects.filter { ($0.type == "trigger" || $0.type == "view") && $0.sql?.contains("\u{0}") != false }
-    if !torn.isEmpty {
-      writesSchema = true
-      objects.removeAll { object in torn.contains { $0.type == object.type && $0.name == object.name } }
-      notes.append("lost definitions: " + torn.map { "\($0.type) \($0.name)" }.joined(separator: ", "))
-    }
-    let shapes = SchemaShapes(objects, encoding: file.encoding)
-    for object in objects where object.type == "table" && object.isStored {
-      let number = Int32(tables.count + keyed.count + 2)
-      if let shape = shapes[object.name], let key = shape.key {
-        keyed.append(
-          KeyedTable(name: object.name, number: number, root: object.root, expected: shape.expected, terms: key))
-        continue
-      }
-      tables.append(
-        SalvagedTable(
-          name: object.name, number: number, root: object.root,
-          expected: shapes[object.name]?.expected ?? .any))
-    }
-  }
-
-  /// Looks for rows of the schema wherever they stand, and builds it of them.
-  private func recoverSchema() {
-    let pages = SalvagePages(pageCount: file.filePages, usableSize: file.usableSize) { [file] in file.original($0) }
-    let trusted = Set(schema.slots.filter { $0.state == .sound }.map(\.page))
-    let recovered = SchemaRecovery.recover(pages, encoding: file.encoding) { trusted.contains($0) }
-    var roots: Set<UInt32> = []
-    var kept: [SchemaRecovery.Row] = []
-    // Of two that claim one tree, the younger one: the other was dropped.
-    for row in recovered.rows.sorted(by: {
-      (trusted.contains($0.page) ? 1 : 0, $0.rowid) > (trusted.contains($1.page) ? 1 : 0, $1.rowid)
-    }) {
-      guard row.root == 0 || roots.insert(row.root).inserted else { continue }
-      kept.append(row)
-    }
-    // An index or trigger of a table that is not there would make the schema malformed.
-    let tables = Set(kept.filter { $0.type == "table" || $0.type == "view" }.map { $0.name.lowercased() })
-    kept = kept.filter { $0.type == "table" || $0.type == "view" || tables.contains($0.table.lowercased()) }
-    writesSchema = true
-    objects = kept.sorted { $0.rowid < $1.rowid }.map {
-      SchemaObject(
-        type: $0.type, name: $0.name, table: $0.table, root: $0.root, sql: $0.sql, rowid: $0.rowid, record: $0.record)
-    }
-    notes.append("the schema was put together of \(kept.count) rows that were found in the file")
-  }
-
-  /// The cells of the schema's rows, under new rowids where two have one.
-  private func schemaCells() -> [TableRebuild.LeafCell] {
-    var last: Int64 = 0
-    return objects.map { object in
-      last = max(object.rowid, last + 1)
-      return TableRebuild.LeafCell(
-        bytes: PayloadWriter(file: file).cell(rowid: last, payload: object.written), rowid: last)
-    }
-  }
-
-  /// Gives each tree that is built anew a root of its own: where the one that the schema names is a page of something else,
-  /// another one, which the schema is to name then.
-  private func settleRoots() {
-    for index in tables.indices where tables[index].needsRebuild {
-      tables[index].root = settled(tables[index].root, tables[index].name, owner: tables[index].number)
-    }
-    for (table, _) in keyedRows { table.root = settled(table.root, table.name, owner: table.number) }
-    for index in emptied.indices {
-      emptied[index].root = settled(emptied[index].root, emptied[index].name, owner: PageClaimTable.Special.kept)
-    }
-  }
-
-  private func settled(_ root: UInt32, _ name: String, owner: Int32) -> UInt32 {
-    if root > 1, claims[root] == owner && owner > 0 || claims.claim(root, for: owner) { return root }
-    writesSchema = true
-    let page = unusedPage()
-    _ = claims.claim(page, for: owner)
-    for index in objects.indices where objects[index].name == name && objects[index].isStored {
-      objects[index].root = page
-    }
-    return page
-  }
-
-  /// A page that belongs to nothing; a new one where there is none.
-  private func unusedPage() -> UInt32 {
-    if file.filePages > 1, let page = (2...file.filePages).first(where: { claims.isFree($0) && !file.isReserved($0) }) {
-      return page
-    }
-    return file.allocate()
-  }
-
   private func walk() {
     let walk = TableSurvey(file: file, survey: survey)
     for index in tables.indices { walk.walk(&tables[index], &claims) }
@@ -170,13 +86,15 @@ final class Salvager {
         {
           tables[table].largestRowid = indexes.largestRowid(number, claims) ?? tables[table].largestRowid
         }
-        wholeIndexes.append((object, number))
+        wholeIndexes[ASCII.lowered(object.table), default: []].append((object.name, number))
         continue
       }
       emptied.append((object.name, object.root))
     }
     claimFreelist()
-    OrphanPlacement(file: file, survey: survey).place(&tables, &claims)
+    readEvidence()
+    releaseExchangedRoots()
+    OrphanPlacement(file: file, survey: survey, evidence: evidence).place(&tables, &claims)
     for table in keyed where table.isBroken { keyedRows.append((table, keyedSalvage.rows(of: table, &claims))) }
     self.keyedSalvage = keyedSalvage
   }
@@ -202,10 +120,14 @@ final class Salvager {
     for index in tables.indices { claimChains(&tables[index]) }
     var tableParts: [[TableRebuild.Part]] = []
     for index in tables.indices {
-      let parts = parts(of: &tables[index])
-      tableParts.append(filled(&tables[index], parts, fill))
+      setAsideRefuted(index)
+      let found = parts(of: tables[index], place: index)
+      tables[index].tally.lost = found.lost.map { max(0, $0 - tables[index].tally.setAside) }
+      tableParts.append(filled(index, found.parts, fill))
     }
-    let schemaParts = writesSchema ? [] : parts(of: &schema)
+    strays.gather(survey, tables, claims)
+    if !strays.rows.isEmpty { writesSchema = true }
+    let schemaParts = writesSchema ? [] : parts(of: schema).parts
     for table in tables + [schema] where table.needsRebuild {
       // Interior pages are arranged anew; the pages of lost leaves are taken again.
       for page in table.interior + table.slots.filter({ $0.state != .sound }).map(\.page)
@@ -232,6 +154,7 @@ final class Salvager {
       KeyedRebuild(file: file).build(root: table.root, rows)
       outcome.rows[table.name] = RowTally(lost: nil)
     }
+    buildLostAndFound(rebuild, &outcome)
     if writesSchema {
       rebuild.build(root: 1, [.cells(schemaCells())])
     } else if schema.needsRebuild {
@@ -250,24 +173,6 @@ final class Salvager {
     outcome.notes = notes
     try fill.finish(file.path, &outcome)
     return outcome
-  }
-
-  /// The parts of a table with what indexes and a backup know of its gaps.
-  private func filled(
-    _ table: inout SalvagedTable, _ parts: [TableRebuild.Part], _ fill: GapFill
-  ) -> [TableRebuild.Part] {
-    guard table.needsRebuild else { return parts }
-    var found: Set<Int64> = []
-    for case .cells(let cells) in parts { found.formUnion(cells.lazy.map(\.rowid)) }
-    var torn: [Int64] = []
-    for slot in table.slots {
-      guard let offsets = broken[slot.page], let page = file.original(slot.page) else { continue }
-      torn += offsets.compactMap { FoundCell.read(page, at: $0, kind: .tableLeaf, geometry: file.geometry)?.rowid }
-    }
-    let indexes = wholeIndexes.filter { ASCII.areSame($0.object.table, table.name) }
-    return fill.fill(
-      &table, parts, GapRanges(table.slots, broken: torn, found: found),
-      indexes: indexes.map { (name: $0.object.name, pages: claims.pages(of: $0.number)) }, survey: survey)
   }
 
   /// Hands the pages that belong to nothing to what is built next.
@@ -302,7 +207,9 @@ final class Salvager {
   }
 
   /// The parts of a table in the order of their rowids.
-  private func parts(of table: inout SalvagedTable) -> [TableRebuild.Part] {
+  private func parts(
+    of table: SalvagedTable, place: Int? = nil
+  ) -> (parts: [TableRebuild.Part], lost: Int?) {
     var parts: [TableRebuild.Part] = []
     var lost = 0
     var isCounted = true
@@ -313,30 +220,35 @@ final class Salvager {
       }
       guard slot.state == .sound else {
         isCounted = false
-        parts.append(.cells(scan(slot, page, table)))
+        parts.append(.cells(scan(slot, page, table, place)))
         continue
       }
       if slot.page == table.root || broken[slot.page] != nil {
-        lost += broken[slot.page]?.count ?? 0
+        lost += (broken[slot.page]?.count ?? 0)
         parts.append(.cells(rows(of: slot.page, page)))
         if slot.page != table.root { rewritten.append(slot.page) }
       } else {
         parts.append(.page(slot.page, last: survey[slot.page].last))
       }
     }
-    table.tally.lost = isCounted ? lost : nil
-    return parts
+    return (parts, isCounted ? lost : nil)
   }
 
   /// The cells of a page that is not in order, found one by one.
   private func scan(
-    _ slot: SalvagedTable.Slot, _ page: UnsafeRawPointer, _ table: SalvagedTable
+    _ slot: SalvagedTable.Slot, _ page: UnsafeRawPointer, _ table: SalvagedTable, _ place: Int?
   ) -> [TableRebuild.LeafCell] {
     let scan = CellScan(
       geometry: file.geometry, pageCount: file.filePages,
       bounds: CellScan.Bounds(above: slot.above, through: slot.atMost), expected: table.expected)
     let found = scan.scan(page, number: slot.page).cells.map(\.place).sorted { $0.rowid < $1.rowid }
-    return found.compactMap { cell in claimChain(of: cell, table.number) ? leafCell(page, cell) : nil }
+    return found.enumerated().compactMap { index, cell in
+      if let place, let refuted = refutation(place, page, cell) {
+        setAside(slot.page, index, page, cell, place, refuted)
+        return nil
+      }
+      return claimChain(of: cell, table.number) ? leafCell(page, cell) : nil
+    }
   }
 
   /// The cells of a leaf that is in order, but for those whose overflow chain is not whole.

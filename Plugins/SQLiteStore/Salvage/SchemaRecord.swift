@@ -96,11 +96,28 @@ struct SchemaRecord {
     sql = text(4)
   }
 
-  /// The row, where its columns agree with one another and with the number of pages; its place is still to be filled in.
-  func row(pageCount: UInt32) -> SchemaRecovery.Row? {
+  /// The record of a row whose definition goes on in overflow pages that are lost: what stands in the cell, with NULL for the
+  /// definition; nil where not even the other columns stand there.
+  static func withoutDefinition(_ local: UnsafeRawBufferPointer, payload: Int) -> [UInt8]? {
+    guard let start = local.baseAddress else { return nil }
+    var types: [Int] = []
+    var end = 0
+    let count = RecordHeader.read(start, available: local.count, payload: payload) { _, type, at in
+      types.append(type)
+      if types.count == 4 { end = at + SerialType.size(type) }
+      return types.count <= 5
+    }
+    guard count == 5, end <= local.count, let header = Varint.read(start, at: 0, end: local.count) else { return nil }
+    let body: [UInt8] = types[..<4].flatMap { Varint.bytes(UInt64($0)) } + [0]
+    return Varint.bytes(UInt64(body.count + 1)) + body + local[Int(header.value)..<end]
+  }
+
+  /// The row, where its columns agree with one another and with the number of pages; its place is still to be filled in. Of
+  /// one that is torn, the definition is lost.
+  func row(pageCount: UInt32, isTorn: Bool) -> SchemaRecovery.Row? {
     guard ["table", "index", "view", "trigger"].contains(type) else { return nil }
     let words = sql.map { Self.firstWords($0) } ?? []
-    guard sql == nil ? isAutomaticIndex : words.first == "create" else { return nil }
+    guard sql == nil ? isTorn || isAutomaticIndex : words.first == "create" else { return nil }
     let isVirtual = type == "table" && words.dropFirst().first == "virtual"
     let number = root ?? 0
     if type == "view" || type == "trigger" || isVirtual {

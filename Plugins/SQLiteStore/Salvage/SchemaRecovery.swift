@@ -98,9 +98,13 @@ struct SchemaRecovery {
       isCutShort = true
       return nil
     }
-    guard let record = payload(local, place) else { return nil }
+    let whole = payload(local, place)
+    guard let record = whole ?? SchemaRecord.withoutDefinition(local, payload: place.payloadSize) else { return nil }
     bytesLeft -= cost
-    guard var row = record.withUnsafeBytes({ SchemaRecord($0, encoding: encoding)?.row(pageCount: pages.pageCount) })
+    guard
+      var row = record.withUnsafeBytes({
+        SchemaRecord($0, encoding: encoding)?.row(pageCount: pages.pageCount, isTorn: whole == nil)
+      })
     else { return nil }
     row.record = record
     row.page = number

@@ -1,42 +1,5 @@
 import MendKit
 
-/// A row of the schema table, as salvage needs it.
-struct SchemaObject {
-  let type: String
-  let name: String
-  let table: String
-  var root: UInt32
-  let sql: String?
-  let rowid: Int64
-  /// The record's bytes as they were found.
-  let record: [UInt8]
-
-  /// Whether the object has a b-tree of its own, whatever its root says.
-  var isStored: Bool {
-    type == "index" || type == "table" && sql?.lowercased().hasPrefix("create virtual") != true
-  }
-
-  /// The record with the root that the object has now.
-  var written: [UInt8] {
-    let header = Varint.read(record, at: 0) ?? (0, 0)
-    var types: [Int] = []
-    var at = header.next
-    while at < Int(header.value), let type = Varint.read(record, at: at) {
-      types.append(Int(type.value))
-      at = type.next
-    }
-    guard types.count == 5 else { return record }
-    let before = types[..<3].reduce(Int(header.value)) { $0 + SerialType.size($1) }
-    let after = before + SerialType.size(types[3])
-    // Type 4: a whole number of four bytes (section 2.1).
-    types[3] = 4
-    let body = types.flatMap { Varint.bytes(UInt64($0)) }
-    let size = body.count + (body.count + 1 < 0x80 ? 1 : 2)
-    let root = (0..<4).map { UInt8(truncatingIfNeeded: self.root >> (24 - 8 * $0)) }
-    return Varint.bytes(UInt64(size)) + body + record[Int(header.value)..<before] + root + record[after...]
-  }
-}
-
 /// What definitions say of the records of their tables.
 struct SchemaShapes {
   struct Shape {
@@ -48,15 +11,10 @@ struct SchemaShapes {
   private var shapes: [String: Shape] = [:]
   private let encoding: TextEncoding
 
-  /// Reads the definitions of tables with the library, each by itself, in a database of its own in memory.
-  init(_ objects: [SchemaObject], encoding: TextEncoding) {
+  /// Asks the library about the tables of a schema that was tried in a database in memory.
+  init(_ objects: [SchemaObject], in memory: Connection, encoding: TextEncoding) {
     self.encoding = encoding
-    guard let memory = try? Connection.open(copy: ":memory:", create: true) else { return }
-    defer { try? memory.close() }
-    for object in objects where object.type == "table" && object.isStored {
-      guard let sql = object.sql, Self.isPlainTable(sql), (try? memory.rows(sql) { _ in false }) != nil else {
-        continue
-      }
+    for object in objects where object.kind == "table" && object.isStored {
       shapes[object.name] = try? shape(object.name, memory)
     }
   }
@@ -75,6 +33,9 @@ struct SchemaShapes {
     let list = "SELECT count(*) FROM pragma_table_list WHERE name = \(literal) AND "
     let hasRowid = try memory.integer(list + "wr = 1") == 0
     let isStrict = try memory.integer(list + "strict = 1") != 0
+    guard try memory.value("SELECT 1 FROM pragma_table_list WHERE name = \(literal)") != nil else {
+      throw Self.unknown(name)
+    }
     let keyIndex = try memory.value("SELECT name FROM pragma_index_list(\(literal)) WHERE origin = 'pk'")?.text
     var columns: [ExpectedRecord.Column?] = []
     // Columns that were added later have a default or may be NULL: a record has at least those up to the last of the others.
@@ -91,7 +52,10 @@ struct SchemaShapes {
       isNeeded.append(isNotNull && row[4].text == nil)
       // A virtual generated column is not stored.
       columns.append(
-        row.integer(6) == 2 ? nil : ExpectedRecord.Column(allowed: Self.allowed(type, isNotNull: isNotNull, isStrict)))
+        row.integer(6) == 2
+          ? nil
+          : ExpectedRecord.Column(
+            allowed: Self.allowed(type, isNotNull: isNotNull, isStrict), usual: Self.usual(type)))
       return true
     }
     if keys == 1, let alias { columns[alias]?.isRowidAlias = true }
@@ -118,6 +82,21 @@ struct SchemaShapes {
     return Shape(
       expected: ExpectedRecord(
         counts: needed...max(needed, stored.count), columns: stored, encoding: encoding), key: terms)
+  }
+
+  private static func unknown(_ name: String) -> Problem {
+    Problem(.unsupported, tried: "read the definition of", on: name, said: "it could not be tried")
+  }
+
+  /// The classes of values that columns of a type mostly hold.
+  private static func usual(_ type: String) -> UInt8 {
+    switch Affinity(declaredType: type) {
+    case .text: SerialType.textBit
+    case .integer: SerialType.integerBit
+    case .real: SerialType.integerBit | SerialType.realBit
+    case .numeric: SerialType.integerBit | SerialType.realBit | SerialType.textBit
+    case .blob: 0x1F
+    }
   }
 
   /// The classes of values that a column's affinity leaves as they are (datatype3.html, section 3).
@@ -148,6 +127,11 @@ extension ExpectedRecord {
       Column(allowed: SerialType.textBit | SerialType.nullBit),
     ], encoding: nil)
 
+  /// Whether a cell's record has what is usual.
+  func isUsual(_ page: UnsafeRawPointer, _ cell: FoundCell) -> Bool {
+    isUsual(page + cell.payloadOffset, available: cell.localSize, payload: cell.payloadSize)
+  }
+
   /// Whether a cell's record is what is expected.
   func accepts(_ page: UnsafeRawPointer, _ cell: FoundCell) -> Bool {
     var work = 0
@@ -172,12 +156,16 @@ extension SalvageFile {
   }
 
   private func object(_ page: UnsafeRawPointer, _ cell: FoundCell, _ claims: PageClaimTable) -> SchemaObject? {
-    var chain: [UInt32] = []
-    if cell.overflowPage != 0 {
-      guard let pages = OverflowChain(self, cell).pages(claims) else { return nil }
-      chain = pages
+    var record: [UInt8]
+    if cell.overflowPage == 0 {
+      record = OverflowChain(self, cell).payload(page, [])
+    } else if let chain = OverflowChain(self, cell).pages(claims) {
+      record = OverflowChain(self, cell).payload(page, chain)
+    } else {
+      let local = UnsafeRawBufferPointer(start: page + cell.payloadOffset, count: cell.localSize)
+      guard let rest = SchemaRecord.withoutDefinition(local, payload: cell.payloadSize) else { return nil }
+      record = rest
     }
-    let record = OverflowChain(self, cell).payload(page, chain)
     return record.withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress, RecordHeader.isSound(start, size: bytes.count, local: bytes.count) else {
         return nil

@@ -20,6 +20,8 @@ struct SalvagedTable {
     var above: Int64?
     /// and at most this.
     var atMost: Int64?
+    /// Whether the page was put here, rather than found here.
+    var isPlaced = false
 
     func holds(_ rowid: Int64) -> Bool { rowid > above ?? Int64.min && rowid <= atMost ?? Int64.max }
     func holds(_ first: Int64, _ last: Int64) -> Bool {
@@ -63,7 +65,7 @@ struct TableSurvey {
     guard claims.isFree(page), level <= Self.deepest else { return lose(slot, &table) }
     switch facts.form {
     case .tableLeaf:
-      slot.state = state(page, facts, slot)
+      slot.state = isAnothers(page, facts, table.expected) ? .lost : state(page, facts, slot)
       guard slot.state != .lost else { return lose(slot, &table) }
       _ = claims.claim(page, for: table.number)
       slot.page = page
@@ -91,6 +93,25 @@ struct TableSurvey {
   private func lose(_ slot: SalvagedTable.Slot, _ table: inout SalvagedTable) {
     table.slots.append(slot)
     table.needsRebuild = true
+  }
+
+  /// Rows of a leaf that are looked at.
+  private static let sampledRows = 8
+
+  /// Whether most rows of a leaf are none that the table could hold.
+  private func isAnothers(_ number: UInt32, _ facts: PageFacts, _ expected: ExpectedRecord) -> Bool {
+    guard facts.isSound, facts.cells > 0, !expected.columns.isEmpty, let page = file.original(number),
+      let header = BTreePage(page, number: number)
+    else { return false }
+    var right = 0
+    var looked = 0
+    for index in stride(from: 0, to: header.cellCount, by: max(1, header.cellCount / Self.sampledRows)) {
+      let at = page.big16(header.cellPointers + 2 * index)
+      guard let cell = FoundCell.read(page, at: at, kind: .tableLeaf, geometry: file.geometry) else { continue }
+      looked += 1
+      if expected.accepts(page, cell) { right += 1 }
+    }
+    return right * 2 < looked
   }
 
   /// Whether a leaf belongs where it was found.

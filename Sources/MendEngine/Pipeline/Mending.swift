@@ -78,7 +78,9 @@ struct Mending {
       let present = step.findings.filter { finding in
         findings.contains { $0.finding.isSameTrouble(as: finding) }
       }
-      guard !present.isEmpty, let repair = engine.registry.repair(step.repair) else { continue }
+      guard !present.isEmpty, tried.allows(step.repair), let repair = engine.registry.repair(step.repair) else {
+        continue
+      }
       engine.observer.began(.mending(store.identity, repair: step.repair))
       let isMended: Bool
       do throws(Problem) {
@@ -126,6 +128,7 @@ struct Mending {
       copy = target
     }
     merge(outcome)
+    tried.add(done: step.repair)
     check = result
     findings = remaining
     return left.isEmpty
@@ -156,6 +159,7 @@ struct Mending {
     check = nil
     rows = [:]
     notes = []
+    tried.startOver()
   }
 
   /// A failure on the copy in terms of the store: the copy is gone when the report is read, and so is what could be done

@@ -2,19 +2,31 @@ import MendKit
 
 /// What was tried on a working copy and did not do: not offered again for the same trouble.
 struct TriedRepairs {
-  private var failed: Set<String> = []
+  /// The repairs that had changed the copy when one failed on it.
+  private var failed: [String: Set<[String]>] = [:]
   private var insufficient: [String: [Finding]] = [:]
+  /// The repairs that changed the copy as it stands, in their order.
+  private var done: [String] = []
 
-  /// The repair could not be carried out; it is not tried again in this run.
-  mutating func add(failed repair: String) { failed.insert(repair) }
+  /// The repair could not be carried out on the copy as it stands, and is not tried again on one like it.
+  mutating func add(failed repair: String) { failed[repair, default: []].insert(done) }
+
+  /// The repair changed the copy.
+  mutating func add(done repair: String) { done.append(repair) }
+
+  /// The copy is a fresh one.
+  mutating func startOver() { done = [] }
 
   /// The repair ran, and these findings remained.
   mutating func add(insufficient repair: String, for findings: [Finding]) {
     insufficient[repair, default: []] += findings
   }
 
+  /// Whether the repair did not fail on such a copy yet.
+  func allows(_ repair: String) -> Bool { failed[repair]?.contains(done) != true }
+
   func allows(_ repair: String, for finding: Finding) -> Bool {
-    guard !failed.contains(repair) else { return false }
+    guard allows(repair) else { return false }
     return !(insufficient[repair] ?? []).contains { $0.isSameTrouble(as: finding) }
   }
 }

@@ -67,15 +67,18 @@ public struct SalvageAid {
   public var takesUnproved: Bool
   /// Whether the result has a table that says of each row which no part of its own table held where it came from.
   public var tellsProvenance: Bool
+  /// Whether rows that their own table would refuse leave it: the store is known to have some.
+  public var setsAsideRefused: Bool
 
   /// An aid; without a backup when nothing is said.
   public init(
-    takesUnproved: Bool = false, tellsProvenance: Bool = false,
+    takesUnproved: Bool = false, tellsProvenance: Bool = false, setsAsideRefused: Bool = false,
     backup: @escaping () throws(Problem) -> String? = { () throws(Problem) -> String? in nil }
   ) {
     self.backup = backup
     self.takesUnproved = takesUnproved
     self.tellsProvenance = tellsProvenance
+    self.setsAsideRefused = setsAsideRefused
   }
 }
 
