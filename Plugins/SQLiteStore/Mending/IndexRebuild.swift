@@ -4,30 +4,37 @@ import MendKit
 /// Builds indexes of one table anew, and loses nothing that only they still hold.
 struct IndexRebuild {
   let copy: SQLiteWorkingCopy
-  let path: String
   let table: Table
   /// Indexes whose b-trees claim pages of something else.
   let sharing: Set<String>
+  /// Indexes of which entries were lost: they say nothing against a row.
+  let incomplete: Set<String>
+  /// What was read past the library of the table and its indexes; nil where that cannot be.
+  let differences: TableDifferences?
+  let inPlace: IndexesInPlace?
 
-  /// Sets aside what table and indexes disagree on, then rebuilds.
-  func run(_ indexes: [Index], outcome: inout RepairOutcome) throws(Problem) {
+  /// Sets aside what table and indexes disagree on. Whether pages of the table were changed.
+  func setAside(_ indexes: [Index], outcome: inout RepairOutcome) throws(Problem) -> Bool {
     var tally = RowTally()
+    var refuted = 0
     if let comparison = IndexComparison(copy.connection, table) {
       for index in indexes { tally.setAside += try setAsideEntries(of: index, comparison) }
-      tally.setAside += try setAsideRefutedRows(indexes, comparison)
+      refuted = try setAsideRefutedRows(indexes, comparison)
+      tally.setAside += refuted
     }
-    for index in indexes { try rebuild(index) }
-    tally.kept = try copy.rowCount(of: table)
+    tally.kept = differences.map { $0.rowCount - refuted } ?? 0
     outcome.rows[table.name] = tally
     if tally.setAside > 0 {
       outcome.notes.append(
         "rows and index entries of \(table.name) that contradict each other stand in dbmend_set_aside tables")
     }
+    return refuted > 0
   }
 
   /// Entries that no row stands behind may be all that is left of a row: they are kept in a table of their own.
   private func setAsideEntries(of index: Index, _ comparison: IndexComparison) throws(Problem) -> Int {
     guard let query = comparison.danglingEntries(of: index) else { return 0 }
+    if let count = try setAsideEntriesRead(of: index, comparison, query) { return count }
     do throws(Problem) {
       guard try copy.connection.query("SELECT 1 FROM (\(query)) LIMIT 1").first != nil else { return 0 }
       let target = copy.quoted(try copy.freeName("dbmend_set_aside_" + index.name))
@@ -40,12 +47,63 @@ struct IndexRebuild {
     }
   }
 
+  /// Likewise, by what was read past the library; nil where that does not have all of it.
+  private func setAsideEntriesRead(
+    of index: Index, _ comparison: IndexComparison, _ query: String
+  ) throws(Problem) -> Int? {
+    guard let difference = differences?.indexes[index.name], !difference.isFull, let inPlace,
+      comparison.key.count == 1, ["rowid", "_rowid_", "oid"].contains(comparison.key[0])
+    else { return nil }
+    let dangling = try withoutRow(difference.extra, comparison)
+    guard !dangling.isEmpty else { return 0 }
+    let columns = index.columns.compactMap { $0 }
+    let others = columns.indices.filter { columns[$0].lowercased() != comparison.key[0] }
+    var rows: [String] = []
+    for (entry, values) in zip(dangling, inPlace.values(of: dangling)) {
+      guard values.count == columns.count + 1 else { return nil }
+      rows.append(
+        "(" + ([.integer(entry.rowid)] + others.map { values[$0] }).map(\.literal).joined(separator: ", ") + ")")
+    }
+    let target = copy.quoted(try copy.freeName("dbmend_set_aside_" + index.name))
+    var script = "CREATE TABLE \(target) AS SELECT * FROM (\(query)) LIMIT 0;\n"
+    for start in stride(from: 0, to: rows.count, by: 500) {
+      script += "INSERT INTO \(target) VALUES \(rows[start..<min(start + 500, rows.count)].joined(separator: ", "));\n"
+    }
+    try copy.execute(script)
+    return rows.count
+  }
+
+  /// The entries whose rows are not in the table.
+  private func withoutRow(
+    _ entries: [EntryCollector.Entry], _ comparison: IndexComparison
+  ) throws(Problem) -> [EntryCollector.Entry] {
+    var present: Set<Int64> = []
+    for start in stride(from: 0, to: entries.count, by: 500) {
+      let rowids = entries[start..<min(start + 500, entries.count)].map { String($0.rowid) }.joined(separator: ", ")
+      try copy.connection.rows(
+        "SELECT \(comparison.key[0]) FROM \(copy.quoted(table.name)) NOT INDEXED WHERE \(comparison.key[0]) IN (\(rowids))"
+      ) { row throws(Problem) in
+        if let rowid = row[0].integer { present.insert(rowid) }
+        return true
+      }
+    }
+    return entries.filter { !present.contains($0.rowid) }
+  }
+
   /// Rows that every one of several indexes lacks were probably deleted; rebuilding would bring them back.
   private func setAsideRefutedRows(_ indexes: [Index], _ comparison: IndexComparison) throws(Problem) -> Int {
     let whole = table.indexes.filter { !$0.isPartial && !$0.columns.contains(nil) }
-    guard whole.count > 1, Set(whole.map(\.name)).isSubset(of: indexes.map(\.name)) else { return 0 }
+    guard whole.count > 1, Set(whole.map(\.name)).isSubset(of: indexes.map(\.name)),
+      incomplete.isDisjoint(with: whole.map(\.name))
+    else { return 0 }
     var refuted: Set<[SQLValue]>?
     for index in whole {
+      if let difference = differences?.indexes[index.name], !difference.isFull, comparison.key == ["rowid"] {
+        guard difference.entries > 0 else { return 0 }
+        let rows = Set(difference.missing.map { [SQLValue.integer($0.rowid)] })
+        refuted = refuted?.intersection(rows) ?? rows
+        continue
+      }
       do throws(Problem) {
         // An index without any entry was lost as a whole: it says nothing of single rows.
         guard try comparison.hasEntries(index) else { return 0 }
@@ -62,7 +120,8 @@ struct IndexRebuild {
     return refuted.count
   }
 
-  private func rebuild(_ index: Index) throws(Problem) {
+  /// Has the library build an index.
+  func rebuild(_ index: Index) throws(Problem) {
     // The engine walks the old tree to free its pages. It must not where they are another's, and cannot where the tree is
     // malformed.
     guard !sharing.contains(index.name) else { return try rebuildApart(index) }

@@ -45,24 +45,85 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
     forgetCatalog()
   }
 
-  func rebuildIndexes(_ names: [String]) throws(Problem) -> RepairOutcome {
+  func rebuildIndexes(_ names: [String]) throws(Problem) -> RepairOutcome { try rebuildIndexes(names, incomplete: []) }
+
+  /// Likewise, where `incomplete` indexes lack entries for a reason that says nothing of their rows.
+  func rebuildIndexes(_ names: [String], incomplete: Set<String>) throws(Problem) -> RepairOutcome {
     var outcome = RepairOutcome()
-    let catalog = try catalog()
-    let sharing = try indexesThatSharePages()
-    var rebuilt: [String] = []
-    for table in catalog.tables {
+    let work = try catalog().tables.compactMap { table -> (table: Table, indexes: [Index])? in
       let indexes = table.indexes.filter { names.contains($0.name) }
-      guard !indexes.isEmpty else { continue }
-      try IndexRebuild(copy: self, path: path, table: table, sharing: sharing).run(indexes, outcome: &outcome)
-      rebuilt += indexes.map(\.name)
+      return indexes.isEmpty ? nil : (table, indexes)
     }
-    let unknown = names.filter { !rebuilt.contains($0) }
+    let unknown = Set(names).subtracting(work.flatMap { $0.indexes.map(\.name) })
     guard unknown.isEmpty else {
       throw Problem(
-        .damaged, tried: "rebuild the index", on: unknown.joined(separator: ", "),
+        .damaged, tried: "rebuild the index", on: unknown.sorted().joined(separator: ", "),
         said: "no table of \(path) has an index of that name")
     }
+    let inPlace = try readInPlace(names)
+    let sharing = inPlace == nil ? try indexesThatSharePages() : []
+    // Under auto-vacuum the library moves pages with every table that it makes: nothing that was read before stands then.
+    let isStill = inPlace?.header.largestRootPage == 0
+    var read: [TableDifferences] = []
+    var isChanged = false
+    for (table, indexes) in work {
+      let differences = isStill ? inPlace?.differences(of: table.name, indexes.map(\.name)) : nil
+      let rebuild = IndexRebuild(
+        copy: self, table: table, sharing: sharing, incomplete: incomplete, differences: differences, inPlace: inPlace)
+      if try rebuild.setAside(indexes, outcome: &outcome) { isChanged = true }
+      if let differences { read.append(differences) }
+    }
+    let done =
+      try inPlace.map { inPlace throws(Problem) in
+        try mend(work, isStill && !isChanged ? (inPlace, read) : nil)
+      } ?? []
+    for (table, indexes) in work {
+      let rebuild = IndexRebuild(
+        copy: self, table: table, sharing: sharing, incomplete: incomplete, differences: nil, inPlace: nil)
+      for index in indexes where !done.contains(index.name) { try rebuild.rebuild(index) }
+    }
+    for (table, _) in work where outcome.rows[table.name]?.kept == 0 {
+      outcome.rows[table.name]?.kept = try rowCount(of: table)
+    }
     return outcome
+  }
+
+  /// The copy read past the library; nil where something stands in the way of that.
+  func readInPlace(_ names: [String]) throws(Problem) -> IndexesInPlace? {
+    guard let header = try StoreView(path, locking: .none).header else { return nil }
+    let plan = try Schema.of(connection, format: nil).plan(connection, encoding: header.encodingOfTexts)
+    guard let inPlace = try IndexesInPlace(path, plan: plan), inPlace.isSoundBut(Set(names)) else { return nil }
+    return inPlace
+  }
+
+  /// Mends indexes past the library; the names of those that were mended. What `read` says is read anew where that is nil.
+  private func mend(
+    _ work: [(table: Table, indexes: [Index])], _ read: (IndexesInPlace, [TableDifferences])?
+  ) throws(Problem) -> Set<String> {
+    let names = work.flatMap { $0.indexes.map(\.name) }
+    let (inPlace, differences): (IndexesInPlace, [TableDifferences])
+    if let read {
+      (inPlace, differences) = read
+    } else {
+      guard let again = try readInPlace(names) else { return [] }
+      (inPlace, differences) = (
+        again, work.compactMap { again.differences(of: $0.table.name, $0.indexes.map(\.name)) }
+      )
+    }
+    let roots = try connection.query("SELECT rootpage FROM sqlite_schema WHERE rootpage > 1").compactMap {
+      $0.first?.integer.map { UInt32(clamping: $0) }
+    }
+    try connection.close()
+    defer { forgetCatalog() }
+    let done: Set<String>
+    do throws(Problem) {
+      done = try inPlace.mend(differences, roots: roots)
+    } catch {
+      reconnect(try Self.connect(path, create: false))
+      throw error
+    }
+    reconnect(try Self.connect(path, create: false))
+    return done
   }
 
   /// Indexes whose b-trees claim pages of something else.

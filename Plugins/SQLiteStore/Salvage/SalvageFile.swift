@@ -111,6 +111,35 @@ final class SalvageFile {
       || hasPointerMaps && PointerMap(pageSize: pageSize, usableSize: usableSize).isMap(number)
   }
 
+  /// Writes a page that was changed at once, so that it need not be held any longer.
+  func writeNow(_ number: UInt32) throws(Problem) {
+    guard let page = edits.removeValue(forKey: number) else { return }
+    defer { page.deallocate() }
+    try file.write(UnsafeRawBufferPointer(start: page, count: pageSize), at: (Int(number) - 1) * pageSize)
+  }
+
+  /// What is to be gone back to where something cannot be built.
+  struct Mark {
+    fileprivate let free: [UInt32]
+    fileprivate let pageCount: UInt32
+  }
+
+  /// The state of the pages that are free. Nothing that was changed is in memory then.
+  func mark() -> Mark { Mark(free: free, pageCount: pageCount) }
+
+  /// Forgets what was changed since, of which nothing was written but to pages that were free.
+  func goBack(to mark: Mark) {
+    for page in edits.values { page.deallocate() }
+    edits = [:]
+    free = mark.free
+    pageCount = mark.pageCount
+  }
+
+  /// Writes what was changed so far, so that it need not be held any longer.
+  func writeChanges() throws(Problem) {
+    for number in edits.keys.sorted() { try writeNow(number) }
+  }
+
   /// Writes what was changed, and cuts the file to its pages.
   func write() throws(Problem) {
     for number in edits.keys.sorted() {

@@ -47,16 +47,22 @@ struct FileWalk: Sendable {
       (0..<threads).map { _ in
         TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
       })
-    let parts = walkTrees(walkers)
-    if !parts.isEmpty { walk(parts, walkers) }
+    walk(Array(trees.indices), walkers)
     return finish(walkers.walkers)
   }
 
+  /// Reads trees by their numbers, on all walkers.
+  func walk(_ numbers: [Int], _ walkers: WalkerList) {
+    let parts = walkTrees(numbers, walkers)
+    if !parts.isEmpty { walk(parts, walkers) }
+  }
+
   /// Reads the trees, but for large ones: these come back in parts.
-  private func walkTrees(_ walkers: WalkerList) -> [WalkUnit] {
+  private func walkTrees(_ numbers: [Int], _ walkers: WalkerList) -> [WalkUnit] {
     let parts = Mutex<[(tree: Int, parts: [WalkUnit])]>([])
     let trees = trees
-    each(trees.count, walkers) { walker, tree in
+    each(numbers.count, walkers) { walker, number in
+      let tree = numbers[number]
       let unit = WalkUnit(tree: tree, page: trees[tree].root, parent: 0, level: 1)
       if let cut = WorkSplitter(walker: walker).parts(of: unit) {
         parts.withLock { $0.append((tree, cut)) }
@@ -147,7 +153,7 @@ struct FileWalk: Sendable {
 }
 
 /// The walkers of one walk. Unchecked, since each is used by one worker only, and by this thread before and after.
-private final class WalkerList: @unchecked Sendable {
+final class WalkerList: @unchecked Sendable {
   let walkers: [TreeWalker]
   init(_ walkers: [TreeWalker]) { self.walkers = walkers }
 }

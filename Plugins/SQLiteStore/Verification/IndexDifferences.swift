@@ -9,6 +9,9 @@ struct IndexDifferences {
   let words: TroubleWords
   let result: FileWalk.Result
 
+  /// Entries of an index that are kept at most.
+  private static let most = 200_000
+
   /// What tells a row from every other.
   private struct RowName: Hashable {
     var rowid: Int64?
@@ -25,13 +28,12 @@ struct IndexDifferences {
   func findings(perCause: Int) -> [Finding] {
     var findings: [Finding] = []
     var missing: [String: [Difference]] = [:]
-    for comparison in comparisons {
+    let found = EntryDifferences(walk: walk, comparisons: comparisons, most: Self.most).run()
+    for (comparison, difference) in zip(comparisons, found.differences) {
       let table = comparison.table.name
       let index = comparison.index.name
-      let collector = collect(comparison)
-      let (lacking, extra) = collector.differences()
-      let lackingRows = lacking.map { name($0, comparison, ofIndex: false) }
-      let extraRows = extra.map { name($0, comparison, ofIndex: true) }
+      let lackingRows = difference.missing.map { name($0, comparison, ofIndex: false) }
+      let extraRows = difference.extra.map { name($0, comparison, ofIndex: true) }
       missing[index] = lackingRows
       findings += list("index.entry-missing", lackingRows, comparison, perCause) {
         "row \($0) of \(table) is missing from index \(index)"
@@ -47,7 +49,7 @@ struct IndexDifferences {
       let counts = (
         result.ofIndexes[comparison.fingerprint].count, result.ofRows[comparison.fingerprint].count
       )
-      if collector.isFull {
+      if difference.isFull {
         findings.append(
           Finding(
             "index.entry-count", .error, at: .init(table: table, index: index),
@@ -58,37 +60,21 @@ struct IndexDifferences {
     return findings + refuted(missing, perCause)
   }
 
-  /// Reads the two trees twice: for the groups that differ, and for the entries of these.
-  private func collect(_ comparison: VerificationPlan.Comparison) -> EntryCollector {
-    var collector = EntryCollector(fingerprint: comparison.fingerprint)
-    for pass in 0..<2 {
-      if pass == 1 { collector.narrow() }
-      let walker = TreeWalker(
-        pages: walk.pages, trees: walk.trees, fingerprints: walk.fingerprints, setting: walk.setting)
-      walker.collector = collector
-      for tree in [comparison.tableTree, comparison.indexTree] {
-        walker.walk(WalkUnit(tree: tree, page: walk.trees[tree].root, parent: 0, level: 1))
-      }
-      if let collected = walker.collector { collector = collected }
-    }
-    return collector
-  }
-
   private func name(
     _ entry: EntryCollector.Entry, _ comparison: VerificationPlan.Comparison, ofIndex: Bool
   ) -> Difference {
     guard !comparison.table.hasRowid else {
-      return Difference(row: RowName(rowid: entry.rowid), page: entry.page, cell: entry.cell)
+      return Difference(row: RowName(rowid: entry.rowid), page: entry.page, cell: Int(entry.cell))
     }
     let terms = ofIndex ? comparison.index.terms : comparison.table.storage
     let values = CellReader(pages: walk.pages, encoding: walk.setting.encoding).values(
-      page: entry.page, cell: entry.cell)
+      page: entry.page, cell: Int(entry.cell))
     let key = comparison.table.storage.filter(\.isKey).compactMap(\.column)
     let parts = key.map { column -> String in
       guard let place = terms.firstIndex(where: { $0.column == column }), place < values.count else { return "?" }
       return values[place].description
     }
-    return Difference(row: RowName(key: parts.joined(separator: ", ")), page: entry.page, cell: entry.cell)
+    return Difference(row: RowName(key: parts.joined(separator: ", ")), page: entry.page, cell: Int(entry.cell))
   }
 
   private func list(

@@ -132,17 +132,8 @@ extension TreeWalker {
     var body = headerEnd
     while at < headerEnd, let type = Varint.read(record, at: at, end: headerEnd) {
       at = type.next
-      let value = KeyValue(type: Int(truncatingIfNeeded: type.value), body: record + body)
+      rowValues.append(StoredValue(type: Int(truncatingIfNeeded: type.value), body: record + body))
       body += SerialType.size(Int(truncatingIfNeeded: type.value))
-      switch value.type {
-      case .null: rowValues.append(.null)
-      // A real that holds a whole number stays a real for an expression.
-      case .integer where type.value == 7: rowValues.append(.real(Double(value.bits)))
-      case .integer: rowValues.append(.integer(value.bits))
-      case .real: rowValues.append(.real(Double(bitPattern: UInt64(bitPattern: value.bits))))
-      case .text: rowValues.append(.text(value.bytes))
-      case .blob: rowValues.append(.blob(value.bytes))
-      }
     }
   }
 
@@ -170,6 +161,22 @@ extension TreeWalker {
       start.initializeMemory(as: UInt8.self, repeating: 0, count: 8)
       if let source = bytes.baseAddress { (start + 8).copyMemory(from: source, byteCount: bytes.count) }
       return Hash128(UnsafeRawPointer(start + 8), count: bytes.count, isText: isText)
+    }
+  }
+}
+
+extension StoredValue {
+  /// A value by its serial type.
+  init(type: Int, body: UnsafeRawPointer) {
+    let value = KeyValue(type: type, body: body)
+    switch value.type {
+    case .null: self = .null
+    // A real that holds a whole number stays a real for an expression.
+    case .integer where type == 7: self = .real(Double(value.bits))
+    case .integer: self = .integer(value.bits)
+    case .real: self = .real(Double(bitPattern: UInt64(bitPattern: value.bits)))
+    case .text: self = .text(value.bytes)
+    case .blob: self = .blob(value.bytes)
     }
   }
 }

@@ -73,9 +73,7 @@ extension TreeWalker {
   private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
     let plan = trees[tree]
     var cells = CellRun()
-    if let key = plan.key, readsContent, plan.rows == nil, !isCollecting, key.isExact,
-      places(page, header, &cells)
-    {
+    if let key = plan.key, readsContent, plan.rows == nil, key.isExact, places(page, header, &cells) {
       plainEntries(page, header.cellCount, number, key)
     } else {
       cells = CellRun()
@@ -182,6 +180,7 @@ extension TreeWalker {
       }
       let end = run(page, from: cell, to: count, shape)
       sum.add(run: page, records + cell, end - cell, steps, steps: shape.pointee.stepCount)
+      if isCollecting { collectRun(page, from: cell, to: end, shape, number, plan) }
       compare(page, from: cell, to: end, shape, number, plan)
       hot.pointee.previous = page + Int(records[end - 1])
       first = steps.pointee
@@ -201,6 +200,27 @@ extension TreeWalker {
     var cell = first &+ 1
     while cell < count, ends[cell] &- records[cell] == size, shape.matches(page + Int(records[cell])) { cell &+= 1 }
     return cell
+  }
+
+  /// Shows the entries of a run to the collector.
+  @inline(never) private func collectRun(
+    _ page: UnsafeRawPointer, from first: Int, to end: Int, _ shape: UnsafePointer<RecordShape>, _ number: UInt32,
+    _ plan: KeyPlan
+  ) {
+    guard let collector, plan.fingerprint >= 0 else { return }
+    let steps = shapes.steps(of: shape)
+    let stepCount = shape.pointee.stepCount
+    for cell in first..<end {
+      let record = page + Int(records[cell])
+      var hash = EntryHash()
+      EntryKernel.read(record, steps, count: stepCount, hash: &hash)
+      let entry = hash.hash
+      guard collector.take(entry, ofRow: false, plan.fingerprint) else { continue }
+      let last = EntryKernel.value(record, field: plan.terms.count - 1)
+      collector.keep(
+        EntryCollector.Entry(hash: entry, rowid: last.bits, page: number, cell: starts[cell]), ofRow: false,
+        plan.fingerprint)
+    }
   }
 
   /// Holds each entry of a run but the first against the one before.
@@ -299,10 +319,7 @@ extension TreeWalker {
     hot.pointee.previous = record
     guard counts, plan.fingerprint >= 0 else { return }
     ofIndexes[plan.fingerprint].add(hash.hash)
-    if isCollecting {
-      let last = EntryKernel.value(record, field: plan.terms.count - 1)
-      collect(hash.hash, ofRow: false, plan.fingerprint, rowid: last.bits, page: page, cell: cell)
-    }
+    if isCollecting { collect(hash.hash, record, plan, page: page, cell: cell) }
   }
 
   /// Notes what is wrong with an entry; whether it can be taken up nevertheless.

@@ -5,7 +5,7 @@ extension TreeWalker {
   /// The rows of a leaf that stand wholly in their cells, as noted in `records`, `sizes` and `rowids`: their values first, then
   /// what the indexes must hold of them, index by index.
   func plainRows(_ page: UnsafeRawPointer, _ count: Int, _ number: UInt32, _ rows: RowPlan) {
-    let isPlain = programs == nil && !isCollecting
+    let isPlain = programs == nil
     let records = records
     let sizes = sizes
     let rowids = rowids
@@ -30,13 +30,14 @@ extension TreeWalker {
         if text & Self.highBits != 0 { checkText(record, step.pointee, cell, number) }
         step += 1
       }
+      batchCells[taken] = Int32(truncatingIfNeeded: cell)
       taken &+= 1
       if taken == capacity {
-        addEntries(taken, rows)
+        addEntries(taken, rows, number)
         taken = 0
       }
     }
-    if taken > 0 { addEntries(taken, rows) }
+    if taken > 0 { addEntries(taken, rows, number) }
   }
 
   /// Takes up one value of a row; all bytes of a text, laid over each other.
@@ -62,7 +63,7 @@ extension TreeWalker {
   }
 
   /// Adds up what the indexes must hold of the first rows in `batch`.
-  private func addEntries(_ count: Int, _ rows: RowPlan) {
+  private func addEntries(_ count: Int, _ rows: RowPlan, _ page: UInt32) {
     guard let terms = UnsafePointer(rows.terms.baseAddress) else { return }
     let batch = UnsafePointer(batch)
     let hashes = entryHashes
@@ -87,6 +88,23 @@ extension TreeWalker {
         high &+= hash.second
       }
       ofRows[Int(entry.fingerprint)].add(Fingerprint(first: low, second: high, count: count))
+      if isCollecting { collectBatch(count, column, Int(entry.fingerprint), page) }
+    }
+  }
+
+  /// Shows the entries of one index for the rows in `batch` to the collector; `last` is their last value.
+  @inline(never) private func collectBatch(
+    _ count: Int, _ last: UnsafePointer<Hash128>, _ fingerprint: Int, _ page: UInt32
+  ) {
+    guard let collector else { return }
+    for row in 0..<count {
+      var entry = entryHashes[row]
+      entry.combine(last[row].first, last[row].second)
+      let hash = entry.hash
+      guard collector.take(hash, ofRow: true, fingerprint) else { continue }
+      let cell = Int(batchCells[row])
+      collector.keep(
+        EntryCollector.Entry(hash: hash, rowid: rowids[cell], page: page, cell: starts[cell]), ofRow: true, fingerprint)
     }
   }
 
@@ -188,9 +206,7 @@ extension TreeWalker {
       }
       let hash = Self.hash(of: entry, terms, slots)
       ofRows[Int(entry.pointee.fingerprint)].add(hash)
-      if isCollecting {
-        collect(hash, ofRow: true, Int(entry.pointee.fingerprint), rowid: rowid, page: page, cell: cell)
-      }
+      if isCollecting { collect(hash, ofRow: Int(entry.pointee.fingerprint), rowid: rowid, page: page, cell: cell) }
       entry += 1
     }
   }

@@ -50,6 +50,8 @@ final class TreeWalker {
   let batch: UnsafeMutablePointer<Hash128>
   let batchCapacity: Int
   let entryHashes: UnsafeMutablePointer<EntryHash>
+  /// The cells on their page of the rows in `batch`.
+  let batchCells: UnsafeMutablePointer<Int32>
   var assembly: PayloadAssembly
   /// The programs of the tree at hand, and what they need and gave for the row at hand.
   var programs: RowPrograms?
@@ -100,6 +102,8 @@ final class TreeWalker {
     batch.initialize(repeating: .null, count: mostSlots * batchCapacity)
     entryHashes = .allocate(capacity: batchCapacity)
     entryHashes.initialize(repeating: EntryHash(), count: batchCapacity)
+    batchCells = .allocate(capacity: batchCapacity)
+    batchCells.initialize(repeating: 0, count: batchCapacity)
     assembly = PayloadAssembly()
   }
 
@@ -117,6 +121,7 @@ final class TreeWalker {
     slots.deallocate()
     batch.deallocate()
     entryHashes.deallocate()
+    batchCells.deallocate()
   }
 
   /// Reads one unit of work.
@@ -135,10 +140,21 @@ final class TreeWalker {
     }
   }
 
-  @inline(never) func collect(
-    _ hash: Hash128, ofRow: Bool, _ fingerprint: Int, rowid: Int64, page: UInt32, cell: Int
-  ) {
-    collector?.take(hash, ofRow: ofRow, fingerprint, rowid: rowid, page: page, cell: cell)
+  /// Shows a row's entry to the collector.
+  @inline(never) func collect(_ hash: Hash128, ofRow fingerprint: Int, rowid: Int64, page: UInt32, cell: Int) {
+    guard let collector, collector.take(hash, ofRow: true, fingerprint) else { return }
+    collector.keep(
+      EntryCollector.Entry(hash: hash, rowid: rowid, page: page, cell: Int32(truncatingIfNeeded: cell)), ofRow: true,
+      fingerprint)
+  }
+
+  /// Shows an index's entry to the collector.
+  @inline(never) func collect(_ hash: Hash128, _ record: UnsafeRawPointer, _ plan: KeyPlan, page: UInt32, cell: Int) {
+    guard let collector, collector.take(hash, ofRow: false, plan.fingerprint) else { return }
+    let last = EntryKernel.value(record, field: plan.terms.count - 1)
+    collector.keep(
+      EntryCollector.Entry(hash: hash, rowid: last.bits, page: page, cell: Int32(truncatingIfNeeded: cell)),
+      ofRow: false, plan.fingerprint)
   }
 
   /// Takes a page for the tree at hand; nil when it is not there, belongs to something else already, or is no b-tree page of

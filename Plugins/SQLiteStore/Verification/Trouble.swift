@@ -65,6 +65,11 @@ struct TroubleBook {
   private(set) var entries: [Cause: Entry] = [:]
   private(set) var brokenTrees: Set<Int> = []
 
+  /// Trees whose entries do not stand in order, or of which two have a key that only one may have.
+  var unorderedTrees: Set<Int> {
+    Set(entries.keys.filter { $0.kind == .keyOrder || $0.kind == .notUnique }.map(\.tree))
+  }
+
   init(perCause: Int) { self.perCause = max(1, perCause) }
 
   mutating func note(_ trouble: Trouble) {
