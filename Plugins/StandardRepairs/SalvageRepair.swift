@@ -56,12 +56,20 @@ public struct SalvageRepair: Repair {
     }
     let aid = SalvageAid(
       takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance,
-      setsAsideRefused: findings.contains { Self.refused.contains($0.code) }
+      setsAsideRefused: findings.contains { Self.refused.contains($0.code) },
+      schema: { () throws(Problem) in try Self.schema(context) }
     ) { () throws(Problem) in
       guard let backup = try context.backups?.newestGood(), let scratch = context.scratch else { return nil }
       return try context.backups?.extract(backup, into: Paths.makeTemporaryFolder(Paths.join(scratch, "backup-")))
     }
     return try driver.salvage(context.path, with: aid)
+  }
+
+  /// Definitions for tables whose own are lost: those that are named, else those of the newest good archive.
+  private static func schema(_ context: RepairContext) throws(Problem) -> SchemaText? {
+    if let schema = context.schema { return schema }
+    guard let backups = context.backups, let backup = try backups.newestGood() else { return nil }
+    return try backups.schema(of: backup).map { SchemaText(path: backup.path, text: $0) }
   }
 
   private static func takesUnproved(_ context: RepairContext) -> Bool { context.maxLoss >= .changes }

@@ -2,10 +2,16 @@ import MendKit
 
 /// The schema: read, put together where rows of it are lost, tried, and written anew where that changes it.
 extension Salvager {
-  func readSchema() {
+  func readSchema(_ aid: SalvageAid) throws(Problem) {
     TableSurvey(file: file, survey: survey).walk(&schema, &claims)
     objects = file.objects(schema, claims)
-    if schema.slots.contains(where: { $0.state != .sound }) { recoverSchema() }
+    if schema.slots.contains(where: { $0.state != .sound }) {
+      recoverSchema()
+      let text = try aid.schema()
+      complete(
+        with: try text.map { text throws(Problem) in try GivenSchema(text, encoding: file.encoding) },
+        from: text?.path ?? "")
+    }
     guard let shapes = tryDefinitions() else { return }
     for object in objects where object.kind == "table" && object.isStored {
       let number = Int32(tables.count + keyed.count + 2)
@@ -24,7 +30,7 @@ extension Salvager {
   /// Keeps of the schema what SQLite takes; what its definitions say of the tables' records.
   private func tryDefinitions() -> SchemaShapes? {
     guard let memory else { return nil }
-    let trial = SchemaTrial(objects, in: memory) { columns(of: $0.root) }
+    let trial = SchemaTrial(objects, in: memory) { TreeSample(root: $0.root, file, survey)?.classes }
     objects = trial.objects
     if trial.isChanged { writesSchema = true }
     if !trial.lost.isEmpty { notes.append("lost definitions: " + trial.lost.joined(separator: ", ")) }
@@ -34,38 +40,6 @@ extension Salvager {
           + trial.replaced.joined(separator: ", "))
     }
     return SchemaShapes(objects, in: memory, encoding: file.encoding)
-  }
-
-  /// Leaves of a tree that are looked at for the number of its columns.
-  private static let sampledPages = 64
-
-  /// The classes of values that each column of a table's rows has; nil where no row is found.
-  private func columns(of root: UInt32) -> [UInt8]? {
-    var pages = [root]
-    var met: Set<UInt32> = []
-    var classes: [UInt8] = []
-    while let number = pages.popLast(), met.count < Self.sampledPages {
-      guard met.insert(number).inserted, survey[number].isSound, let page = file.original(number),
-        let header = BTreePage(page, number: number), header.kind.isTable
-      else { continue }
-      if header.kind == .tableInterior { pages.append(header.rightChild(page)) }
-      for index in 0..<header.cellCount {
-        let at = page.big16(header.cellPointers + 2 * index)
-        guard header.kind == .tableLeaf else {
-          pages.append(page.big32(at))
-          continue
-        }
-        guard let cell = FoundCell.read(page, at: at, kind: .tableLeaf, geometry: file.geometry) else { continue }
-        _ = RecordHeader.read(
-          page + cell.payloadOffset, available: cell.localSize, payload: cell.payloadSize
-        ) { column, type, _ in
-          if column == classes.count { classes.append(0) }
-          classes[column] |= SerialType.classBit(type)
-          return true
-        }
-      }
-    }
-    return classes.isEmpty ? nil : classes
   }
 
   /// Looks for rows of the schema wherever they stand, and builds it of them.
@@ -89,6 +63,7 @@ extension Salvager {
       SchemaObject(
         type: $0.type, name: $0.name, table: $0.table, root: $0.root, sql: $0.sql, rowid: $0.rowid, record: $0.record)
     }
+    guard !kept.isEmpty else { return notes.append("no row of the schema is left in the file") }
     notes.append("the schema was put together of \(kept.count) rows that were found in the file")
   }
 

@@ -35,14 +35,14 @@ final class Salvager {
   /// Salvages a working copy. What it did is in the outcome; indexes that were lost are empty and are to be built anew.
   static func run(_ path: String, _ aid: SalvageAid = SalvageAid()) throws(Problem) -> RepairOutcome {
     let salvager = try Salvager(path)
-    salvager.readSchema()
+    try salvager.readSchema(aid)
+    salvager.walk()
     // An empty database would pass every check: that is no repair of one that had content.
-    guard !salvager.objects.isEmpty else {
+    guard !salvager.objects.isEmpty || salvager.hasStrays else {
       throw Problem(
-        .damaged, tried: "salvage", on: path, said: "no definition of any table is left in it",
+        .damaged, tried: "salvage", on: path, said: "no definition of any table is left in it, and no row",
         advice: "Restore the file from a backup.", code: "schema.malformed")
     }
-    salvager.walk()
     var outcome = try salvager.finish(aid)
     if aid.setsAsideRefused { try RefusedRows(path: path).setAside(&outcome) }
     return outcome
@@ -101,14 +101,16 @@ final class Salvager {
 
   /// Pages of the freelist hold what was deleted, and never fill a table.
   private func claimFreelist() {
-    guard let page = file.original(1) else { return }
-    var trunk = page.big32(32)
-    while trunk != 0, claims.claim(trunk, for: PageClaimTable.Special.freelist), let content = file.original(trunk) {
-      let leaves = Int(content.big32(4))
-      guard leaves <= file.usableSize / 4 - 2 else { return }
-      for leaf in 0..<leaves { _ = claims.claim(content.big32(8 + 4 * leaf), for: PageClaimTable.Special.freelist) }
-      trunk = content.big32(0)
-    }
+    for page in freePages() { _ = claims.claim(page, for: PageClaimTable.Special.freelist) }
+  }
+
+  /// Whether rows are left that no table has.
+  private var hasStrays: Bool {
+    !strays.rows.isEmpty
+      || file.filePages > 1
+        && (2...file.filePages).contains {
+          claims.isFree($0) && survey[$0].form == .tableLeaf && survey[$0].isSound && survey[$0].cells > 0
+        }
   }
 
   // MARK: What becomes of it

@@ -70,12 +70,17 @@ public struct SalvageAid {
   /// Whether rows that their own table would refuse leave it: the store is known to have some.
   public var setsAsideRefused: Bool
 
-  /// An aid; without a backup when nothing is said.
+  /// Definitions for tables whose own are lost; nil where nobody has any. Asked for when some are missing.
+  public var schema: () throws(Problem) -> SchemaText?
+
+  /// An aid; without a backup and definitions when nothing is said.
   public init(
     takesUnproved: Bool = false, tellsProvenance: Bool = false, setsAsideRefused: Bool = false,
+    schema: @escaping () throws(Problem) -> SchemaText? = { () throws(Problem) -> SchemaText? in nil },
     backup: @escaping () throws(Problem) -> String? = { () throws(Problem) -> String? in nil }
   ) {
     self.backup = backup
+    self.schema = schema
     self.takesUnproved = takesUnproved
     self.tellsProvenance = tellsProvenance
     self.setsAsideRefused = setsAsideRefused
