@@ -72,13 +72,18 @@ final class KeyedSalvage {
     var below: KeyedEntry?
   }
 
-  /// Whether the first and the last row of a page stand where its parents say.
+  /// Whether most rows of a page stand where its parents say. Of one whose neighbour's key was changed, some do not.
   private func isWithin(_ page: UInt32, _ bounds: Bounds, _ table: KeyedTable, _ claims: PageClaimTable) -> Bool {
     let cells = cells(page)
     guard let first = cells.first, let last = cells.last else { return true }
-    if let above = bounds.above, let first = entry(page, first, claims), !isBefore(above, first, table) { return false }
-    if let below = bounds.below, let last = entry(page, last, claims), !isBefore(last, below, table) { return false }
-    return true
+    func isOutside(_ cell: FoundCell) -> Bool {
+      guard let entry = entry(page, cell, claims) else { return false }
+      return !(bounds.above.map { isBefore($0, entry, table) } ?? true)
+        || !(bounds.below.map { isBefore(entry, $0, table) } ?? true)
+    }
+    guard isOutside(first) || isOutside(last) else { return true }
+    table.isBroken = true
+    return 2 * cells.count(where: isOutside) < cells.count
   }
 
   /// Claims the overflow chains of all rows that are in order; a table with a row whose chain is not whole is broken.
@@ -177,19 +182,17 @@ final class KeyedSalvage {
   /// keys they stand between.
   func rows(of table: KeyedTable, _ claims: inout PageClaimTable) -> [KeyedEntry] {
     var rows: [KeyedEntry] = []
-    var orphans: [KeyedEntry]?
+    var orphans: [[KeyedEntry]]?
     for (index, part) in table.parts.enumerated() {
       switch part {
       case .row(let page, let cell): if let entry = entry(page, cell, claims) { add(entry, to: &rows, table) }
       case .leaf(let page):
-        // A row that stands behind the next one of the interior pages has a key whose bytes were changed.
+        // A row that stands behind the next one of the interior pages has a key whose bytes were changed; where several do, the
+        // next one has.
         let after = next(after: index, table, claims)
-        for cell in cells(page) {
-          guard let entry = entry(page, cell, claims), after.map({ isBefore(entry, $0, table) }) ?? true else {
-            continue
-          }
-          add(entry, to: &rows, table)
-        }
+        let entries = cells(page).compactMap { entry(page, $0, claims) }
+        let within = entries.filter { entry in after.map { isBefore(entry, $0, table) } ?? true }
+        for entry in entries.count - within.count > 1 ? entries : within { add(entry, to: &rows, table) }
       case .gap(let page):
         var found: [KeyedEntry] = []
         for cell in page == 0 ? [] : cells(page) {
@@ -202,10 +205,13 @@ final class KeyedSalvage {
         }
         if orphans == nil { orphans = self.orphans(table, claims) }
         let after = next(after: index, table, claims)
-        found += orphans ?? []
-        let fitting = found.filter { entry in
-          (rows.last.map { isBefore($0, entry, table) } ?? true) && (after.map { isBefore(entry, $0, table) } ?? true)
+        let last = rows.last
+        func isFitting(_ entry: KeyedEntry) -> Bool {
+          (last.map { isBefore($0, entry, table) } ?? true) && (after.map { isBefore(entry, $0, table) } ?? true)
         }
+        // A page that was here has most of its rows here.
+        for page in orphans ?? [] where 2 * page.count(where: isFitting) >= page.count { found += page }
+        let fitting = found.filter(isFitting)
         for entry in fitting.sorted(by: { isBefore($0, $1, table) }) { add(entry, to: &rows, table) }
       }
     }
@@ -237,17 +243,19 @@ final class KeyedSalvage {
     return nil
   }
 
-  /// Rows on pages that nothing points to and that the table could hold.
-  private func orphans(_ table: KeyedTable, _ claims: PageClaimTable) -> [KeyedEntry] {
-    var entries: [KeyedEntry] = []
+  /// The rows of each page that nothing points to and whose rows are such as the table mostly holds.
+  private func orphans(_ table: KeyedTable, _ claims: PageClaimTable) -> [[KeyedEntry]] {
+    var pages: [[KeyedEntry]] = []
     guard file.filePages > 1 else { return [] }
     for page in 2...file.filePages where claims.isFree(page) {
       let facts = survey[page]
       guard facts.form == .indexLeaf || facts.form == .indexInterior, facts.isSound,
-        accepts(page, table.expected)
+        accepts(page, table.expected), let content = file.original(page)
       else { continue }
-      for cell in cells(page) { if let entry = entry(page, cell, claims) { entries.append(entry) } }
+      let cells = cells(page)
+      guard 2 * cells.count(where: { table.expected.isUsual(content, $0) }) > cells.count else { continue }
+      pages.append(cells.compactMap { entry(page, $0, claims) })
     }
-    return entries
+    return pages
   }
 }
