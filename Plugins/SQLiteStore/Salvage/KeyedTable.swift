@@ -185,14 +185,9 @@ final class KeyedSalvage {
     var orphans: [[KeyedEntry]]?
     for (index, part) in table.parts.enumerated() {
       switch part {
-      case .row(let page, let cell): if let entry = entry(page, cell, claims) { add(entry, to: &rows, table) }
+      case .row(let page, let cell): if let entry = entry(page, cell, claims) { rows.append(entry) }
       case .leaf(let page):
-        // A row that stands behind the next one of the interior pages has a key whose bytes were changed; where several do, the
-        // next one has.
-        let after = next(after: index, table, claims)
-        let entries = cells(page).compactMap { entry(page, $0, claims) }
-        let within = entries.filter { entry in after.map { isBefore(entry, $0, table) } ?? true }
-        for entry in entries.count - within.count > 1 ? entries : within { add(entry, to: &rows, table) }
+        rows += cells(page).compactMap { entry(page, $0, claims) }
       case .gap(let page):
         var found: [KeyedEntry] = []
         for cell in page == 0 ? [] : cells(page) {
@@ -212,9 +207,10 @@ final class KeyedSalvage {
         // A page that was here has most of its rows here.
         for page in orphans ?? [] where 2 * page.count(where: isFitting) >= page.count { found += page }
         let fitting = found.filter(isFitting)
-        for entry in fitting.sorted(by: { isBefore($0, $1, table) }) { add(entry, to: &rows, table) }
+        rows += fitting.sorted { isBefore($0, $1, table) }
       }
     }
+    rows = inOrder(rows, table)
     for entry in rows {
       // A page whose rows were put back is no other table's.
       for page in entry.chain + [entry.page] { _ = claims.claim(page, for: table.number) }
@@ -222,8 +218,16 @@ final class KeyedSalvage {
     return rows
   }
 
-  private func add(_ entry: KeyedEntry, to rows: inout [KeyedEntry], _ table: KeyedTable) {
-    guard let last = rows.last, !isBefore(last, entry, table) else { return rows.append(entry) }
+  /// Rows in the order of their keys, each key once. One whose key's bytes were changed stands out of order among the others.
+  private func inOrder(_ rows: [KeyedEntry], _ table: KeyedTable) -> [KeyedEntry] {
+    let isAscending = zip(rows, rows.dropFirst()).allSatisfy { isBefore($0, $1, table) }
+    guard !isAscending else { return rows }
+    var result: [KeyedEntry] = []
+    for entry in rows.sorted(by: { isBefore($0, $1, table) }) {
+      if let last = result.last, !isBefore(last, entry, table) { continue }
+      result.append(entry)
+    }
+    return result
   }
 
   private func isBefore(_ one: KeyedEntry, _ other: KeyedEntry, _ table: KeyedTable) -> Bool {

@@ -77,7 +77,7 @@ struct OrphanPlacement {
     var refuted: Set<Int> = []
     for table in Set(fitting.map { gaps[$0].table }) {
       guard let counts = evidence[table]?.count(orphan.page) else { continue }
-      if counts.proved > 0 { proofs[table] = counts.proved } else if counts.refuted > 0 { refuted.insert(table) }
+      if counts.speaksFor { proofs[table] = counts.proved } else if counts.speaksAgainst { refuted.insert(table) }
     }
     if let best = proofs.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) {
       return fitting.filter { gaps[$0].table == best.key }
