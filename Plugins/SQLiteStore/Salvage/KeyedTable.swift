@@ -86,6 +86,22 @@ final class KeyedSalvage {
     return 2 * cells.count(where: isOutside) < cells.count
   }
 
+  /// Whether a row of an interior page stands between those around it, as far as these stand in order themselves: one whose key
+  /// was changed says nothing of the pages around it.
+  private func isInLine(_ entries: [KeyedEntry?], _ index: Int, _ bounds: Bounds, _ table: KeyedTable) -> Bool {
+    guard let own = entries[index] else { return false }
+    let before = index > 0 ? entries[index - 1] : bounds.above
+    let after = index + 1 < entries.count ? entries[index + 1] : bounds.below
+    let areInOrder = before.map { one in after.map { isBefore(one, $0, table) } ?? true } ?? true
+    return !areInOrder
+      || (before.map { isBefore($0, own, table) } ?? true) && (after.map { isBefore(own, $0, table) } ?? true)
+  }
+
+  private func areAscending(_ entries: [KeyedEntry?], _ table: KeyedTable) -> Bool {
+    let known = entries.compactMap(\.self)
+    return zip(known, known.dropFirst()).allSatisfy { isBefore($0, $1, table) }
+  }
+
   /// Claims the overflow chains of all rows that are in order; a table with a row whose chain is not whole is broken.
   func claimChains(_ table: KeyedTable, _ claims: inout PageClaimTable) {
     for page in table.interior + table.parts.compactMap(\.leaf) where survey[page].overflows {
@@ -112,7 +128,12 @@ final class KeyedSalvage {
     case .indexLeaf where facts.isSound:
       guard accepts(page, table.expected), isWithin(page, bounds, table, claims) else { return lose(0, table) }
       _ = claims.claim(page, for: table.number)
-      if !facts.isTidy { table.isBroken = true }
+      if !facts.isTidy
+        || !areAscending(
+          cells(page).filter { $0.overflowPage == 0 }.map { entry(page, $0, claims) }, table)
+      {
+        table.isBroken = true
+      }
       table.parts.append(.leaf(page))
     case .indexInterior where facts.isSound:
       guard accepts(page, table.expected), isWithin(page, bounds, table, claims) else { return lose(0, table) }
@@ -121,11 +142,15 @@ final class KeyedSalvage {
       if !facts.isTidy { table.isBroken = true }
       guard let content = file.original(page), let header = BTreePage(content, number: page) else { return }
       var between = bounds
-      for cell in cells(page) {
-        between.below = entry(page, cell, claims) ?? bounds.below
+      let cells = cells(page)
+      let entries = cells.map { entry(page, $0, claims) }
+      if !areAscending([bounds.above] + entries + [bounds.below], table) { table.isBroken = true }
+      for (index, cell) in cells.enumerated() {
+        let trusted = isInLine(entries, index, bounds, table) ? entries[index] : nil
+        between.below = trusted ?? bounds.below
         visit(content.big32(cell.offset), between, level: level + 1, table, &claims)
         table.parts.append(.row(page: page, cell))
-        between.above = between.below
+        between.above = trusted ?? between.above
       }
       between.below = bounds.below
       visit(header.rightChild(content), between, level: level + 1, table, &claims)

@@ -69,16 +69,20 @@ public struct SalvageAid {
   public var tellsProvenance: Bool
   /// Whether rows that their own table would refuse leave it: the store is known to have some.
   public var setsAsideRefused: Bool
+  /// Tables of modules that are damaged within.
+  public var virtualTables: [String]
 
   /// An aid; without a backup when nothing is said.
   public init(
     takesUnproved: Bool = false, tellsProvenance: Bool = false, setsAsideRefused: Bool = false,
+    virtualTables: [String] = [],
     backup: @escaping () throws(Problem) -> String? = { () throws(Problem) -> String? in nil }
   ) {
     self.backup = backup
     self.takesUnproved = takesUnproved
     self.tellsProvenance = tellsProvenance
     self.setsAsideRefused = setsAsideRefused
+    self.virtualTables = virtualTables
   }
 }
 
