@@ -19,7 +19,7 @@ public struct SalvageRepair: Repair {
       Where a table has no sound index, nothing tells: such rows go to a table `dbmend_set_aside_TABLE`, or, where \
       `--max-loss changes` allows it, into the table.
 
-      In a damaged file a row that breaks a CHECK or NOT NULL constraint, or holds a value of another type than its column \
+      A full-text index is built anew from its contents. In a damaged file a row that breaks a CHECK or NOT NULL constraint, or holds a value of another type than its column \
       allows, was changed by the damage: it goes to a table `dbmend_set_aside_TABLE`. Rows that every sound index of their \
       table refutes, and rows that no table can be found for, go to tables `lost_and_found_N`.
       """,
@@ -28,7 +28,7 @@ public struct SalvageRepair: Repair {
       "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
       "index.malformed", "page.unused", "freelist.malformed", "pointer-map.malformed", "schema.mismatch",
       "check.violated",
-      "column.null", "column.type",
+      "column.null", "column.type", "virtual-table.malformed",
     ],
     loss: .rows,
     examples: Self.examples)
@@ -57,6 +57,7 @@ public struct SalvageRepair: Repair {
     let aid = SalvageAid(
       takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance,
       setsAsideRefused: findings.contains { Self.refused.contains($0.code) },
+      virtualTables: Set(findings.filter { $0.code == "virtual-table.malformed" }.compactMap(\.location.table)).sorted(),
       schema: { () throws(Problem) in try Self.schema(context) }
     ) { () throws(Problem) in
       guard let backup = try context.backups?.newestGood(), let scratch = context.scratch else { return nil }
@@ -80,7 +81,7 @@ public struct SalvageRepair: Repair {
   /// What only salvage is for. The rest of what it mends, others mend too.
   private static let calls: [FindingCode] = [
     "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "schema.mismatch",
-    "page.duplicate-reference",
+    "page.duplicate-reference", "virtual-table.malformed",
   ]
 }
 

@@ -14,6 +14,8 @@ enum Mode: String, CaseIterable {
   case damage
   /// The kinds of the damage tool beside the repository, to databases of all sizes.
   case tool
+  /// Small mutated databases that are repaired: what says that it worked is sound to both.
+  case repair
 }
 
 /// How a case came out.
@@ -32,9 +34,12 @@ enum Outcome: String, CaseIterable {
   case memory = "took too much memory"
   case slow = "took too long"
   case nothing = "nothing to damage"
+  case mended = "repaired"
+  case unmended = "not repaired, and said so"
+  case unsound = "called repaired, but not sound"
 
   /// Whether it speaks against dbmend.
-  var isFailure: Bool { [.missed, .falseAlarm, .traces, .memory, .slow].contains(self) }
+  var isFailure: Bool { [.missed, .falseAlarm, .traces, .memory, .slow, .unsound].contains(self) }
 }
 
 /// Runs cases in this process.
@@ -58,7 +63,8 @@ struct Trial {
     self.mode = mode
     self.folder = folder
     self.phase = phase
-    pool = try DatabasePool(size: mode == .inputs || mode == .large ? .tiny : .small, isFilled: mode == .large)
+    pool = try DatabasePool(
+      size: mode == .inputs || mode == .large || mode == .repair ? .tiny : .small, isFilled: mode == .large)
   }
 
   /// The file of the case at hand.
@@ -79,6 +85,7 @@ struct Trial {
   func run(_ number: UInt64) throws -> Result {
     phase(0)
     guard let made = try make(number) else { return Result(outcome: .nothing, words: "") }
+    if mode == .repair { return try repair(made.words, made.kinds) }
     let before = try FileStatus.of(path)
     let (memory, time) = Self.usage()
     phase(1)
@@ -104,7 +111,7 @@ struct Trial {
   /// The sound database that a case is damaged from; nil where it has none of its own.
   func source(_ number: UInt64) throws -> [UInt8]? {
     switch mode {
-    case .inputs: try pool.image(number % Self.tinyBases).bytes
+    case .inputs, .repair: try pool.image(number % Self.tinyBases).bytes
     case .large: try pool.image(number % Self.largeBases).bytes
     case .damage: try pool.image(number % Self.bases).bytes
     case .healthy, .tool: nil
@@ -124,7 +131,7 @@ struct Trial {
       return Made(
         words: try RandomDatabase(seed: number, size: Self.size(number)).make(at: path).features.joined(separator: ", ")
       )
-    case .inputs, .large:
+    case .inputs, .large, .repair:
       let damaged = DamagedDatabase(number: number, bases: mode == .large ? Self.largeBases : Self.tinyBases)
       return try damaged.write(to: path, from: pool).map { Made(words: "\($0)", kinds: $0.kinds.map(\.rawValue)) }
     case .damage:

@@ -132,6 +132,19 @@ struct RepairTests {
     #expect(report.stores.first?.plan.map(\.outcome) == [.insufficient, .mended])
   }
 
+  @Test("a repair that broke off is tried again on what another one mended, and only then")
+  func triedAgain() {
+    var tried = TriedRepairs()
+    tried.add(failed: "reindex")
+    #expect(!tried.allows("reindex"))
+    tried.add(done: "salvage")
+    #expect(tried.allows("reindex"))
+    tried.add(failed: "reindex")
+    #expect(!tried.allows("reindex"))
+    tried.startOver()
+    #expect(!tried.allows("reindex") && tried.allows("salvage"))
+  }
+
   @Test("what a repair left behind that broke off is not built upon")
   func freshCopy() throws {
     let site = try damagedShop()

@@ -245,32 +245,6 @@ struct SalvageTests {
     #expect(try SQLiteFile.rows(path, Self.contents[0]) == before[0])
   }
 
-  @Test("rows that the damage changed to what their table refuses leave it, with and without rowids")
-  func refusedRows() throws {
-    let path = try SQLiteFile.make(
-      folder.file("c.db"),
-      """
-      PRAGMA page_size = 1024; CREATE TABLE a(id INTEGER PRIMARY KEY, kind TEXT CHECK(kind IN ('buy', 'rent')), note TEXT);
-      CREATE TABLE b(name TEXT PRIMARY KEY, size INT NOT NULL CHECK(size > 9)) WITHOUT ROWID;
-      CREATE INDEX a_kind ON a(kind);
-      WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 300)
-      INSERT INTO a SELECT i, iif(i % 2, 'buy', 'rent'), 'note ' || i FROM n;
-      INSERT INTO b SELECT 'name ' || id, 10 + id FROM a;
-      """)
-    let bytes = try folder.read("c.db")
-    for (found, changed) in [("rentnote 200", "rantnote 200"), ("name 7\u{11}", "name 7\u{01}")] {
-      let place = try #require(bytes.indices.first { bytes[$0...].starts(with: Array(found.utf8)) })
-      try FileHandle.update(path).write(Array(changed.utf8), at: place)
-    }
-    let outcome = try Salvager.run(path, SalvageAid(setsAsideRefused: true))
-    #expect(outcome.rows.mapValues(\.setAside) == ["a": 1, "b": 1])
-    #expect(try SQLiteFile.rows(path, "SELECT dbmend_rowid, kind FROM dbmend_set_aside_a") == [["200", "rant"]])
-    #expect(try SQLiteFile.rows(path, "SELECT * FROM dbmend_set_aside_b") == [["name 7", "1"]])
-    try SQLiteFile.make(path, "REINDEX")
-    #expect(try SQLiteFile.value(path, "SELECT count(*) FROM a") == "299")
-    #expect(try opinion(path) == "ok")
-  }
-
   @Test("a file that is cut off keeps what is left of it")
   func truncated() throws {
     let path = try make()

@@ -19,6 +19,9 @@ struct ExpectedRecord: Sendable {
   /// How text is stored; nil where text that is not valid is no reason to refuse a cell that no pointer names.
   var encoding: TextEncoding?
 
+  /// Of how many columns the declared type, or the module that they belong to, says what they mostly hold.
+  var typedColumns: Int { columns.count { !$0.isRowidAlias && $0.usual != 0x1F } }
+
   /// Whether a record has every column, and in each what columns of its type mostly hold.
   func isUsual(_ record: UnsafeRawPointer, available: Int, payload: Int) -> Bool {
     let count = RecordHeader.read(record, available: available, payload: payload) { column, type, _ in

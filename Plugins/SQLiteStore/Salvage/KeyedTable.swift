@@ -72,13 +72,34 @@ final class KeyedSalvage {
     var below: KeyedEntry?
   }
 
-  /// Whether the first and the last row of a page stand where its parents say.
+  /// Whether most rows of a page stand where its parents say. Of one whose neighbour's key was changed, some do not.
   private func isWithin(_ page: UInt32, _ bounds: Bounds, _ table: KeyedTable, _ claims: PageClaimTable) -> Bool {
     let cells = cells(page)
     guard let first = cells.first, let last = cells.last else { return true }
-    if let above = bounds.above, let first = entry(page, first, claims), !isBefore(above, first, table) { return false }
-    if let below = bounds.below, let last = entry(page, last, claims), !isBefore(last, below, table) { return false }
-    return true
+    func isOutside(_ cell: FoundCell) -> Bool {
+      guard let entry = entry(page, cell, claims) else { return false }
+      return !(bounds.above.map { isBefore($0, entry, table) } ?? true)
+        || !(bounds.below.map { isBefore(entry, $0, table) } ?? true)
+    }
+    guard isOutside(first) || isOutside(last) else { return true }
+    table.isBroken = true
+    return 2 * cells.count(where: isOutside) < cells.count
+  }
+
+  /// Whether a row of an interior page stands between those around it, as far as these stand in order themselves: one whose key
+  /// was changed says nothing of the pages around it.
+  private func isInLine(_ entries: [KeyedEntry?], _ index: Int, _ bounds: Bounds, _ table: KeyedTable) -> Bool {
+    guard let own = entries[index] else { return false }
+    let before = index > 0 ? entries[index - 1] : bounds.above
+    let after = index + 1 < entries.count ? entries[index + 1] : bounds.below
+    let areInOrder = before.map { one in after.map { isBefore(one, $0, table) } ?? true } ?? true
+    return !areInOrder
+      || (before.map { isBefore($0, own, table) } ?? true) && (after.map { isBefore(own, $0, table) } ?? true)
+  }
+
+  private func areAscending(_ entries: [KeyedEntry?], _ table: KeyedTable) -> Bool {
+    let known = entries.compactMap(\.self)
+    return zip(known, known.dropFirst()).allSatisfy { isBefore($0, $1, table) }
   }
 
   /// Claims the overflow chains of all rows that are in order; a table with a row whose chain is not whole is broken.
@@ -107,7 +128,12 @@ final class KeyedSalvage {
     case .indexLeaf where facts.isSound:
       guard accepts(page, table.expected), isWithin(page, bounds, table, claims) else { return lose(0, table) }
       _ = claims.claim(page, for: table.number)
-      if !facts.isTidy { table.isBroken = true }
+      if !facts.isTidy
+        || !areAscending(
+          cells(page).filter { $0.overflowPage == 0 }.map { entry(page, $0, claims) }, table)
+      {
+        table.isBroken = true
+      }
       table.parts.append(.leaf(page))
     case .indexInterior where facts.isSound:
       guard accepts(page, table.expected), isWithin(page, bounds, table, claims) else { return lose(0, table) }
@@ -116,11 +142,15 @@ final class KeyedSalvage {
       if !facts.isTidy { table.isBroken = true }
       guard let content = file.original(page), let header = BTreePage(content, number: page) else { return }
       var between = bounds
-      for cell in cells(page) {
-        between.below = entry(page, cell, claims) ?? bounds.below
+      let cells = cells(page)
+      let entries = cells.map { entry(page, $0, claims) }
+      if !areAscending([bounds.above] + entries + [bounds.below], table) { table.isBroken = true }
+      for (index, cell) in cells.enumerated() {
+        let trusted = isInLine(entries, index, bounds, table) ? entries[index] : nil
+        between.below = trusted ?? bounds.below
         visit(content.big32(cell.offset), between, level: level + 1, table, &claims)
         table.parts.append(.row(page: page, cell))
-        between.above = between.below
+        between.above = trusted ?? between.above
       }
       between.below = bounds.below
       visit(header.rightChild(content), between, level: level + 1, table, &claims)
@@ -177,19 +207,12 @@ final class KeyedSalvage {
   /// keys they stand between.
   func rows(of table: KeyedTable, _ claims: inout PageClaimTable) -> [KeyedEntry] {
     var rows: [KeyedEntry] = []
-    var orphans: [KeyedEntry]?
+    var orphans: [[KeyedEntry]]?
     for (index, part) in table.parts.enumerated() {
       switch part {
-      case .row(let page, let cell): if let entry = entry(page, cell, claims) { add(entry, to: &rows, table) }
+      case .row(let page, let cell): if let entry = entry(page, cell, claims) { rows.append(entry) }
       case .leaf(let page):
-        // A row that stands behind the next one of the interior pages has a key whose bytes were changed.
-        let after = next(after: index, table, claims)
-        for cell in cells(page) {
-          guard let entry = entry(page, cell, claims), after.map({ isBefore(entry, $0, table) }) ?? true else {
-            continue
-          }
-          add(entry, to: &rows, table)
-        }
+        rows += cells(page).compactMap { entry(page, $0, claims) }
       case .gap(let page):
         var found: [KeyedEntry] = []
         for cell in page == 0 ? [] : cells(page) {
@@ -202,13 +225,17 @@ final class KeyedSalvage {
         }
         if orphans == nil { orphans = self.orphans(table, claims) }
         let after = next(after: index, table, claims)
-        found += orphans ?? []
-        let fitting = found.filter { entry in
-          (rows.last.map { isBefore($0, entry, table) } ?? true) && (after.map { isBefore(entry, $0, table) } ?? true)
+        let last = rows.last
+        func isFitting(_ entry: KeyedEntry) -> Bool {
+          (last.map { isBefore($0, entry, table) } ?? true) && (after.map { isBefore(entry, $0, table) } ?? true)
         }
-        for entry in fitting.sorted(by: { isBefore($0, $1, table) }) { add(entry, to: &rows, table) }
+        // A page that was here has most of its rows here.
+        for page in orphans ?? [] where 2 * page.count(where: isFitting) >= page.count { found += page }
+        let fitting = found.filter(isFitting)
+        rows += fitting.sorted { isBefore($0, $1, table) }
       }
     }
+    rows = inOrder(rows, table)
     for entry in rows {
       // A page whose rows were put back is no other table's.
       for page in entry.chain + [entry.page] { _ = claims.claim(page, for: table.number) }
@@ -216,8 +243,16 @@ final class KeyedSalvage {
     return rows
   }
 
-  private func add(_ entry: KeyedEntry, to rows: inout [KeyedEntry], _ table: KeyedTable) {
-    guard let last = rows.last, !isBefore(last, entry, table) else { return rows.append(entry) }
+  /// Rows in the order of their keys, each key once. One whose key's bytes were changed stands out of order among the others.
+  private func inOrder(_ rows: [KeyedEntry], _ table: KeyedTable) -> [KeyedEntry] {
+    let isAscending = zip(rows, rows.dropFirst()).allSatisfy { isBefore($0, $1, table) }
+    guard !isAscending else { return rows }
+    var result: [KeyedEntry] = []
+    for entry in rows.sorted(by: { isBefore($0, $1, table) }) {
+      if let last = result.last, !isBefore(last, entry, table) { continue }
+      result.append(entry)
+    }
+    return result
   }
 
   private func isBefore(_ one: KeyedEntry, _ other: KeyedEntry, _ table: KeyedTable) -> Bool {
@@ -237,17 +272,19 @@ final class KeyedSalvage {
     return nil
   }
 
-  /// Rows on pages that nothing points to and that the table could hold.
-  private func orphans(_ table: KeyedTable, _ claims: PageClaimTable) -> [KeyedEntry] {
-    var entries: [KeyedEntry] = []
+  /// The rows of each page that nothing points to and whose rows are such as the table mostly holds.
+  private func orphans(_ table: KeyedTable, _ claims: PageClaimTable) -> [[KeyedEntry]] {
+    var pages: [[KeyedEntry]] = []
     guard file.filePages > 1 else { return [] }
     for page in 2...file.filePages where claims.isFree(page) {
       let facts = survey[page]
       guard facts.form == .indexLeaf || facts.form == .indexInterior, facts.isSound,
-        accepts(page, table.expected)
+        accepts(page, table.expected), let content = file.original(page)
       else { continue }
-      for cell in cells(page) { if let entry = entry(page, cell, claims) { entries.append(entry) } }
+      let cells = cells(page)
+      guard 2 * cells.count(where: { table.expected.isUsual(content, $0) }) > cells.count else { continue }
+      pages.append(cells.compactMap { entry(page, $0, claims) })
     }
-    return entries
+    return pages
   }
 }

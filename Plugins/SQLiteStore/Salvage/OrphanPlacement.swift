@@ -7,6 +7,8 @@ struct OrphanPlacement {
   let survey: FileSurvey
   /// What the indexes of some tables say, by the table.
   let evidence: [Int: IndexEvidence]
+  /// Whether the definitions of all tables are known.
+  let isSchemaWhole: Bool
 
   /// A leaf that nothing points to.
   private struct Orphan {
@@ -36,6 +38,7 @@ struct OrphanPlacement {
     guard !gaps.isEmpty else { return }
     var found: [Int: [Orphan]] = [:]
     var owners: [UInt32: Int] = [:]
+    var given: [Int: Given] = [:]
     var undecided: [(orphan: Orphan, gaps: [Int])] = []
     for page in 1...file.filePages where claims.isFree(page) {
       let facts = survey[page]
@@ -48,12 +51,19 @@ struct OrphanPlacement {
         continue
       }
       owners[page] = gaps[fitting[0]].table
+      given[gaps[fitting[0]].table, default: Given()].add(orphan.first, orphan.last)
       if let gap = narrowest(fitting, gaps) { found[gap, default: []].append(orphan) }
     }
     // What fits one table alone tells where the pages of that table stand.
     for (orphan, fitting) in undecided {
-      let candidates = Set(fitting.map { gaps[$0].table })
-      guard let table = neighbour(of: orphan.page, candidates, owners, tables, claims) else { continue }
+      let candidates = Set(
+        fitting.map { gaps[$0].table }.filter { given[$0]?.overlaps(orphan.first, orphan.last) != true })
+      guard
+        let table = following(orphan.first, candidates, given, tables) ?? mostTyped(candidates, tables)
+          ?? neighbour(of: orphan.page, candidates, owners, tables, claims)
+      else { continue }
+      owners[orphan.page] = table
+      given[table, default: Given()].add(orphan.first, orphan.last)
       if let gap = narrowest(fitting.filter { gaps[$0].table == table }, gaps) {
         found[gap, default: []].append(orphan)
       }
@@ -77,12 +87,19 @@ struct OrphanPlacement {
     var refuted: Set<Int> = []
     for table in Set(fitting.map { gaps[$0].table }) {
       guard let counts = evidence[table]?.count(orphan.page) else { continue }
-      if counts.proved > 0 { proofs[table] = counts.proved } else if counts.refuted > 0 { refuted.insert(table) }
+      if counts.speaksFor { proofs[table] = counts.proved } else if counts.speaksAgainst { refuted.insert(table) }
     }
     if let best = proofs.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) {
       return fitting.filter { gaps[$0].table == best.key }
     }
     fitting.removeAll { refuted.contains(gaps[$0].table) }
+    // A leaf may be of a table whose definition is lost; that it fits one of which nothing is left is no sign then.
+    if !isSchemaWhole {
+      fitting.removeAll { index in
+        let place = tables[gaps[index].table].slots[gaps[index].slot]
+        return place.above == nil && place.atMost == nil
+      }
+    }
     // Values that a column of its type mostly holds tell tables apart.
     let usual = fitting.filter { isUsual(orphan.page, tables[gaps[$0].table].expected) }
     guard usual.isEmpty else { return usual }
@@ -114,6 +131,55 @@ struct OrphanPlacement {
       else { return false }
     }
     return true
+  }
+
+  /// The rowids of the leaves that a table was given, in their order.
+  private struct Given {
+    private var firsts: [Int64] = []
+    private var lasts: [Int64] = []
+
+    private func place(of first: Int64) -> Int {
+      var low = 0
+      var high = firsts.count
+      while low < high {
+        let middle = (low + high) / 2
+        if firsts[middle] <= first { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
+
+    mutating func add(_ first: Int64, _ last: Int64) {
+      let place = place(of: first)
+      firsts.insert(first, at: place)
+      lasts.insert(last, at: place)
+    }
+
+    func overlaps(_ first: Int64, _ last: Int64) -> Bool {
+      let place = place(of: first)
+      return place > 0 && lasts[place - 1] >= first || place < firsts.count && firsts[place] <= last
+    }
+
+    /// Whether one of them ends right before a rowid.
+    func ends(before first: Int64) -> Bool {
+      let place = place(of: first)
+      return place > 0 && lasts[place - 1] == first &- 1
+    }
+  }
+
+  /// The table whose leaves so far a leaf goes on from; of several, the one of which most is known.
+  private func following(
+    _ first: Int64, _ candidates: Set<Int>, _ given: [Int: Given], _ tables: [SalvagedTable]
+  ) -> Int? {
+    let following = candidates.filter { given[$0]?.ends(before: first) == true }
+    return following.count == 1 ? following.first : mostTyped(following, tables)
+  }
+
+  /// The table of whose columns most is known, if there is one: what fits where every value is usual may fit elsewhere because
+  /// anything does there.
+  private func mostTyped(_ candidates: Set<Int>, _ tables: [SalvagedTable]) -> Int? {
+    let most = candidates.map { tables[$0].expected.typedColumns }.max()
+    let typed = candidates.filter { tables[$0].expected.typedColumns == most }
+    return typed.count == 1 ? typed.first : nil
   }
 
   /// The table, of several, whose pages stand next to a page: a table's pages are mostly allocated one after the other.

@@ -11,39 +11,56 @@ extension IndexEvidence {
     case unknown
   }
 
+  /// What the indexes say of the rows of a leaf.
+  struct RowCounts {
+    /// Rows that an index proves and none refutes.
+    var proved = 0
+    /// Rows that one index proves and another refutes.
+    var mixed = 0
+    var refuted = 0
+
+    /// Whether the leaf is one of the table. Rows of other tables may have a few values in common with its own.
+    var speaksFor: Bool { proved > 0 && proved >= mixed }
+    var speaksAgainst: Bool { !speaksFor && refuted + mixed > 0 }
+  }
+
   /// What the indexes say of the row in a cell of a table's leaf.
   func verdict(_ page: UnsafeRawPointer, _ cell: FoundCell) -> RowVerdict {
-    guard !indexes.isEmpty else { return .unknown }
-    var verdict = RowVerdict.unknown
+    let said = said(page, cell)
+    return said.isProved ? .proved : said.refuting.map { .refuted(by: $0) } ?? .unknown
+  }
+
+  /// Whether an index proves a row, and the name of one that refutes it.
+  private func said(_ page: UnsafeRawPointer, _ cell: FoundCell) -> (isProved: Bool, refuting: String?) {
+    var said: (isProved: Bool, refuting: String?) = (false, nil)
+    guard !indexes.isEmpty else { return said }
     let held = entries(of: cell.rowid)
     let isRead = reader.withRecord(page, cell) { row in
       for number in indexes.indices {
         guard let entry = held.first(where: { Int($0.index) == number }) else {
-          verdict = .refuted(by: indexes[number].layout.name)
+          said.refuting = indexes[number].layout.name
           continue
         }
         guard let isSame = isSame(entry, row, indexes[number].layout) else { continue }
-        if isSame {
-          verdict = .proved
-          return
-        }
-        verdict = .refuted(by: indexes[number].layout.name)
+        if isSame { said.isProved = true } else { said.refuting = indexes[number].layout.name }
       }
     }
-    return isRead ? verdict : .unknown
+    return isRead ? said : (false, nil)
   }
 
   /// How many rows of a leaf the indexes prove and refute.
-  func count(_ number: UInt32) -> (proved: Int, refuted: Int) {
-    var counts = (proved: 0, refuted: 0)
+  func count(_ number: UInt32) -> RowCounts {
+    var counts = RowCounts()
     guard let page = file.original(number), let header = BTreePage(page, number: number) else { return counts }
     for index in 0..<header.cellCount {
       let at = page.big16(header.cellPointers + 2 * index)
       guard let cell = FoundCell.read(page, at: at, kind: .tableLeaf, geometry: file.geometry) else { continue }
-      switch verdict(page, cell) {
-      case .proved: counts.proved += 1
-      case .refuted: counts.refuted += 1
-      case .unknown: break
+      let said = said(page, cell)
+      switch (said.isProved, said.refuting != nil) {
+      case (true, false): counts.proved += 1
+      case (true, true): counts.mixed += 1
+      case (false, true): counts.refuted += 1
+      case (false, false): break
       }
     }
     return counts

@@ -48,15 +48,14 @@ extension Salvager {
   /// Lets go of roots that are leaves of other tables: small tables' pages that changed places are told by the indexes alone.
   func releaseExchangedRoots() {
     let isDoubtful = tables.indices.map { place in
-      let counts = tables[place].slots.count == 1 ? count(place, tables[place].root) : (0, 0)
-      return tables[place].hasGap || counts.0 == 0 && counts.1 > 0
+      tables[place].hasGap || tables[place].slots.count == 1 && count(place, tables[place].root).speaksAgainst
     }
     for place in tables.indices {
       let table = tables[place]
       guard table.slots.count == 1, table.slots[0].state == .sound, table.slots[0].page == table.root, table.root > 1,
-        count(place, table.root).proved == 0,
+        !count(place, table.root).speaksFor,
         tables.indices.contains(where: {
-          $0 != place && isDoubtful[$0] && count($0, table.root).proved > 0
+          $0 != place && isDoubtful[$0] && count($0, table.root).speaksFor
         })
       else { continue }
       claims.release(table.root)
@@ -65,8 +64,8 @@ extension Salvager {
     }
   }
 
-  private func count(_ place: Int, _ page: UInt32) -> (proved: Int, refuted: Int) {
-    evidence[place]?.count(page) ?? (0, 0)
+  private func count(_ place: Int, _ page: UInt32) -> IndexEvidence.RowCounts {
+    evidence[place]?.count(page) ?? IndexEvidence.RowCounts()
   }
 
   /// The index that says that a row is not in its table, or not with these values; nil where none does.

@@ -45,6 +45,7 @@ final class Salvager {
     }
     var outcome = try salvager.finish(aid)
     if aid.setsAsideRefused { try RefusedRows(path: path).setAside(&outcome) }
+    try VirtualRebuild(path: path).run(aid.virtualTables, &outcome)
     return outcome
   }
 
@@ -94,7 +95,8 @@ final class Salvager {
     claimFreelist()
     readEvidence()
     releaseExchangedRoots()
-    OrphanPlacement(file: file, survey: survey, evidence: evidence).place(&tables, &claims)
+    OrphanPlacement(file: file, survey: survey, evidence: evidence, isSchemaWhole: isSchemaWhole).place(
+      &tables, &claims)
     for table in keyed where table.isBroken { keyedRows.append((table, keyedSalvage.rows(of: table, &claims))) }
     self.keyedSalvage = keyedSalvage
   }
@@ -175,6 +177,14 @@ final class Salvager {
     outcome.notes = notes
     try fill.finish(file.path, &outcome)
     return outcome
+  }
+
+  /// Whether the definitions of all tables are known. Where more leaves stand apart than a table for them could be held in memory
+  /// for, it is taken for granted.
+  private var isSchemaWhole: Bool {
+    guard schema.slots.contains(where: { $0.state != .sound }), file.filePages > 1 else { return true }
+    let apart = (2...file.filePages).count { claims.isFree($0) && survey[$0].form == .tableLeaf }
+    return apart * file.pageSize > LostAndFound.mostBytes / 2
   }
 
   /// Hands the pages that belong to nothing to what is built next.

@@ -55,7 +55,8 @@ struct SchemaShapes {
         row.integer(6) == 2
           ? nil
           : ExpectedRecord.Column(
-            allowed: Self.allowed(type, isNotNull: isNotNull, isStrict), usual: Self.usual(type)))
+            allowed: Self.allowed(type, isNotNull: isNotNull, isStrict),
+            usual: type.isEmpty ? Self.shadowed(name, row.text(1)) : Self.usual(type)))
       return true
     }
     if keys == 1, let alias { columns[alias]?.isRowidAlias = true }
@@ -88,6 +89,15 @@ struct SchemaShapes {
     Problem(.unsupported, tried: "read the definition of", on: name, said: "it could not be tried")
   }
 
+  /// What the columns of R-Tree's and FTS's own tables hold, which are declared without a type.
+  private static func shadowed(_ table: String, _ column: String) -> UInt8 {
+    switch (table.split(separator: "_").last, column) {
+    case ("node", "data"), ("docsize", "sz"): SerialType.blobBit
+    case ("rowid", "nodeno"), ("parent", "parentnode"): SerialType.integerBit
+    default: 0x1F
+    }
+  }
+
   /// The classes of values that columns of a type mostly hold.
   private static func usual(_ type: String) -> UInt8 {
     switch Affinity(declaredType: type) {
@@ -95,7 +105,7 @@ struct SchemaShapes {
     case .integer: SerialType.integerBit
     case .real: SerialType.integerBit | SerialType.realBit
     case .numeric: SerialType.integerBit | SerialType.realBit | SerialType.textBit
-    case .blob: 0x1F
+    case .blob: type.isEmpty ? 0x1F : SerialType.blobBit
     }
   }
 

@@ -113,7 +113,15 @@ extension SchemaDiagnosis {
   /// Whether what the library says of a definition is what every version of it would say: these are no words of a newer one.
   private static func isRefusedByAnyVersion(_ said: String) -> Bool {
     said.hasSuffix(" already exists") || said.hasPrefix("there is already ") || said.hasPrefix("duplicate column name")
-      || said.hasSuffix(" has more than one primary key")
+      || said.hasSuffix(" has more than one primary key") || isAboutStraySign(said)
+  }
+
+  /// Whether the library stumbles over a sign that no word or operator of SQL begins with, or that stands alone nowhere.
+  private static func isAboutStraySign(_ said: String) -> Bool {
+    ["near \"", "unrecognized token: \""].contains { start in
+      guard said.hasPrefix(start), let sign = said.dropFirst(start.count).first else { return false }
+      return "~@#^\\{}!".contains(sign) && said.dropFirst(start.count + 1).first == "\""
+    }
   }
 }
 

@@ -69,6 +69,8 @@ public struct SalvageAid {
   public var tellsProvenance: Bool
   /// Whether rows that their own table would refuse leave it: the store is known to have some.
   public var setsAsideRefused: Bool
+  /// Tables of modules that are damaged within.
+  public var virtualTables: [String]
 
   /// Definitions for tables whose own are lost; nil where nobody has any. Asked for when some are missing.
   public var schema: () throws(Problem) -> SchemaText?
@@ -76,6 +78,7 @@ public struct SalvageAid {
   /// An aid; without a backup and definitions when nothing is said.
   public init(
     takesUnproved: Bool = false, tellsProvenance: Bool = false, setsAsideRefused: Bool = false,
+    virtualTables: [String] = [],
     schema: @escaping () throws(Problem) -> SchemaText? = { () throws(Problem) -> SchemaText? in nil },
     backup: @escaping () throws(Problem) -> String? = { () throws(Problem) -> String? in nil }
   ) {
@@ -84,6 +87,7 @@ public struct SalvageAid {
     self.takesUnproved = takesUnproved
     self.tellsProvenance = tellsProvenance
     self.setsAsideRefused = setsAsideRefused
+    self.virtualTables = virtualTables
   }
 }
 
