@@ -10,8 +10,8 @@ public struct SalvageRepair: Repair {
       Reads every page of the file, whether anything points to it or not. Tables keep the pages that are in order, as they \
       are; pages that lost their place in a table are put back where the keys around the gap and the shape of their rows say \
       that they were; of a page that is damaged itself every row is taken that can still be read. The trees above them, the \
-      list of free pages and the header are built anew, and indexes that were damaged are emptied, to be built anew from \
-      their tables. A row that can be read nowhere any more is lost, so the loss is `rows`.
+      list of free pages and the header are built anew, and indexes that were damaged get from \
+      their tables what they lost. A row that can be read nowhere any more is lost, so the loss is `rows`.
 
       A row whose page is gone is rebuilt where the table's sound indexes hold all of its columns. With an archive, or with \
       what `--from` names, a row that stood where the table cannot be read comes from there when every sound index of the \
@@ -19,8 +19,8 @@ public struct SalvageRepair: Repair {
       Where a table has no sound index, nothing tells: such rows go to a table `dbmend_set_aside_TABLE`, or, where \
       `--max-loss changes` allows it, into the table.
 
-      A full-text index is built anew from its contents. In a damaged file a row that breaks a CHECK or NOT NULL constraint, or holds a value of another type than its column \
-      allows, was changed by the damage: it goes to a table `dbmend_set_aside_TABLE`. Rows that every sound index of their \
+      A full-text index is built anew from its contents. In a damaged file a row that breaks a CHECK or NOT NULL constraint, \
+      or holds a value of another type than its column allows, was changed by the damage: it goes to a table `dbmend_set_aside_TABLE`. Rows that every sound index of their \
       table refutes, and rows that no table can be found for, go to tables `lost_and_found_N`.
       """,
     kind: .repair,
@@ -54,10 +54,11 @@ public struct SalvageRepair: Repair {
     guard let driver = context.driver as? any SalvagingDriver else {
       throw Problem(.unsupported, tried: "salvage", on: context.path, said: "its driver cannot")
     }
+    let virtual = findings.filter { $0.code == "virtual-table.malformed" }.compactMap(\.location.table)
     let aid = SalvageAid(
       takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance,
       setsAsideRefused: findings.contains { Self.refused.contains($0.code) },
-      virtualTables: Set(findings.filter { $0.code == "virtual-table.malformed" }.compactMap(\.location.table)).sorted(),
+      virtualTables: Set(virtual).sorted(),
       schema: { () throws(Problem) in try Self.schema(context) }
     ) { () throws(Problem) in
       guard let backup = try context.backups?.newestGood(), let scratch = context.scratch else { return nil }

@@ -97,17 +97,21 @@ struct GivenSchema {
         table += 1
       }
     }
-    let used = Set(pairs.values)
+    // What another order of the definitions kept apart: a tree that is left and fits better.
     var rest: [(score: Double, table: Int, tree: Int)] = []
-    for table in shapes.indices where pairs[table] == nil {
+    let used = Set(pairs.values)
+    for table in shapes.indices {
+      let own = pairs[table].flatMap { scores[table * width + $0] } ?? 0
       for tree in trees.indices where !used.contains(tree) && trees[tree].rows != nil {
-        if let score = scores[table * width + tree] { rest.append((score, table, tree)) }
+        if let score = scores[table * width + tree], score > own { rest.append((score, table, tree)) }
       }
     }
     var taken = used
+    var settled: Set<Int> = []
     for (_, table, tree) in rest.sorted(by: { ($1.score, $0.table, $0.tree) < ($0.score, $1.table, $1.tree) })
-    where pairs[table] == nil && taken.insert(tree).inserted {
+    where !settled.contains(table) && taken.insert(tree).inserted {
       pairs[table] = tree
+      settled.insert(table)
     }
     return pairs
   }

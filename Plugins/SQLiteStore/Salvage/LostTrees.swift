@@ -69,6 +69,9 @@ struct TreeSample {
     }
   }
 
+  /// The fit of rows of which every column holds what is usual: worth more than many others.
+  private static let bestFit = 100.0
+
   /// How well the rows are those of a table: nil where it cannot hold them, else 1 and more.
   func fit(_ expected: ExpectedRecord) -> Double? {
     guard counts.lowerBound >= expected.counts.lowerBound, counts.upperBound <= expected.counts.upperBound,
@@ -85,8 +88,10 @@ struct TreeSample {
       }
       usual += 1
     }
-    let share = Double(usual) / Double(max(1, expected.columns.count))
-    return 1 + share + (counts.upperBound == expected.columns.count ? 1 : 0)
+    let isWhole = counts.upperBound == expected.columns.count
+    // Two tables whose columns all hold what is usual say more than any order of them.
+    guard usual < expected.columns.count || !isWhole else { return Self.bestFit }
+    return 1 + Double(usual) / Double(max(1, expected.columns.count)) + (isWhole ? 1 : 0)
   }
 }
 
