@@ -15,7 +15,7 @@ import Testing
     CREATE INDEX orders_user ON orders(user);
     CREATE TABLE log(at TEXT, level INT, line TEXT);
     CREATE TABLE pairs(k TEXT PRIMARY KEY, v BLOB) WITHOUT ROWID;
-    CREATE TABLE nothing(a, b);
+    CREATE TABLE hollow(a, b);
     CREATE TABLE tags(id INTEGER PRIMARY KEY, tag TEXT);
     CREATE TABLE labels(id INTEGER PRIMARY KEY, label TEXT);
     CREATE VIEW dear AS SELECT * FROM orders WHERE amount > 10;
@@ -23,7 +23,7 @@ import Testing
 
   private static let contents = [
     "SELECT * FROM users", "SELECT * FROM orders", "SELECT rowid, * FROM log", "SELECT * FROM pairs",
-    "SELECT * FROM nothing", "SELECT * FROM tags", "SELECT * FROM labels", "SELECT count(*) FROM dear",
+    "SELECT * FROM hollow", "SELECT * FROM tags", "SELECT * FROM labels", "SELECT count(*) FROM dear",
     "SELECT * FROM sqlite_sequence",
   ]
 
