@@ -7,6 +7,7 @@ import tempfile
 
 import large
 import many
+import repair
 import small
 import verification
 from measure import Table
@@ -23,6 +24,7 @@ def main():
         database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
         verification.benchmark(table, dbmend, database, folder)
         if database:
+            repair.benchmark(table, dbmend, database, folder)
             large.benchmark(table, dbmend, database, folder)
 
 

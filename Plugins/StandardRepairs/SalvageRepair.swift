@@ -10,8 +10,8 @@ public struct SalvageRepair: Repair {
       Reads every page of the file, whether anything points to it or not. Tables keep the pages that are in order, as they \
       are; pages that lost their place in a table are put back where the keys around the gap and the shape of their rows say \
       that they were; of a page that is damaged itself every row is taken that can still be read. The trees above them, the \
-      list of free pages and the header are built anew, and indexes that were damaged are emptied, to be built anew from \
-      their tables. A row that can be read nowhere any more is lost, so the loss is `rows`.
+      list of free pages and the header are built anew, and indexes that were damaged get from \
+      their tables what they lost. A row that can be read nowhere any more is lost, so the loss is `rows`.
 
       A row whose page is gone is rebuilt where the table's sound indexes hold all of its columns. With an archive, or with \
       what `--from` names, a row that stood where the table cannot be read comes from there when every sound index of the \
@@ -57,7 +57,8 @@ public struct SalvageRepair: Repair {
     let aid = SalvageAid(
       takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance,
       setsAsideRefused: findings.contains { Self.refused.contains($0.code) },
-      virtualTables: Set(findings.filter { $0.code == "virtual-table.malformed" }.compactMap(\.location.table)).sorted(),
+      virtualTables: Set(findings.filter { $0.code == "virtual-table.malformed" }.compactMap(\.location.table))
+        .sorted(),
       schema: { () throws(Problem) in try Self.schema(context) }
     ) { () throws(Problem) in
       guard let backup = try context.backups?.newestGood(), let scratch = context.scratch else { return nil }

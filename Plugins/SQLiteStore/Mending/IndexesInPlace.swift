@@ -15,9 +15,13 @@ struct IndexesInPlace {
   let header: DatabaseHeader
   private let walk: FileWalk
   private let plan: VerificationPlan
+  /// The indexes that are looked into.
+  private let comparisons: [VerificationPlan.Comparison]
+  private let found: EntryDifferences
 
-  /// nil where the file is not one that is read here: it has a log, or pages of it are claimed twice.
-  init?(_ path: String, plan: VerificationPlan) throws(Problem) {
+  /// Reads the file; nil where it is not one that is mended here: it has a log, pages that are claimed twice, or anything
+  /// else that is wrong with how its trees and its freelist are built.
+  init?(_ path: String, plan: VerificationPlan, indexes: Set<String>) throws(Problem) {
     let view = try StoreView(path, locking: .none)
     guard let header = view.header, !view.hasOverlay, view.status.size % header.pageSize == 0 else { return nil }
     self.path = path
@@ -29,43 +33,43 @@ struct IndexesInPlace {
       setting: WalkSetting(
         hasPointerMaps: header.largestRootPage != 0, encoding: header.encodingOfTexts, readsContent: true, perCause: 1),
       workers: Workers.processors, progress: { _ in })
+    comparisons = plan.comparisons.filter { indexes.contains($0.index.name) }
+    found = EntryDifferences(
+      walk, comparisons, trees: Array(plan.trees.indices), most: min(1 << 19, (1 << 21) / max(1, comparisons.count)))
+    guard Self.isSound(found.result) else { return nil }
   }
 
-  /// Whether every page of the file is in one place only, and nothing is wrong with how trees other than these indexes' and
-  /// the freelist are built.
-  func isSoundBut(_ indexes: Set<String>) -> Bool {
-    let setting = WalkSetting(
-      hasPointerMaps: walk.setting.hasPointerMaps, encoding: walk.setting.encoding, readsContent: false, perCause: 1)
-    let structure = FileWalk(
-      pages: walk.pages, header: header, trees: plan.trees, fingerprints: walk.fingerprints, setting: setting,
-      workers: walk.workers, progress: { _ in }
-    ).run()
-    guard let freelist = structure.freelist, freelist.faults.isEmpty, freelist.inUse.isEmpty,
-      structure.unused.count == 0
+  /// Whether every page is in one place only, and all trees and the freelist are built as they should be; what they hold may be
+  /// anything.
+  private static func isSound(_ result: FileWalk.Result) -> Bool {
+    guard let freelist = result.freelist, freelist.faults.isEmpty, freelist.inUse.isEmpty, result.unused.count == 0,
+      !result.isAmbiguous
     else { return false }
-    return structure.troubles.entries.keys.allSatisfy { cause in
-      cause.kind != .pageTwice && cause.tree >= 0
-        && (cause.kind == .keyOrder && indexes.contains(plan.trees[cause.tree].name) || cause.kind == .pointerMap)
+    return result.troubles.entries.keys.allSatisfy { cause in
+      switch cause.kind {
+      case .keyOrder, .record, .fieldCount, .pointerMap: cause.tree >= 0
+      default: !cause.kind.isStructural
+      }
     }
   }
 
-  /// The differences of a table and some of its indexes; nil where rows of it cannot be read here.
-  func differences(of table: String, _ indexes: [String]) -> TableDifferences? {
-    let comparisons = plan.comparisons.filter { $0.table.name == table && indexes.contains($0.index.name) }
-    guard let first = comparisons.first, first.table.hasRowid else { return nil }
-    let most = min(1 << 19, (1 << 21) / comparisons.count)
-    let found = EntryDifferences(walk: walk, comparisons: comparisons, most: most).run()
-    guard found.isTableSound else { return nil }
-    var result = TableDifferences(table: table, rowCount: found.rowCount)
-    for (comparison, difference) in zip(comparisons, found.differences) where difference.isWhole {
-      guard
+  /// The differences of a table and its indexes; nil where rows of it cannot be read here.
+  func differences(of table: String) -> TableDifferences? {
+    guard let first = comparisons.first(where: { $0.table.name == table }), first.table.hasRowid else { return nil }
+    let tree = first.tableTree
+    let result = found.result
+    let isUnsure = result.unsure.contains(tree)
+    guard !result.troubles.brokenTrees.contains(tree), !result.unread.contains(tree) else { return nil }
+    var differences = TableDifferences(table: table, rowCount: result.entryCounts[tree])
+    for (comparison, difference) in zip(comparisons, found.differences(ofTable: tree)) {
+      guard let difference, difference.isWhole, !(isUnsure && comparison.isComputed),
         let target = IndexTarget(
           comparison, trees: plan.trees, encoding: header.encodingOfTexts, schemaFormat: header.schemaFormat)
       else { continue }
-      result.indexes[comparison.index.name] = difference
-      result.targets[comparison.index.name] = target
+      differences.indexes[comparison.index.name] = difference
+      differences.targets[comparison.index.name] = target
     }
-    return result
+    return differences
   }
 
   /// The values of entries of an index, each in the index's order of columns.

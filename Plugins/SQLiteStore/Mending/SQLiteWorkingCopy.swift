@@ -67,7 +67,7 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
     var read: [TableDifferences] = []
     var isChanged = false
     for (table, indexes) in work {
-      let differences = isStill ? inPlace?.differences(of: table.name, indexes.map(\.name)) : nil
+      let differences = isStill ? inPlace?.differences(of: table.name) : nil
       let rebuild = IndexRebuild(
         copy: self, table: table, sharing: sharing, incomplete: incomplete, differences: differences, inPlace: inPlace)
       if try rebuild.setAside(indexes, outcome: &outcome) { isChanged = true }
@@ -92,8 +92,7 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
   func readInPlace(_ names: [String]) throws(Problem) -> IndexesInPlace? {
     guard let header = try StoreView(path, locking: .none).header else { return nil }
     let plan = try Schema.of(connection, format: nil).plan(connection, encoding: header.encodingOfTexts)
-    guard let inPlace = try IndexesInPlace(path, plan: plan), inPlace.isSoundBut(Set(names)) else { return nil }
-    return inPlace
+    return try IndexesInPlace(path, plan: plan, indexes: Set(names))
   }
 
   /// Mends indexes past the library; the names of those that were mended. What `read` says is read anew where that is nil.
@@ -107,7 +106,7 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
     } else {
       guard let again = try readInPlace(names) else { return [] }
       (inPlace, differences) = (
-        again, work.compactMap { again.differences(of: $0.table.name, $0.indexes.map(\.name)) }
+        again, work.compactMap { again.differences(of: $0.table.name) }
       )
     }
     let roots = try connection.query("SELECT rootpage FROM sqlite_schema WHERE rootpage > 1").compactMap {

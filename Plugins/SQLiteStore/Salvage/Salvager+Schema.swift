@@ -84,8 +84,8 @@ extension Salvager {
       tables[index].root = settled(tables[index].root, tables[index].name, owner: tables[index].number)
     }
     for (table, _) in keyedRows { table.root = settled(table.root, table.name, owner: table.number) }
-    for index in emptied.indices {
-      emptied[index].root = settled(emptied[index].root, emptied[index].name, owner: PageClaimTable.Special.kept)
+    for index in remains.indices {
+      remains[index].root = settled(remains[index].root, remains[index].name, owner: remains[index].number)
     }
   }
 

@@ -13,8 +13,8 @@ final class Salvager {
   var writesSchema = false
   var tables: [SalvagedTable] = []
   var keyed: [KeyedTable] = []
-  /// Roots of trees that were not in order and hold nothing that a table does not hold.
-  var emptied: [(name: String, root: UInt32)] = []
+  /// Indexes that are not whole, and what is left of them.
+  var remains: [IndexRemains] = []
   /// Rows of leaves in order whose overflow chain is not whole: their cells, by page.
   var broken: [UInt32: Set<Int>] = [:]
   /// Leaves whose cells are written to other pages.
@@ -32,7 +32,7 @@ final class Salvager {
   /// Rows that no table takes.
   lazy var strays = LostAndFound(file)
 
-  /// Salvages a working copy. What it did is in the outcome; indexes that were lost are empty and are to be built anew.
+  /// Salvages a working copy. What it did is in the outcome.
   static func run(_ path: String, _ aid: SalvageAid = SalvageAid()) throws(Problem) -> RepairOutcome {
     let salvager = try Salvager(path)
     try salvager.readSchema(aid)
@@ -90,7 +90,7 @@ final class Salvager {
         wholeIndexes[ASCII.lowered(object.table), default: []].append((object.name, number))
         continue
       }
-      emptied.append((object.name, object.root))
+      remains.append(IndexRemains(name: object.name, number: number, root: object.root))
     }
     claimFreelist()
     readEvidence()
@@ -132,6 +132,11 @@ final class Salvager {
     strays.gather(survey, tables, claims)
     if !strays.rows.isEmpty { writesSchema = true }
     let schemaParts = writesSchema ? [] : parts(of: schema).parts
+    // What belongs to tables and whole indexes is known now.
+    for index in remains.indices {
+      IndexSurvey(file: file, survey: survey).collect(&remains[index], &claims)
+      for page in remains[index].interior where page != remains[index].root { claims.release(page) }
+    }
     for table in tables + [schema] where table.needsRebuild {
       // Interior pages are arranged anew; the pages of lost leaves are taken again.
       for page in table.interior + table.slots.filter({ $0.state != .sound }).map(\.page)
@@ -164,7 +169,7 @@ final class Salvager {
     } else if schema.needsRebuild {
       rebuild.build(root: 1, schemaParts)
     }
-    for index in emptied { empty(index.root) }
+    for index in remains { try index.build(in: file) }
     let space = SpaceRebuild(file: file)
     space.run(free: file.free, header: header.isInferred ? header.bytes : nil)
     if header.header.largestRootPage != 0 {
@@ -176,6 +181,7 @@ final class Salvager {
     file.close()
     outcome.notes = notes
     try fill.finish(file.path, &outcome)
+    completeIndexes(&outcome)
     return outcome
   }
 
@@ -193,13 +199,6 @@ final class Salvager {
     for page in stride(from: file.filePages, through: 2, by: -1) where claims.isFree(page) && !file.isReserved(page) {
       file.free.append(page)
     }
-  }
-
-  /// Makes an index's root an empty leaf.
-  private func empty(_ root: UInt32) {
-    let page = file.blank(root)
-    page.set8(0, BTreePage.Kind.indexLeaf.rawValue)
-    page.set16(5, file.usableSize)
   }
 
   /// Claims the overflow chains of all leaves that are in order, before any other. Rows whose chain is not whole are

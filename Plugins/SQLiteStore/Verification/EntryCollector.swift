@@ -24,11 +24,21 @@ final class EntryCollector {
     fileprivate let bits: UnsafeMutablePointer<UInt64>
     /// Whether entries of an index differ in more groups than are looked into.
     fileprivate(set) var isFull: [Bool]
+    private(set) var isDiffering: [Bool]
+
+    /// Whether anything of an index is looked into.
+    func differs(_ slot: Int) -> Bool { isDiffering[slot] }
+
+    fileprivate func take(_ group: Int, ofSlot slot: Int) {
+      bits[group >> 6] |= 1 << UInt64(group & 63)
+      isDiffering[slot] = true
+    }
 
     fileprivate init(words: Int, slots: Int) {
       bits = .allocate(capacity: words)
       bits.initialize(repeating: 0, count: words)
       isFull = Array(repeating: false, count: slots)
+      isDiffering = isFull
     }
 
     deinit { bits.deallocate() }
@@ -127,7 +137,7 @@ final class EntryCollector {
           continue
         }
         room -= Int(whole.count)
-        narrowing.bits[group >> 6] |= 1 << UInt64(group & 63)
+        narrowing.take(group, ofSlot: slot)
       }
     }
     return narrowing

@@ -1,8 +1,8 @@
 import MendKit
-import Synchronization
 
-/// The entries that the indexes of one table and the table itself disagree on, found by all workers.
-struct EntryDifferences {
+/// The entries that indexes and their tables disagree on, found by all workers: sums over groups of entries first, then the
+/// entries of the groups whose sums differ.
+final class EntryDifferences {
   /// Of one index.
   struct Difference {
     /// Rows without an entry: where their cells stand.
@@ -10,91 +10,68 @@ struct EntryDifferences {
     /// Entries that no row makes: where they stand.
     var extra: [EntryCollector.Entry] = []
     /// Whether there are more of either than were listed.
-    var isFull = false
-    /// Entries of the index, and those that it is to have.
-    var entries = 0
-    var rows = 0
-    /// Whether every page of the tree could be read and is its alone, and whether its entries stand in order, no two of them
-    /// with a key that only one may have.
-    var isWhole = true
-    var isOrdered = true
+    let isFull: Bool
+    /// Entries of the index.
+    let entries: Int
+    /// Whether every page of the tree could be read, and whether its entries stand in order, no two of them with a key that
+    /// only one may have.
+    let isWhole: Bool
+    let isOrdered: Bool
   }
 
-  let walk: FileWalk
-  /// The indexes, all of one table.
-  let comparisons: [VerificationPlan.Comparison]
-  /// Entries of an index that are held at most.
-  let most: Int
+  /// What the first pass found.
+  let result: FileWalk.Result
 
-  /// What the differences were found in.
-  struct Result {
-    /// Of each index.
-    var differences: [Difference] = []
-    /// Whether every row of the table could be read, and its entries be computed.
-    var isTableSound = true
-    /// Rows of the table.
-    var rowCount = 0
-  }
+  private let walk: FileWalk
+  private let comparisons: [VerificationPlan.Comparison]
+  private let scope: EntryCollector.Scope
+  private let narrowing: EntryCollector.Narrowing
 
-  func run() -> Result {
-    guard let table = comparisons.first?.tableTree else { return Result() }
+  /// Makes the first pass over these trees. At most `most` entries of an index are listed.
+  init(_ walk: FileWalk, _ comparisons: [VerificationPlan.Comparison], trees: [Int], most: Int) {
+    self.walk = walk
+    self.comparisons = comparisons
     // How many entries there are is not known before they are counted; pages are, and few entries are as small as this.
-    let scope = EntryCollector.Scope(
+    scope = EntryCollector.Scope(
       fingerprints: comparisons.map(\.fingerprint), entries: Int(walk.pages.pageCount) * walk.pages.usableSize / 128,
       workers: walk.workers)
-    var result = Result()
-    let narrowing = firstPass(scope, table, &result)
-    let collectors = pass(scope, narrowing: narrowing).compactMap(\.collector)
-    for slot in comparisons.indices {
-      (result.differences[slot].missing, result.differences[slot].extra) = EntryCollector.differences(
-        collectors, slot: slot)
-    }
-    return result
+    let walkers = Self.walkers(walk, scope, narrowing: nil)
+    result = walk.run(trees, walkers)
+    narrowing = EntryCollector.narrow(walkers.walkers.compactMap(\.collector), most: most)
   }
 
-  /// The sums of the first pass are let go of before the second.
-  private func firstPass(_ scope: EntryCollector.Scope, _ table: Int, _ result: inout Result)
-    -> EntryCollector.Narrowing
-  {
-    let walkers = pass(scope, narrowing: nil)
-    let narrowing = EntryCollector.narrow(walkers.compactMap(\.collector), most: most)
-    var broken: Set<Int> = []
-    var unordered: Set<Int> = []
-    var isUnsure = false
-    for walker in walkers {
-      broken.formUnion(walker.troubles.brokenTrees)
-      unordered.formUnion(walker.troubles.unorderedTrees)
-      broken.formUnion(walker.unread)
-      if walker.unsure.contains(table) { isUnsure = true }
-      result.rowCount += walker.entryCounts[table]
+  /// The differences of a table's indexes, in the order of the comparisons; nil for those of other tables.
+  func differences(ofTable table: Int) -> [Difference?] {
+    let slots = comparisons.indices.filter { comparisons[$0].tableTree == table }
+    let broken = result.troubles.brokenTrees.union(result.unread)
+    let unordered = result.troubles.unorderedTrees
+    var collectors: [EntryCollector] = []
+    if slots.contains(where: narrowing.differs) {
+      let walkers = Self.walkers(walk, scope, narrowing: narrowing)
+      walk.walk([table] + slots.filter(narrowing.differs).map { comparisons[$0].indexTree }, walkers)
+      collectors = walkers.walkers.compactMap(\.collector)
     }
-    // Where two workers met one page, either tree may be the wrong one.
-    let isShared = walkers.dropFirst().contains { !walkers[0].seen.formUnion($0.seen).isEmpty }
-    for (slot, comparison) in comparisons.enumerated() {
-      var difference = Difference(isFull: narrowing.isFull[slot])
-      for walker in walkers {
-        difference.entries += walker.ofIndexes[comparison.fingerprint].count
-        difference.rows += walker.ofRows[comparison.fingerprint].count
+    var differences: [Difference?] = comparisons.map { _ in nil }
+    for slot in slots {
+      let comparison = comparisons[slot]
+      var difference = Difference(
+        isFull: narrowing.isFull[slot], entries: result.ofIndexes[comparison.fingerprint].count,
+        isWhole: !broken.contains(comparison.indexTree), isOrdered: !unordered.contains(comparison.indexTree))
+      if narrowing.differs(slot) {
+        (difference.missing, difference.extra) = EntryCollector.differences(collectors, slot: slot)
       }
-      difference.isWhole = !broken.contains(comparison.indexTree) && !isShared
-      difference.isOrdered = !unordered.contains(comparison.indexTree)
-      result.differences.append(difference)
+      differences[slot] = difference
     }
-    result.isTableSound = !broken.contains(table) && !(isUnsure && comparisons.contains(where: \.isComputed))
-    return narrowing
+    return differences
   }
 
-  private func pass(_ scope: EntryCollector.Scope, narrowing: EntryCollector.Narrowing?) -> [TreeWalker] {
-    let walk = walk
-    let threads = max(1, min(walk.workers, Int(walk.pages.pageCount) / 256 + 1))
-    let walkers = WalkerList(
-      (0..<threads).map { _ in
-        let walker = TreeWalker(
-          pages: walk.pages, trees: walk.trees, fingerprints: walk.fingerprints, setting: walk.setting)
-        walker.collector = EntryCollector(scope, fingerprintCount: walk.fingerprints, narrowing: narrowing)
-        return walker
-      })
-    walk.walk(comparisons.prefix(1).map(\.tableTree) + comparisons.map(\.indexTree), walkers)
-    return walkers.walkers
+  private static func walkers(
+    _ walk: FileWalk, _ scope: EntryCollector.Scope, narrowing: EntryCollector.Narrowing?
+  ) -> WalkerList {
+    let walkers = walk.walkers(walk.workers)
+    for walker in walkers.walkers {
+      walker.collector = EntryCollector(scope, fingerprintCount: walk.fingerprints, narrowing: narrowing)
+    }
+    return walkers
   }
 }

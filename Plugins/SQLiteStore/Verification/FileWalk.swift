@@ -26,7 +26,8 @@ struct FileWalk: Sendable {
     /// Pages that belong to nothing: the first ones, and how many.
     var unused: (first: [UInt32], count: Int) = ([], 0)
     var freelist: FreelistWalk.Result?
-    fileprivate var isAmbiguous = false
+    /// Whether two workers met one page: which tree it belongs to is not known then.
+    fileprivate(set) var isAmbiguous = false
 
     /// Pages that are told of as having several owners.
     func pagesTwice(perCause: Int) -> Set<UInt32> {
@@ -41,13 +42,19 @@ struct FileWalk: Sendable {
     return result.isAmbiguous && workers > 1 ? run(workers: 1) : result
   }
 
-  private func run(workers: Int) -> Result {
-    let threads = max(1, min(workers, Int(pages.pageCount) / 256 + 1))
-    let walkers = WalkerList(
-      (0..<threads).map { _ in
+  private func run(workers: Int) -> Result { run(Array(trees.indices), walkers(workers)) }
+
+  /// Walkers for so many workers, or as many as the file is worth.
+  func walkers(_ workers: Int) -> WalkerList {
+    WalkerList(
+      (0..<max(1, min(workers, Int(pages.pageCount) / 256 + 1))).map { _ in
         TreeWalker(pages: pages, trees: trees, fingerprints: fingerprints, setting: setting)
       })
-    walk(Array(trees.indices), walkers)
+  }
+
+  /// Reads trees by their numbers, on all walkers, and what belongs to none of them.
+  func run(_ numbers: [Int], _ walkers: WalkerList) -> Result {
+    walk(numbers, walkers)
     return finish(walkers.walkers)
   }
 

@@ -28,8 +28,10 @@ struct IndexDifferences {
   func findings(perCause: Int) -> [Finding] {
     var findings: [Finding] = []
     var missing: [String: [Difference]] = [:]
-    let found = EntryDifferences(walk: walk, comparisons: comparisons, most: Self.most).run()
-    for (comparison, difference) in zip(comparisons, found.differences) {
+    guard let tree = comparisons.first?.tableTree else { return findings }
+    let found = EntryDifferences(walk, comparisons, trees: [tree] + comparisons.map(\.indexTree), most: Self.most)
+    for (comparison, difference) in zip(comparisons, found.differences(ofTable: tree)) {
+      guard let difference else { continue }
       let table = comparison.table.name
       let index = comparison.index.name
       let lackingRows = difference.missing.map { name($0, comparison, ofIndex: false) }

@@ -1,0 +1,86 @@
+import MendKit
+
+/// What is left of an index's b-tree of which pages are lost, in the order of its keys.
+struct IndexRemains {
+  enum Part {
+    /// A leaf that stays as it is.
+    case leaf(UInt32)
+    case entry(page: UInt32, FoundCell)
+  }
+
+  let name: String
+  let number: Int32
+  var root: UInt32
+  fileprivate(set) var parts: [Part] = []
+  /// Interior pages, which are let go of.
+  fileprivate(set) var interior: [UInt32] = []
+
+  init(name: String, number: Int32, root: UInt32) {
+    self.name = name
+    self.number = number
+    self.root = root
+  }
+
+  /// Arranges the tree anew over what is left, or makes the root an empty leaf.
+  func build(in file: SalvageFile) throws(Problem) {
+    let sequence = LeafSequence(file, root: root, streams: false)
+    for part in parts {
+      switch part {
+      case .leaf(let page): try sequence.keep(page)
+      case .entry(let number, let cell):
+        guard let page = file.original(number) else { continue }
+        sequence.add(LeafSequence.bytes(of: cell, on: page, number))
+      }
+    }
+    try sequence.finish()
+  }
+}
+
+extension IndexSurvey {
+  /// Claims what can still be read of a tree that is not whole. What is not in its place or not of this index comes out when
+  /// the index is held against its table.
+  func collect(_ remains: inout IndexRemains, _ claims: inout PageClaimTable) {
+    collect(remains.root, level: 1, &remains, &claims)
+  }
+
+  private func collect(
+    _ number: UInt32, level: Int, _ remains: inout IndexRemains, _ claims: inout PageClaimTable
+  ) {
+    let facts = survey[number]
+    guard level <= TreeWalker.deepest, facts.isSound, facts.form == .indexLeaf || facts.form == .indexInterior,
+      let page = file.original(number), let header = BTreePage(page, number: number),
+      claims.claim(number, for: remains.number)
+    else { return }
+    guard !header.kind.isLeaf || facts.overflows || !facts.isTidy || number == remains.root else {
+      if header.cellCount > 0 { remains.parts.append(.leaf(number)) }
+      return
+    }
+    remains.interior.append(number)
+    for index in 0..<header.cellCount {
+      let at = page.big16(header.cellPointers + 2 * index)
+      guard let cell = FoundCell.read(page, at: at, kind: header.kind, geometry: file.geometry) else { continue }
+      if !header.kind.isLeaf { collect(page.big32(at), level: level + 1, &remains, &claims) }
+      if cell.overflowPage != 0 {
+        guard let chain = OverflowChain(file, cell).pages(claims) else { continue }
+        for link in chain { _ = claims.claim(link, for: remains.number) }
+      }
+      remains.parts.append(.entry(page: number, cell))
+    }
+    if !header.kind.isLeaf { collect(header.rightChild(page), level: level + 1, &remains, &claims) }
+  }
+}
+
+extension Salvager {
+  /// Adds to indexes what they lost. Where that cannot be, they are found wanting, and `reindex` says why.
+  func completeIndexes(_ outcome: inout RepairOutcome) {
+    let names = remains.map(\.name)
+    guard !names.isEmpty, let copy = try? SQLiteWorkingCopy(file.path) else { return }
+    defer { try? copy.close() }
+    guard let completed = try? copy.rebuildIndexes(names, incomplete: Set(names)) else { return }
+    for (table, tally) in completed.rows where tally.setAside > 0 {
+      outcome.rows[table, default: RowTally()].setAside += tally.setAside
+    }
+    outcome.notes += completed.notes
+    outcome.notes.append("rebuilt " + names.joined(separator: ", "))
+  }
+}
