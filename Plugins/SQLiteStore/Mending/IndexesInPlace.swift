@@ -19,6 +19,9 @@ struct IndexesInPlace {
   private let comparisons: [VerificationPlan.Comparison]
   private let found: EntryDifferences
 
+  /// Entries of all indexes together that are held in memory at most: 64 MiB. What differs more is built anew.
+  private static let most = 1 << 21
+
   /// Reads the file; nil where it is not one that is mended here: it has a log, pages that are claimed twice, or anything
   /// else that is wrong with how its trees and its freelist are built.
   init?(_ path: String, plan: VerificationPlan, indexes: Set<String>) throws(Problem) {
@@ -34,8 +37,7 @@ struct IndexesInPlace {
         hasPointerMaps: header.largestRootPage != 0, encoding: header.encodingOfTexts, readsContent: true, perCause: 1),
       workers: Workers.processors, progress: { _ in })
     comparisons = plan.comparisons.filter { indexes.contains($0.index.name) }
-    found = EntryDifferences(
-      walk, comparisons, trees: Array(plan.trees.indices), most: min(1 << 19, (1 << 21) / max(1, comparisons.count)))
+    found = EntryDifferences(walk, comparisons, trees: Array(plan.trees.indices), limit: .ofAll(Self.most))
     guard Self.isSound(found.result) else { return nil }
   }
 

@@ -117,30 +117,58 @@ final class EntryCollector {
     if ofRow { ofRows[slot].append(entry) } else { ofIndexes[slot].append(entry) }
   }
 
-  /// Ends the first pass: the groups that differ, and for each index so many of them that at most `most` entries are kept.
-  static func narrow(_ collectors: [EntryCollector], most: Int) -> Narrowing {
+  /// How many entries are kept.
+  enum Limit {
+    /// Of each index so many at most: the others are not listed.
+    case ofEach(Int)
+    /// Of all indexes together; of an index all or none.
+    case ofAll(Int)
+  }
+
+  /// Ends the first pass: the groups that differ, so many of each index as the limit allows.
+  static func narrow(_ collectors: [EntryCollector], _ limit: Limit) -> Narrowing {
     let scope = collectors[0].scope
     let narrowing = Narrowing(
       words: (scope.fingerprints.count << scope.groupBits + 63) / 64, slots: scope.fingerprints.count)
-    for slot in scope.fingerprints.indices {
-      var room = most
-      for group in slot << scope.groupBits..<(slot + 1) << scope.groupBits {
-        var whole = Group()
-        for collector in collectors {
-          guard let sums = collector.sums else { continue }
-          whole.sum &+= sums[group].sum
-          whole.count &+= sums[group].count
+    switch limit {
+    case .ofEach(let most):
+      for slot in scope.fingerprints.indices {
+        var room = most
+        for (group, count) in differing(collectors, scope, slot) {
+          guard count <= room else {
+            narrowing.isFull[slot] = true
+            continue
+          }
+          room -= count
+          narrowing.take(group, ofSlot: slot)
         }
-        guard whole.sum != 0 else { continue }
-        guard Int(whole.count) <= room else {
-          narrowing.isFull[slot] = true
-          continue
-        }
-        room -= Int(whole.count)
-        narrowing.take(group, ofSlot: slot)
+      }
+    case .ofAll(var room):
+      for slot in scope.fingerprints.indices {
+        let groups = differing(collectors, scope, slot)
+        let count = groups.reduce(0) { $0 + $1.count }
+        narrowing.isFull[slot] = count > room
+        guard count <= room else { continue }
+        room -= count
+        for (group, _) in groups { narrowing.take(group, ofSlot: slot) }
       }
     }
     return narrowing
+  }
+
+  /// The groups of an index whose sums differ, and how many entries each has.
+  private static func differing(
+    _ collectors: [EntryCollector], _ scope: Scope, _ slot: Int
+  ) -> [(group: Int, count: Int)] {
+    (slot << scope.groupBits..<(slot + 1) << scope.groupBits).compactMap { group in
+      var whole = Group()
+      for collector in collectors {
+        guard let sums = collector.sums else { continue }
+        whole.sum &+= sums[group].sum
+        whole.count &+= sums[group].count
+      }
+      return whole.sum == 0 ? nil : (group, Int(whole.count))
+    }
   }
 
   /// What only the table or only the index has, after the second pass.

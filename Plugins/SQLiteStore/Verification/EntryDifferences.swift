@@ -27,8 +27,10 @@ final class EntryDifferences {
   private let scope: EntryCollector.Scope
   private let narrowing: EntryCollector.Narrowing
 
-  /// Makes the first pass over these trees. At most `most` entries of an index are listed.
-  init(_ walk: FileWalk, _ comparisons: [VerificationPlan.Comparison], trees: [Int], most: Int) {
+  /// Makes the first pass over these trees.
+  init(
+    _ walk: FileWalk, _ comparisons: [VerificationPlan.Comparison], trees: [Int], limit: EntryCollector.Limit
+  ) {
     self.walk = walk
     self.comparisons = comparisons
     // How many entries there are is not known before they are counted; pages are, and few entries are as small as this.
@@ -37,7 +39,7 @@ final class EntryDifferences {
       workers: walk.workers)
     let walkers = Self.walkers(walk, scope, narrowing: nil)
     result = walk.run(trees, walkers)
-    narrowing = EntryCollector.narrow(walkers.walkers.compactMap(\.collector), most: most)
+    narrowing = EntryCollector.narrow(walkers.walkers.compactMap(\.collector), limit)
   }
 
   /// The differences of a table's indexes, in the order of the comparisons; nil for those of other tables.

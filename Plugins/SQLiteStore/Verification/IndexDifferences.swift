@@ -29,7 +29,8 @@ struct IndexDifferences {
     var findings: [Finding] = []
     var missing: [String: [Difference]] = [:]
     guard let tree = comparisons.first?.tableTree else { return findings }
-    let found = EntryDifferences(walk, comparisons, trees: [tree] + comparisons.map(\.indexTree), most: Self.most)
+    let found = EntryDifferences(
+      walk, comparisons, trees: [tree] + comparisons.map(\.indexTree), limit: .ofEach(Self.most))
     for (comparison, difference) in zip(comparisons, found.differences(ofTable: tree)) {
       guard let difference else { continue }
       let table = comparison.table.name

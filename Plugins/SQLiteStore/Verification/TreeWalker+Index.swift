@@ -179,8 +179,11 @@ extension TreeWalker {
         }
       }
       let end = run(page, from: cell, to: count, shape)
-      sum.add(run: page, records + cell, end - cell, steps, steps: shape.pointee.stepCount)
-      if isCollecting { collectRun(page, from: cell, to: end, shape, number, plan) }
+      if isCollecting {
+        collectRun(page, from: cell, to: end, shape, number, plan, &sum)
+      } else {
+        sum.add(run: page, records + cell, end - cell, steps, steps: shape.pointee.stepCount)
+      }
       compare(page, from: cell, to: end, shape, number, plan)
       hot.pointee.previous = page + Int(records[end - 1])
       first = steps.pointee
@@ -202,10 +205,10 @@ extension TreeWalker {
     return cell
   }
 
-  /// Shows the entries of a run to the collector.
+  /// Adds up the entries of a run, and shows them to the collector.
   @inline(never) private func collectRun(
     _ page: UnsafeRawPointer, from first: Int, to end: Int, _ shape: UnsafePointer<RecordShape>, _ number: UInt32,
-    _ plan: KeyPlan
+    _ plan: KeyPlan, _ sum: inout Fingerprint
   ) {
     guard let collector, plan.fingerprint >= 0 else { return }
     let steps = shapes.steps(of: shape)
@@ -215,6 +218,7 @@ extension TreeWalker {
       var hash = EntryHash()
       EntryKernel.read(record, steps, count: stepCount, hash: &hash)
       let entry = hash.hash
+      sum.add(entry)
       guard collector.take(entry, ofRow: false, plan.fingerprint) else { continue }
       let last = EntryKernel.value(record, field: plan.terms.count - 1)
       collector.keep(
