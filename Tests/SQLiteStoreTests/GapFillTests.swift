@@ -65,8 +65,8 @@ struct GapFillTests {
     -> RepairOutcome
   {
     let backup = hasBackup ? backup : nil
-    let aid = SalvageAid(takesUnproved: takesUnproved, tellsProvenance: tellsProvenance) { () throws(Problem) in backup
-    }
+    let aid = SalvageAid(
+      takesUnproved: takesUnproved, tellsProvenance: tellsProvenance, backup: { () throws(Problem) in backup })
     let outcome = try Salvager.run(path, aid)
     #expect(try SQLiteFile.value(path, "PRAGMA quick_check") == "ok")
     return outcome

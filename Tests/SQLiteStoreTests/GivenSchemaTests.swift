@@ -65,7 +65,8 @@ import Testing
     if isReversed {
       // Two tables of one shape are told apart by the order alone, so they keep theirs.
       let lines = text.split(separator: "\n").map(String.init)
-      text = (lines[5...6] + [lines[4]] + [lines[3]] + lines[0...2] + [lines[7]]).joined(separator: "\n")
+      let order = [5, 6, 4, 3, 0, 1, 2, 7]
+      text = order.map { lines[$0] }.joined(separator: "\n")
       text = text.replacing("CREATE VIEW", with: lines[7] + " CREATE VIEW IF NOT EXISTS")
     }
     let outcome = try salvage(
