@@ -69,3 +69,21 @@ extension IndexSurvey {
     if !header.kind.isLeaf { collect(header.rightChild(page), level: level + 1, &remains, &claims) }
   }
 }
+<<<<<<< HEAD
+=======
+
+extension Salvager {
+  /// Adds to indexes what they lost. Where that cannot be, they are found wanting, and `reindex` says why.
+  func completeIndexes(_ outcome: inout RepairOutcome) {
+    let names = remains.map(\.name)
+    guard !names.isEmpty, let copy = try? SQLiteWorkingCopy(file.path) else { return }
+    defer { try? copy.close() }
+    guard let completed = try? copy.rebuildIndexes(names, incomplete: Set(names)) else { return }
+    for (table, tally) in completed.rows where tally.setAside > 0 {
+      outcome.rows[table, default: RowTally()].setAside += tally.setAside
+    }
+    outcome.notes += completed.notes
+    outcome.notes.append("rebuilt " + names.joined(separator: ", "))
+  }
+}
+>>>>>>> refs/heads/bulk
