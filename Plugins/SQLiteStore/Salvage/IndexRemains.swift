@@ -69,8 +69,6 @@ extension IndexSurvey {
     if !header.kind.isLeaf { collect(header.rightChild(page), level: level + 1, &remains, &claims) }
   }
 }
-<<<<<<< HEAD
-=======
 
 extension Salvager {
   /// Adds to indexes what they lost. Where that cannot be, they are found wanting, and `reindex` says why.
@@ -86,4 +84,3 @@ extension Salvager {
     outcome.notes.append("rebuilt " + names.joined(separator: ", "))
   }
 }
->>>>>>> refs/heads/bulk

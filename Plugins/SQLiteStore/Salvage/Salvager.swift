@@ -193,19 +193,6 @@ final class Salvager {
     return apart * file.pageSize > LostAndFound.mostBytes / 2
   }
 
-  /// Adds to indexes what they lost. Where that cannot be, they are found wanting, and `reindex` says why.
-  private func completeIndexes(_ outcome: inout RepairOutcome) {
-    let names = remains.map(\.name)
-    guard !names.isEmpty, let copy = try? SQLiteWorkingCopy(file.path) else { return }
-    defer { try? copy.close() }
-    guard let completed = try? copy.rebuildIndexes(names, incomplete: Set(names)) else { return }
-    for (table, tally) in completed.rows where tally.setAside > 0 {
-      outcome.rows[table, default: RowTally()].setAside += tally.setAside
-    }
-    outcome.notes += completed.notes
-    outcome.notes.append("rebuilt " + names.joined(separator: ", "))
-  }
-
   /// Hands the pages that belong to nothing to what is built next.
   private func release() {
     for page in claims.pages(of: PageClaimTable.Special.freelist) { claims.release(page) }
