@@ -59,6 +59,15 @@ struct SalvageRowsTests {
     #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
   }
 
+  @Test("a root that counts more cells than a page has room for is read no further than the page")
+  func cellCount() throws {
+    let path = try SQLiteFile.make(
+      folder.file("n.db"), "PRAGMA page_size = 512; CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES(1), (2), (3);")
+    try FileHandle.update(path).write([0xFF, 0xFF], at: 512 + 3)
+    _ = try Salvager.run(path)
+    #expect(try SQLiteFile.value(path, "SELECT count(*) FROM t NOT INDEXED") == "3")
+  }
+
   @Test("a full-text index that contradicts its contents is built anew from them")
   func fullText() throws {
     let path = try SQLiteFile.make(

@@ -51,7 +51,9 @@ extension IndexEvidence {
   /// How many rows of a leaf the indexes prove and refute.
   func count(_ number: UInt32) -> RowCounts {
     var counts = RowCounts()
-    guard let page = file.original(number), let header = BTreePage(page, number: number) else { return counts }
+    guard let page = file.original(number), let header = BTreePage(page, number: number), header.kind == .tableLeaf,
+      header.cellPointersEnd <= file.usableSize
+    else { return counts }
     for index in 0..<header.cellCount {
       let at = page.big16(header.cellPointers + 2 * index)
       guard let cell = FoundCell.read(page, at: at, kind: .tableLeaf, geometry: file.geometry) else { continue }
