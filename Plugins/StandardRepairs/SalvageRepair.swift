@@ -76,8 +76,10 @@ public struct SalvageRepair: Repair {
 
   private static func takesUnproved(_ context: RepairContext) -> Bool { context.maxLoss >= .changes }
 
-  /// What rows have that their own table would refuse.
-  private static let refused: [FindingCode] = ["check.violated", "column.null", "column.type"]
+  /// What rows have that their own table would refuse; and what keeps every check from seeing such rows.
+  private static let refused: [FindingCode] = [
+    "check.violated", "column.null", "column.type", "schema.malformed", "file.not-a-database", "file.malformed",
+  ]
 
   /// What only salvage is for. The rest of what it mends, others mend too.
   private static let calls: [FindingCode] = [

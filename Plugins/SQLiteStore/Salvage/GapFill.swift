@@ -57,7 +57,9 @@ final class GapFill {
 
   /// Says which rows of a table could not be read.
   func tell(_ missing: GapRanges, of table: String) {
-    notes.append("\(table): rows \(missing.words) stood on pages that could not be read")
+    // Beyond the first and the last row that are known nobody can say that there were any.
+    let stood = missing.isBounded ? "stood" : "may have stood"
+    notes.append("\(table): rows \(missing.words) \(stood) on pages that could not be read")
   }
 
   /// Adds to the parts of a table what is proved to have stood in its gaps.

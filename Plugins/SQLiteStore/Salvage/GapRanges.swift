@@ -38,6 +38,9 @@ struct GapRanges: Sendable {
 
   var isEmpty: Bool { ranges.isEmpty }
 
+  /// Whether every range ends at a rowid that is known.
+  var isBounded: Bool { ranges.allSatisfy { $0.first != Int64.min && $0.last != Int64.max } }
+
   /// Whether a row of this rowid is missing.
   func contains(_ rowid: Int64) -> Bool {
     var low = 0

@@ -272,17 +272,38 @@ final class KeyedSalvage {
     return nil
   }
 
+  /// Leaves of a table that are looked at for what it mostly holds.
+  private static let sampledLeaves = 16
+
+  /// What a table's records look like, with what the leaves that are left of it show beyond the types of its columns.
+  private func learned(_ table: KeyedTable) -> ExpectedRecord {
+    var expected = table.expected
+    for number in table.parts.lazy.compactMap(\.leaf).prefix(Self.sampledLeaves) {
+      guard let page = file.original(number) else { continue }
+      for cell in cells(number) {
+        _ = RecordHeader.read(
+          page + cell.payloadOffset, available: cell.localSize, payload: cell.payloadSize
+        ) { column, type, _ in
+          if column < expected.columns.count { expected.columns[column].usual |= SerialType.classBit(type) }
+          return true
+        }
+      }
+    }
+    return expected
+  }
+
   /// The rows of each page that nothing points to and whose rows are such as the table mostly holds.
   private func orphans(_ table: KeyedTable, _ claims: PageClaimTable) -> [[KeyedEntry]] {
     var pages: [[KeyedEntry]] = []
     guard file.filePages > 1 else { return [] }
+    let expected = learned(table)
     for page in 2...file.filePages where claims.isFree(page) {
       let facts = survey[page]
       guard facts.form == .indexLeaf || facts.form == .indexInterior, facts.isSound,
         accepts(page, table.expected), let content = file.original(page)
       else { continue }
       let cells = cells(page)
-      guard 2 * cells.count(where: { table.expected.isUsual(content, $0) }) > cells.count else { continue }
+      guard 2 * cells.count(where: { expected.isUsual(content, $0) }) > cells.count else { continue }
       pages.append(cells.compactMap { entry(page, $0, claims) })
     }
     return pages

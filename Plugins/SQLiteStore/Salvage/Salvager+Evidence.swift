@@ -38,11 +38,17 @@ extension Salvager {
     }
     let missing = GapRanges(table.slots, broken: torn, found: found)
     guard !missing.isEmpty else { return parts }
-    fill.tell(missing, of: table.name)
-    guard let layout = memory.flatMap({ RowLayout(table.name, in: $0) }) else { return parts }
+    guard let layout = memory.flatMap({ RowLayout(table.name, in: $0) }) else {
+      fill.tell(missing, of: table.name)
+      return parts
+    }
     let known = torn.isEmpty && evidence[place]?.isCutShort == false ? evidence[place] : readEvidence(place, missing)
-    return fill.fill(
+    let filled = fill.fill(
       &tables[place], parts, missing, layout, known ?? IndexEvidence(file, [], missing: missing) { _ in nil }, survey)
+    // Where an index says that no row is missing, the page that is lost held none, or all of them were found.
+    let tally = tables[place].tally
+    if tally.lost != 0 || tally.fromIndex + tally.fromBackup > 0 { fill.tell(missing, of: table.name) }
+    return filled
   }
 
   /// Lets go of roots that are leaves of other tables: small tables' pages that changed places are told by the indexes alone.

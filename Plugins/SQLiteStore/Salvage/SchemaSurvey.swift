@@ -98,15 +98,18 @@ struct SchemaShapes {
     }
   }
 
-  /// The classes of values that columns of a type mostly hold.
+  /// The classes of values that columns of a type mostly hold: those of every word in it, since a type such as
+  /// `INTEGER_OR_TEXT` means what it says, whatever affinity it has.
   private static func usual(_ type: String) -> UInt8 {
-    switch Affinity(declaredType: type) {
-    case .text: SerialType.textBit
-    case .integer: SerialType.integerBit
-    case .real: SerialType.integerBit | SerialType.realBit
-    case .numeric: SerialType.integerBit | SerialType.realBit | SerialType.textBit
-    case .blob: type.isEmpty ? 0x1F : SerialType.blobBit
-    }
+    guard !type.isEmpty else { return 0x1F }
+    let words: [(String, UInt8)] = [
+      ("INT", SerialType.integerBit), ("CHAR", SerialType.textBit), ("CLOB", SerialType.textBit),
+      ("TEXT", SerialType.textBit), ("BLOB", SerialType.blobBit), ("REAL", SerialType.integerBit | SerialType.realBit),
+      ("FLOA", SerialType.integerBit | SerialType.realBit), ("DOUB", SerialType.integerBit | SerialType.realBit),
+    ]
+    let capitals = type.uppercased()
+    let named = words.reduce(0) { $0 | (capitals.contains($1.0) ? $1.1 : 0) }
+    return named != 0 ? named : SerialType.integerBit | SerialType.realBit | SerialType.textBit
   }
 
   /// The classes of values that a column's affinity leaves as they are (datatype3.html, section 3).

@@ -214,8 +214,10 @@ struct EngineIntegrityCheck {
     return [
       Finding(
         "row.refuted", .error, at: place(table, nil, first),
-        "\(rows.count == 1 ? "row \(first.words)" : "\(rows.count) rows") of \(table.name) stand in none of its "
-          + "\(whole.count) indexes: a page from before they were deleted has probably come back", count: rows.count)
+        (rows.count == 1
+          ? "row \(first.words) of \(table.name) stands in none of its \(whole.count) indexes: a page from before it was"
+          : "\(rows.count) rows of \(table.name) stand in none of its \(whole.count) indexes: a page from before they were")
+          + " deleted has probably come back", count: rows.count)
     ]
   }
 

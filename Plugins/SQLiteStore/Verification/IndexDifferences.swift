@@ -127,8 +127,10 @@ struct IndexDifferences {
     var findings = [
       Finding(
         "row.refuted", .error, at: place,
-        "\(refuted.count == 1 ? "row \(first.row.text)" : "\(refuted.count) rows") of \(table.name) stand in none of its "
-          + "\(whole.count) indexes: a page from before they were deleted has probably come back", count: refuted.count)
+        (refuted.count == 1
+          ? "row \(first.row.text) of \(table.name) stands in none of its \(whole.count) indexes: a page from before it was"
+          : "\(refuted.count) rows of \(table.name) stand in none of its \(whole.count) indexes: a page from before they were")
+          + " deleted has probably come back", count: refuted.count)
     ]
     let byPage = Dictionary(grouping: refuted, by: \.page).sorted { $0.key < $1.key }
     for (page, ofPage) in byPage.prefix(max(1, perCause)) {
