@@ -20,8 +20,13 @@ public struct SalvageRepair: Repair {
       `--max-loss changes` allows it, into the table.
 
       A full-text index is built anew from its contents. In a damaged file a row that breaks a CHECK or NOT NULL constraint, \
-      or holds a value of another type than its column allows, was changed by the damage: it goes to a table `dbmend_set_aside_TABLE`. Rows that every sound index of their \
-      table refutes, and rows that no table can be found for, go to tables `lost_and_found_N`.
+      or holds a value of another type than its column allows, was changed by the damage: it goes to a table \
+      `dbmend_set_aside_TABLE`. Rows that every sound index of their table refutes, and rows that no table can be found for, go \
+      to tables `lost_and_found_N`.
+
+      Where definitions are lost, those of `--schema`, or of the newest good archive, are given to the trees that they fit: by \
+      the number and the kinds of their values, and by the order in which tables were made. Another tree of a table becomes \
+      `lost_table_PAGE`, with columns `c0`, `c1` and so on.
       """,
     kind: .repair,
     mends: [
