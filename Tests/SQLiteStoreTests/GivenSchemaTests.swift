@@ -103,6 +103,23 @@ import Testing
     #expect(outcome.notes.contains("no row of the schema is left in the file"))
   }
 
+  @Test("one wrong number on a page of the freelist brings back nothing that was deleted")
+  func tornFreelist() throws {
+    let bytes = try FileHandle.read(path).read(100, at: 0)
+    let trunk = bytes[32..<36].reduce(0) { $0 << 8 | Int($1) }
+    try #require(trunk > 1)
+    try FileHandle.update(path).write([0xFF, 0xFF, 0xFF, 0xFF], at: (trunk - 1) * 4096 + 8)
+    _ = try salvage(with: nil)
+    let tables = try SQLiteFile.rows(path, "SELECT name FROM sqlite_schema WHERE name LIKE 'lost%'").compactMap {
+      $0[0]
+    }
+    for table in tables {
+      let found = try SQLiteFile.rows(path, "SELECT * FROM \(table)").joined().compactMap { $0 }
+      // The page whose number is gone is the only one that nothing says is free.
+      #expect(found.count { $0.hasPrefix("deleted ") } < 200, "\(table)")
+    }
+  }
+
   @Test(
     "a text that defines no table is refused",
     arguments: ["", "SELECT 1;", "CREATE TABLE broken(", "DROP TABLE users;"])

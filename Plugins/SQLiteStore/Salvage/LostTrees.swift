@@ -129,7 +129,8 @@ extension Salvager {
     guard file.filePages > 1 else { return [] }
     return (2...file.filePages).flatMap { number -> [UInt32] in
       guard survey[number].form == .other, claims.isFree(number), let page = file.original(number),
-        let leaves = leaves(ofTrunk: page), !leaves.isEmpty
+        let leaves = leaves(ofTrunk: page), !leaves.isEmpty, page.big32(0) <= file.filePages,
+        leaves.allSatisfy({ $0 > 1 && $0 <= file.filePages }), Set(leaves).count == leaves.count
       else { return [] }
       return [number] + leaves
     }
@@ -148,16 +149,11 @@ extension Salvager {
     return pages
   }
 
-  /// The free pages that a page of the freelist names; nil where it is none.
+  /// The free pages that a page of the freelist names; nil where it would name more than it can hold.
   private func leaves(ofTrunk page: UnsafeRawPointer) -> [UInt32]? {
     let count = Int(page.big32(4))
-    guard page.big32(0) <= file.filePages, count <= file.usableSize / 4 - 2 else { return nil }
-    var met: Set<UInt32> = []
-    for leaf in 0..<count {
-      let number = page.big32(8 + 4 * leaf)
-      guard number > 1, number <= file.filePages, met.insert(number).inserted else { return nil }
-    }
-    return met.sorted()
+    guard count <= file.usableSize / 4 - 2 else { return nil }
+    return (0..<count).map { page.big32(8 + 4 * $0) }
   }
 
   /// The rows of a tree of entries that is no index of a table: one of a table without rowid. An index's entries end with

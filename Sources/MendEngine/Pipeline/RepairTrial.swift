@@ -3,8 +3,8 @@ import MendKit
 extension Engine {
   /// What a plan would come to: it is carried out on a copy in the folder for temporary files, which goes away again.
   /// The report says which rows would be kept, rebuilt, taken from a backup, set aside and lost, and whether the checks
-  /// would pass.
-  func tryOut(_ result: CheckResult, _ driver: any Driver, from source: String?, _ report: inout StoreReport) {
+  /// would pass; true where they do.
+  func tryOut(_ result: CheckResult, _ driver: any Driver, from source: String?, _ report: inout StoreReport) -> Bool {
     let work = WorkFolder(beside: Paths.join(settings.temporaryFolder, result.store.identity.name))
     do throws(Problem) {
       try confirmRoom(for: result, in: settings.temporaryFolder)
@@ -16,8 +16,10 @@ extension Engine {
         engine: self, result: result, driver: driver, backups: backups, schema: schema, work: work)
       try mending.run()
       forecast(mending, &report)
+      return mending.isHealthy
     } catch {
       report.notes.append("What the plan would come to was not tried on a copy: \(error)")
+      return false
     }
   }
 
@@ -41,8 +43,6 @@ extension Engine {
     }
     report.rows = mending.rows
     report.neededLoss = nil
-    // What the plan leaves uncovered is gone with the rest.
-    report.notes.removeAll { note in mending.original.contains { note.hasPrefix("\($0.finding.code): ") } }
     report.notes.append(
       "Tried on a copy: the checks pass on the result" + (report.rows.isEmpty ? "." : ", with rows as listed."))
     for note in mending.notes where !report.notes.contains(note) { report.notes.append(note) }

@@ -86,9 +86,11 @@ extension Engine {
       let (plan, remarks) = plan(for: result.toMend, of: result.store, in: context, tried: TriedRepairs())
       report.plan = plan.steps.map { $0.planned() }
       Engine.note(context.backups, in: &report)
-      report.notes += remarks + plan.uncovered.map(Engine.sentence)
+      report.notes += remarks
       report.neededLoss = Plan.neededLoss(plan.uncovered)
-      if trial, !plan.steps.isEmpty { tryOut(result, driver, from: source, &report) }
+      // What the plan leaves uncovered may be gone with the rest.
+      let isAnswered = trial && !plan.steps.isEmpty && tryOut(result, driver, from: source, &report)
+      if !isAnswered { report.notes += plan.uncovered.map(Engine.sentence) }
     } catch {
       report.add(error)
     }
