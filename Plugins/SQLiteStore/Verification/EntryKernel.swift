@@ -67,23 +67,26 @@ enum EntryKernel {
     return .sound
   }
 
-  /// Likewise, for a record of a shape, which says where its values stand.
+  /// Takes the values of a record up into its hash, from `step` on; `prefixes` gets the hash before each of them.
   @inline(__always) static func read(
-    _ record: UnsafeRawPointer, _ steps: UnsafePointer<ShapeStep>, count: Int, hash: inout EntryHash
-  ) {
-    var step = steps
-    let stepsEnd = steps + count
-    repeat {
-      let action = step.pointee.action
-      if action == ShapeStep.Action.integer {
-        let end = record + Int(step.pointee.end)
-        hash.combine(integer: Int(SerialType.integer(end, shift: Int(step.pointee.shift))))
+    _ record: UnsafeRawPointer, from first: UnsafePointer<ShapeStep>, to end: UnsafePointer<ShapeStep>,
+    _ prefix: UnsafeMutablePointer<EntryHash>
+  ) -> EntryHash {
+    var step = first
+    var prefix = prefix
+    var hash = prefix.pointee
+    while true {
+      if step.pointee.action == ShapeStep.Action.integer {
+        hash.combine(integer: Int(integer(record, step)))
       } else {
         let value = value(record, step)
         hash.combine(value.first, value.second)
       }
       step += 1
-    } while step < stepsEnd
+      guard step < end else { return hash }
+      prefix += 1
+      prefix.pointee = hash
+    }
   }
 
   /// The hash of a value that is no whole number with a body.
@@ -91,8 +94,9 @@ enum EntryKernel {
     let start = record + Int(step.pointee.start)
     let action = step.pointee.action
     if action <= ShapeStep.Action.blob {
-      let count = Int(step.pointee.end &- step.pointee.start)
-      return Hash128(start, count: count, isText: action == ShapeStep.Action.text)
+      var bits: UInt64 = 0
+      return Hash128(
+        start, count: Int(step.pointee.end &- step.pointee.start), salt: step.pointee.salt, bits: &bits)
     }
     if action == ShapeStep.Action.real, let bits = broken(start) { return Hash128(real: bits) }
     return rare(Int(step.pointee.shift), start)
@@ -122,71 +126,86 @@ enum EntryKernel {
     let isAscending: Bool
   }
 
-  /// How an entry differs from the one before, which has the same shape; nil where the bytes alone do not tell.
-  @inline(__always) static func plainDifference(
-    _ before: UnsafeRawPointer, _ record: UnsafeRawPointer, headerSize: Int, size: Int,
-    _ steps: UnsafePointer<ShapeStep>, _ terms: UnsafePointer<KeyPlan.Term>
-  ) -> Difference? {
-    var offset = headerSize
-    var bits: UInt64 = 0
+  /// The first byte in which two records of `size` bytes differ; `size` or more where none does.
+  @inline(__always) static func firstByte(
+    _ before: UnsafeRawPointer, _ record: UnsafeRawPointer, size: Int
+  ) -> Int {
+    var offset = 0
     repeat {
-      bits = (before + offset).loadUnaligned(as: UInt64.self) ^ (record + offset).loadUnaligned(as: UInt64.self)
-      if bits != 0 { break }
+      let bits = (before + offset).loadUnaligned(as: UInt64.self) ^ (record + offset).loadUnaligned(as: UInt64.self)
+      if bits != 0 { return offset &+ UInt64(littleEndian: bits).trailingZeroBitCount &>> 3 }
       offset &+= 8
     } while offset < size
-    guard bits != 0 else { return nil }
-    offset &+= UInt64(littleEndian: bits).trailingZeroBitCount &>> 3
-    guard offset < size else { return nil }
-    var step = steps
-    while Int(step.pointee.end) <= offset { step += 1 }
-    let field = step - steps
-    let term = terms[field]
-    if step.pointee.action == ShapeStep.Action.integer {
-      let end = Int(step.pointee.end)
-      let shift = Int(step.pointee.shift)
-      let isAscending = SerialType.integer(before + end, shift: shift) < SerialType.integer(record + end, shift: shift)
-      return Difference(field: field, isAscending: isAscending != term.isDescending)
-    }
-    if step.pointee.action == ShapeStep.Action.real {
-      let (a, b) = (real(before + Int(step.pointee.start)), real(record + Int(step.pointee.start)))
-      guard a < b || a > b else { return nil }
-      return Difference(field: field, isAscending: (a < b) != term.isDescending)
-    }
-    guard step.pointee.action <= ShapeStep.Action.blob,
-      term.collation == .binary || step.pointee.action == ShapeStep.Action.blob
-    else { return nil }
-    return Difference(field: field, isAscending: (before.byte(offset) < record.byte(offset)) != term.isDescending)
+    return offset
   }
 
-  /// How an entry differs from the one before, which has another shape, in the first value; nil where it does not, or where
-  /// the values are of kinds that take a closer look.
-  @inline(__always) static func firstDifference(
-    _ before: UnsafeRawPointer, _ first: ShapeStep, _ record: UnsafeRawPointer, _ second: ShapeStep,
-    _ term: KeyPlan.Term
+  /// Whether the value of a step stands before the same one of the next entry in ascending order, where the first byte in
+  /// which they differ is at `offset`; nil where the bytes do not tell.
+  @inline(__always) static func isAscending(
+    _ before: UnsafeRawPointer, _ record: UnsafeRawPointer, at offset: Int, _ step: UnsafePointer<ShapeStep>,
+    _ collation: Collation
+  ) -> Bool? {
+    let action = step.pointee.action
+    if action == ShapeStep.Action.integer {
+      return integer(before, step) < integer(record, step)
+    }
+    if action == ShapeStep.Action.real {
+      let (a, b) = (real(before + Int(step.pointee.start)), real(record + Int(step.pointee.start)))
+      return a < b ? true : a > b ? false : nil
+    }
+    guard action <= ShapeStep.Action.blob, collation == .binary || action == ShapeStep.Action.blob else { return nil }
+    return before.byte(offset) < record.byte(offset)
+  }
+
+  /// How an entry differs from the one before, which has another shape; nil where the values are of kinds that take a closer
+  /// look.
+  static func difference(
+    _ before: UnsafeRawPointer, _ one: RecordShape, _ record: UnsafeRawPointer, _ other: RecordShape,
+    _ terms: UnsafePointer<KeyPlan.Term>
   ) -> Difference? {
-    let order: Int
-    switch (first.action, second.action) {
-    case (ShapeStep.Action.text, ShapeStep.Action.text) where term.collation == .binary,
+    var (first, second) = (one.steps, other.steps)
+    while first < one.end {
+      let field = Int(first.pointee.column)
+      let term = terms[field]
+      guard let order = order(before, first, record, second, term.collation) else { return nil }
+      if order != 0 { return Difference(field: field, isAscending: (order < 0) != term.isDescending) }
+      first += 1
+      second += 1
+    }
+    return nil
+  }
+
+  /// Less than zero where a value stands before another in ascending order, greater where after; nil where that takes a
+  /// closer look.
+  @inline(__always) private static func order(
+    _ before: UnsafeRawPointer, _ first: UnsafePointer<ShapeStep>, _ record: UnsafeRawPointer,
+    _ second: UnsafePointer<ShapeStep>, _ collation: Collation
+  ) -> Int? {
+    switch (first.pointee.action, second.pointee.action) {
+    case (ShapeStep.Action.text, ShapeStep.Action.text) where collation == .binary,
       (ShapeStep.Action.blob, ShapeStep.Action.blob):
-      order = KeyOrder.bytes(
-        before + Int(first.start), Int(first.end &- first.start), record + Int(second.start),
-        Int(second.end &- second.start))
+      return KeyOrder.bytes(
+        before + Int(first.pointee.start), Int(first.pointee.end &- first.pointee.start),
+        record + Int(second.pointee.start), Int(second.pointee.end &- second.pointee.start))
     case (ShapeStep.Action.integer, ShapeStep.Action.integer):
-      let a = SerialType.integer(before + Int(first.end), shift: Int(first.shift))
-      let b = SerialType.integer(record + Int(second.end), shift: Int(second.shift))
-      order = a < b ? -1 : a > b ? 1 : 0
+      let (a, b) = (integer(before, first), integer(record, second))
+      return a < b ? -1 : a > b ? 1 : 0
     case (ShapeStep.Action.integer, ShapeStep.Action.real):
-      guard let bits = broken(record + Int(second.start)) else { return nil }
-      order = KeyOrder.number(
-        SerialType.integer(before + Int(first.end), shift: Int(first.shift)), Double(bitPattern: bits))
+      guard let bits = broken(record + Int(second.pointee.start)) else { return nil }
+      return KeyOrder.number(integer(before, first), Double(bitPattern: bits))
     case (ShapeStep.Action.real, ShapeStep.Action.integer):
-      guard let bits = broken(before + Int(first.start)) else { return nil }
-      order = -KeyOrder.number(
-        SerialType.integer(record + Int(second.end), shift: Int(second.shift)), Double(bitPattern: bits))
+      guard let bits = broken(before + Int(first.pointee.start)) else { return nil }
+      return -KeyOrder.number(integer(record, second), Double(bitPattern: bits))
+    case (ShapeStep.Action.real, ShapeStep.Action.real):
+      let (a, b) = (real(before + Int(first.pointee.start)), real(record + Int(second.pointee.start)))
+      return a < b ? -1 : a > b ? 1 : a == b ? 0 : nil
     default: return nil
     }
-    guard order != 0 else { return nil }
-    return Difference(field: 0, isAscending: (order < 0) != term.isDescending)
+  }
+
+  /// The whole number of a step.
+  @inline(__always) private static func integer(_ record: UnsafeRawPointer, _ step: UnsafePointer<ShapeStep>) -> Int64 {
+    SerialType.integer(record + Int(step.pointee.end), shift: Int(step.pointee.shift))
   }
 
   @inline(__always) private static func real(_ body: UnsafeRawPointer) -> Double {
@@ -240,28 +259,6 @@ enum EntryKernel {
     var cursor = ValueCursor(record)
     for _ in 0..<field { _ = cursor.next() }
     return cursor.next().value
-  }
-}
-
-extension Fingerprint {
-  /// Adds entries of one shape, whose records stand at these offsets in a page.
-  @inline(never) mutating func add(
-    run page: UnsafeRawPointer, _ records: UnsafePointer<Int32>, _ count: Int, _ steps: UnsafePointer<ShapeStep>,
-    steps stepCount: Int
-  ) {
-    var low: UInt64 = 0
-    var high: UInt64 = 0
-    var at = records
-    let end = records + count
-    while at < end {
-      var hash = EntryHash()
-      EntryKernel.read(page + Int(at.pointee), steps, count: stepCount, hash: &hash)
-      let entry = hash.hash
-      low &+= entry.first
-      high &+= entry.second
-      at += 1
-    }
-    add(Fingerprint(first: low, second: high, count: count))
   }
 }
 

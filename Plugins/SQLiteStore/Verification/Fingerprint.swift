@@ -18,28 +18,44 @@ struct Hash128: Hashable {
     second = 0xEB44_ACCA_B455_D165
   }
 
+  /// What the hash of a text or blob begins with: its class and its length.
+  @inline(__always) static func salt(count: Int, isText: Bool) -> UInt64 {
+    (isText ? 0x3C6E_F372_FE94_F82B : 0xA54F_F53A_5F1D_36F1) &+ UInt64(truncatingIfNeeded: count) &<< 48
+  }
+
   /// A text or blob, byte for byte.
   @inline(__always) init(_ bytes: UnsafeRawPointer, count: Int, isText: Bool) {
     var bits: UInt64 = 0
-    self.init(bytes, count: count, isText: isText, bits: &bits)
+    self.init(bytes, count: count, salt: Self.salt(count: count, isText: isText), bits: &bits)
   }
 
   /// Likewise; and `bits` are all bytes of it, laid over each other in words of eight. The eight bytes before the value's
   /// end are readable: a record's header or its page's stand before it.
   ///
-  /// The last sixteen bytes are taken as they are, what stands before them is folded up.
-  @inline(__always) init(_ bytes: UnsafeRawPointer, count: Int, isText: Bool, bits: inout UInt64) {
+  /// The last sixteen bytes are taken as they are, what stands before them is folded up: the first block by one product of
+  /// its halves, since nothing stands before it, each further one with what there is.
+  @inline(__always) init(_ bytes: UnsafeRawPointer, count: Int, salt: UInt64, bits: inout UInt64) {
     first = 0x9FB2_1C65_1E98_DF25
-    second = (isText ? 0x3C6E_F372_FE94_F82B : 0xA54F_F53A_5F1D_36F1) &+ UInt64(truncatingIfNeeded: count) &<< 48
+    second = salt
     var at = bytes
     var rest = count
-    while rest > 16 {
+    if rest > 16 {
       let low = at.loadUnaligned(as: UInt64.self)
       let high = (at + 8).loadUnaligned(as: UInt64.self)
-      fold(low, high)
+      let product = (low ^ 0xB492_B66F_BE98_F273).multipliedFullWidth(by: high ^ 0x9AE1_6A3B_2F90_404F)
+      first = product.low
+      second ^= product.high
       bits |= low | high
       at += 16
       rest &-= 16
+      while rest > 16 {
+        let low = at.loadUnaligned(as: UInt64.self)
+        let high = (at + 8).loadUnaligned(as: UInt64.self)
+        fold(low, high)
+        bits |= low | high
+        at += 16
+        rest &-= 16
+      }
     }
     let last = UInt64(littleEndian: (at + rest - 8).loadUnaligned(as: UInt64.self))
     if rest > 8 {
@@ -76,12 +92,20 @@ struct EntryHash {
 
   @inline(__always) init() {}
 
+  /// Of two values.
+  @inline(__always) init(_ first: Hash128, _ second: Hash128) {
+    combine(first)
+    combine(second)
+  }
+
   /// Takes up the next value. The state before and the value can be told from the state after.
   @inline(__always) mutating func combine(_ first: UInt64, _ second: UInt64) {
     let product = (low ^ first).multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
     low = product.low ^ high
     high = product.high ^ second
   }
+
+  @inline(__always) mutating func combine(_ value: Hash128) { combine(value.first, value.second) }
 
   /// Takes up a whole number.
   @inline(__always) mutating func combine(integer: Int) {

@@ -23,6 +23,8 @@ struct ShapeStep {
   /// Where the value starts and ends in the record.
   var start: Int32 = 0
   var end: Int32 = 0
+  /// What the hash of a text or blob begins with.
+  var salt: UInt64 = 0
 }
 
 /// The records of one plan that have the same header: it says where each value stands, so it is read once for all of them.
@@ -36,10 +38,12 @@ struct RecordShape {
   var high: UInt64 = 0
   var lowMask: UInt64 = ~0
   var highMask: UInt64 = ~0
-  var headerSize = 0
+  var headerSize: Int32 = .max
   /// Bytes of such a record; -1 where it takes the general way to read one.
-  var size = -1
-  var stepCount = 0
+  var size: Int32 = -1
+  /// What is done with its values, up to `end`.
+  var steps: UnsafePointer<ShapeStep>
+  var end: UnsafePointer<ShapeStep>
   /// The plan that the steps are made for; -1 as long as there is none.
   var plan = -1
 
@@ -53,33 +57,31 @@ struct RecordShape {
 
 /// The shapes that a walker met last.
 final class ShapeCache {
-  private static let capacity = 64
+  private static let bits = 6
 
   private let shapes: UnsafeMutablePointer<RecordShape>
   private let steps: UnsafeMutablePointer<ShapeStep>
   private let facts: UnsafePointer<TypeFact>
   private let encoding: TextEncoding
 
+  /// A shape that no record has.
+  let none: UnsafePointer<RecordShape>
+
   init(facts: UnsafePointer<TypeFact>, encoding: TextEncoding) {
     self.facts = facts
     self.encoding = encoding
-    shapes = .allocate(capacity: Self.capacity)
-    shapes.initialize(repeating: RecordShape(), count: Self.capacity)
-    steps = .allocate(capacity: Self.capacity * RecordShape.mostSteps)
-    steps.initialize(repeating: ShapeStep(), count: Self.capacity * RecordShape.mostSteps)
+    let count = 1 << Self.bits
+    steps = .allocate(capacity: count * RecordShape.mostSteps)
+    steps.initialize(repeating: ShapeStep(), count: count * RecordShape.mostSteps)
+    shapes = .allocate(capacity: count + 1)
+    shapes.initialize(repeating: RecordShape(steps: steps, end: steps), count: count + 1)
+    for place in 0..<count { shapes[place].steps = UnsafePointer(steps + place * RecordShape.mostSteps) }
+    none = UnsafePointer(shapes + count)
   }
 
   deinit {
     shapes.deallocate()
     steps.deallocate()
-  }
-
-  /// A shape that no record has.
-  var none: UnsafePointer<RecordShape> { UnsafePointer(shapes + (Self.capacity - 1)) }
-
-  /// The steps of a shape.
-  @inline(__always) func steps(of shape: UnsafePointer<RecordShape>) -> UnsafePointer<ShapeStep> {
-    UnsafePointer(steps + (shape - UnsafePointer(shapes)) * RecordShape.mostSteps)
   }
 
   /// The shape of a row's record, of which sixteen bytes are readable.
@@ -89,8 +91,8 @@ final class ShapeCache {
     // Tables of the same form have the same operations.
     let (shape, isKnown) = find(record, plan: Int(bitPattern: rows.operations.baseAddress))
     guard !isKnown else { return UnsafePointer(shape) }
-    var step = steps + (shape - shapes) * RecordShape.mostSteps
-    let first = step
+    let first = steps(of: shape)
+    var step = first
     let found = values(record) { column, fact, start, end in
       guard column < rows.operations.count else { return false }
       let plan = rows.operations[column]
@@ -100,14 +102,14 @@ final class ShapeCache {
       }
       if plan.slot < 0, fact.kind != TypeFact.Kind.text { return true }
       guard fact.kind != TypeFact.Kind.text || encoding == .utf8 else { return false }
-      step.pointee = ShapeStep(
-        action: plan.slot < 0 ? ShapeStep.Action.look : fact.kind, shift: fact.shift, slot: plan.slot,
-        column: Int32(column), start: Int32(start), end: Int32(end))
+      step.pointee = Self.step(fact, column: column, start, end)
+      step.pointee.slot = plan.slot
+      if plan.slot < 0 { step.pointee.action = ShapeStep.Action.look }
       step += 1
       return true
     }
-    shape.pointee.stepCount = step - first
-    shape.pointee.size = found.columns == rows.operations.count ? found.size : -1
+    shape.pointee.end = UnsafePointer(step)
+    shape.pointee.size = found.columns == rows.operations.count ? Int32(truncatingIfNeeded: found.size) : -1
     return UnsafePointer(shape)
   }
 
@@ -118,31 +120,44 @@ final class ShapeCache {
     // How an entry is read depends on its header alone. No operations are at such an address.
     let (shape, isKnown) = find(record, plan: -2 &- fields)
     guard !isKnown else { return UnsafePointer(shape) }
-    let step = steps + (shape - shapes) * RecordShape.mostSteps
+    let first = steps(of: shape)
     let found = values(record) { field, fact, start, end in
-      step[field] = ShapeStep(
-        action: fact.kind, shift: fact.shift, slot: 0, column: Int32(field), start: Int32(start), end: Int32(end))
+      first[field] = Self.step(fact, column: field, start, end)
       return true
     }
-    shape.pointee.stepCount = fields
-    shape.pointee.size = found.columns == fields ? found.size : -1
+    shape.pointee.end = UnsafePointer(first + fields)
+    shape.pointee.size = found.columns == fields ? Int32(truncatingIfNeeded: found.size) : -1
     return UnsafePointer(shape)
+  }
+
+  private func steps(of shape: UnsafeMutablePointer<RecordShape>) -> UnsafeMutablePointer<ShapeStep> {
+    steps + (shape - shapes) * RecordShape.mostSteps
+  }
+
+  private static func step(_ fact: TypeFact, column: Int, _ start: Int, _ end: Int) -> ShapeStep {
+    ShapeStep(
+      action: fact.kind, shift: fact.shift, slot: 0, column: Int32(column), start: Int32(start), end: Int32(end),
+      salt: fact.kind <= TypeFact.Kind.blob
+        ? Hash128.salt(count: end - start, isText: fact.kind == TypeFact.Kind.text) : 0)
   }
 
   /// The place of a record's shape, and whether the shape is there already. Where the header is too long, a shape that fits
   /// nothing.
   private func find(_ record: UnsafeRawPointer, plan: Int) -> (UnsafeMutablePointer<RecordShape>, isKnown: Bool) {
     let length = record.byte(0)
-    guard length > 1, length <= RecordShape.longestHeader else { return (shapes + (Self.capacity - 1), true) }
-    let lowMask = length >= 8 ? ~0 : ~0 &>> UInt64(64 &- 8 &* length)
-    let highMask = length > 8 ? ~0 &>> UInt64(128 &- 8 &* length) : 0
+    guard length > 1, length <= RecordShape.longestHeader else { return (shapes + (1 << Self.bits), true) }
+    let lowMask = length >= 8 ? ~0 : ~0 &>> UInt64(truncatingIfNeeded: 64 &- 8 &* length)
+    let highMask = length > 8 ? ~0 &>> UInt64(truncatingIfNeeded: 128 &- 8 &* length) : 0
     let low = UInt64(littleEndian: record.loadUnaligned(as: UInt64.self)) & lowMask
     let high = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) & highMask
     let mixed = (low ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(by: high ^ 0xD1B5_4A32_D192_ED03)
-    let shape = shapes + Int(truncatingIfNeeded: (mixed.high ^ mixed.low) % UInt64(Self.capacity - 1))
+    let place = Int(truncatingIfNeeded: (mixed.high ^ mixed.low) &>> UInt64(truncatingIfNeeded: 64 &- Self.bits))
+    let shape = shapes + place
     if shape.pointee.plan == plan, shape.pointee.low == low, shape.pointee.high == high { return (shape, true) }
+    let steps = shape.pointee.steps
     shape.pointee = RecordShape(
-      low: low, high: high, lowMask: lowMask, highMask: highMask, headerSize: length, plan: plan)
+      low: low, high: high, lowMask: lowMask, highMask: highMask, headerSize: Int32(truncatingIfNeeded: length),
+      steps: steps, end: steps, plan: plan)
     return (shape, false)
   }
 

@@ -69,23 +69,17 @@ extension TreeWalker {
       page, place, number, readsContent ? trees[tree].key : nil, readsContent ? trees[tree].rows : nil, counts: counts)
   }
 
-  /// Reads the cells of a leaf: the short way where none of them overflows, else one by one.
+  /// Reads the cells of a leaf.
   private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
     let plan = trees[tree]
-    var cells = CellRun()
-    if let key = plan.key, readsContent, plan.rows == nil, key.isExact, places(page, header, &cells) {
-      plainEntries(page, header.cellCount, number, key)
+    var cells = CellRun(tiling: CellTiling(end: pages.usableSize))
+    if let key = plan.key, readsContent, plan.rows == nil, key.isExact {
+      cells = plainEntries(page, header, number, key)
     } else {
-      cells = CellRun()
-      cells.expectedEnd = pages.usableSize
       for cell in 0..<header.cellCount { anyEntry(page, header, number, cell, &cells) }
     }
     entryCounts[tree] += header.cellCount
-    guard cells.isWhole else { return }
-    if cells.isDense, cells.expectedEnd == header.contentStart, header.firstFreeblock == 0, header.fragmentedBytes == 0
-    {
-      return
-    }
+    guard cells.isWhole, !isPacked(header, cells.tiling), noteCells(page, header, number) else { return }
     auditPage(page, header, number)
   }
 
@@ -93,9 +87,7 @@ extension TreeWalker {
   private struct CellRun {
     /// Whether each cell is within the page.
     var isWhole = true
-    /// Whether each cell ends where the one before it starts, as in a page that was filled in order.
-    var isDense = true
-    var expectedEnd = 0
+    var tiling: CellTiling
   }
 
   /// One cell of a leaf, with every check.
@@ -108,148 +100,115 @@ extension TreeWalker {
       cells.isWhole = false
       return
     }
-    starts[cell] = Int32(truncatingIfNeeded: place.at)
-    ends[cell] = Int32(truncatingIfNeeded: place.end)
-    if place.end != cells.expectedEnd { cells.isDense = false }
-    cells.expectedEnd = place.at
+    cells.tiling.take(place.at, place.end)
     let plan = trees[tree]
     take(page, place, number, readsContent ? plan.key : nil, readsContent ? plan.rows : nil, counts: true)
   }
 
-  /// Where a leaf's cells and their records stand; false where one of them is empty, overflows, or is not within the page.
-  private func places(_ page: UnsafeRawPointer, _ header: BTreePage, _ cells: inout CellRun) -> Bool {
-    let maximum = geometry.indexMaximum
+  /// The cells of a leaf in one go: where each stands, whether it comes after the one before, and its hash. Of an entry with
+  /// the header of the one before, only the values from the first different one on are read: the hash of those before them
+  /// is known. What is not plain takes the way of `anyEntry`.
+  private func plainEntries(
+    _ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32, _ plan: KeyPlan
+  ) -> CellRun {
     let usable = pages.usableSize
-    let contentStart = header.contentStart
-    let starts = starts
-    let records = records
-    let ends = ends
+    var tiling = CellTiling(end: usable)
+    guard let terms = UnsafePointer(plan.terms.baseAddress) else { return CellRun(tiling: tiling) }
     let pointers = page + header.cellPointers
-    var expectedEnd = usable
-    var isDense = true
+    let contentStart = header.contentStart
+    let room = UInt(bitPattern: usable &- contentStart)
+    let maximum = geometry.indexMaximum
+    let firstFree = plan.firstFree
+    let prefixes = prefixes
+    let none = shapes.none
+    let isCollecting = isCollecting && plan.fingerprint >= 0
+    var isWhole = true
+    // The entry before and its shape; one that fits nothing where it has none, or stands on another page.
+    var before = page
+    var shape = none
+    var (low, high): (UInt64, UInt64) = (0, 0)
+    var plain = header.cellCount
     for cell in 0..<header.cellCount {
       let at = pointers.big16(2 &* cell)
-      guard at >= contentStart, at < usable else { return false }
-      var size = page.byte(at)
-      var record = at &+ 1
-      if size >= 0x80 {
-        let low = page.byte(record)
-        guard low < 0x80 else { return false }
-        size = (size & 0x7F) &<< 7 | low
-        record &+= 1
-      }
-      let end = record &+ size
-      guard size >= 3, size <= maximum, end <= usable else { return false }
-      starts[cell] = Int32(truncatingIfNeeded: at)
-      records[cell] = Int32(truncatingIfNeeded: record)
-      ends[cell] = Int32(truncatingIfNeeded: end)
-      if end != expectedEnd { isDense = false }
-      expectedEnd = at
-    }
-    cells.expectedEnd = expectedEnd
-    cells.isDense = isDense
-    return true
-  }
-
-  /// The entries of a leaf whose cells were noted in `starts`, `records` and `ends`: in runs of one shape.
-  private func plainEntries(_ page: UnsafeRawPointer, _ count: Int, _ number: UInt32, _ plan: KeyPlan) {
-    guard let terms = UnsafePointer(plan.terms.baseAddress) else { return }
-    var sum = Fingerprint()
-    var cell = 0
-    // The first value of the entry before, where that was of a shape.
-    var first: ShapeStep?
-    while cell < count {
-      let record = page + Int(records[cell])
-      let size = Int(ends[cell] &- records[cell])
-      let shape = shapes.shape(ofEntry: record, fields: plan.fieldCount)
-      guard shape.pointee.size == size else {
-        entry(record, size: size, available: size, plan, page: number, at: Int(starts[cell]), counts: true)
-        cell += 1
-        first = nil
-        continue
-      }
-      let steps = shapes.steps(of: shape)
-      if let before = hot.pointee.previous {
-        let plain = first.flatMap {
-          EntryKernel.firstDifference(before, $0, record, steps.pointee, terms.pointee)
-        }
-        let difference = plain ?? EntryKernel.difference(before, record, plan, encoding)
-        if !difference.isAscending || difference.field >= plan.firstFree {
-          settle(difference, record, plan, page: number, at: Int(starts[cell]))
+      var body = at &+ 1
+      var size = 0
+      if UInt(bitPattern: at &- contentStart) < room {
+        size = page.byte(at)
+        if size >= 0x80 {
+          let low = page.byte(body)
+          // What is longer overflows.
+          size = low < 0x80 ? (size & 0x7F) &<< 7 | low : 0
+          body &+= 1
         }
       }
-      let end = run(page, from: cell, to: count, shape)
-      if isCollecting {
-        collectRun(page, from: cell, to: end, shape, number, plan, &sum)
+      let end = body &+ size
+      let record = page + body
+      var first = shape.pointee.steps
+      var prefix = prefixes
+      var offset = 0
+      if Int(shape.pointee.size) == size, end <= usable {
+        offset = EntryKernel.firstByte(before, record, size: size)
+      }
+      if offset >= Int(shape.pointee.headerSize) {
+        let last = shape.pointee.end - 1
+        while first < last, Int(first.pointee.end) <= offset { first += 1 }
+        let field = Int(first.pointee.column)
+        let term = terms[field]
+        if offset < size,
+          let isAscending = EntryKernel.isAscending(before, record, at: offset, first, term.collation)
+        {
+          if isAscending == term.isDescending || field >= firstFree {
+            settle(
+              EntryKernel.Difference(field: field, isAscending: isAscending != term.isDescending), record, plan,
+              page: number, at: at)
+          }
+        } else {
+          settle(EntryKernel.difference(before, record, plan, encoding), record, plan, page: number, at: at)
+        }
+        prefix += field
       } else {
-        sum.add(run: page, records + cell, end - cell, steps, steps: shape.pointee.stepCount)
+        if shape != none { hot.pointee.previous = before }
+        let isPlain = size >= 3 && size <= maximum && end <= usable
+        shape = isPlain ? entryOfShape(record, size: size, plan, after: shape, page: number, at: at) : none
+        guard shape != none else {
+          var cells = CellRun(isWhole: isWhole, tiling: tiling)
+          anyEntry(page, header, number, cell, &cells)
+          (isWhole, tiling) = (cells.isWhole, cells.tiling)
+          plain &-= 1
+          continue
+        }
+        first = shape.pointee.steps
       }
-      compare(page, from: cell, to: end, shape, number, plan)
-      hot.pointee.previous = page + Int(records[end - 1])
-      first = steps.pointee
-      cell = end
-    }
-    if plan.fingerprint >= 0 { ofIndexes[plan.fingerprint].add(sum) }
-  }
-
-  /// Where a run of entries of one shape ends.
-  private func run(
-    _ page: UnsafeRawPointer, from first: Int, to count: Int, _ shape: UnsafePointer<RecordShape>
-  ) -> Int {
-    let size = Int32(truncatingIfNeeded: shape.pointee.size)
-    let shape = shape.pointee
-    let records = records
-    let ends = ends
-    var cell = first &+ 1
-    while cell < count, ends[cell] &- records[cell] == size, shape.matches(page + Int(records[cell])) { cell &+= 1 }
-    return cell
-  }
-
-  /// Adds up the entries of a run, and shows them to the collector.
-  @inline(never) private func collectRun(
-    _ page: UnsafeRawPointer, from first: Int, to end: Int, _ shape: UnsafePointer<RecordShape>, _ number: UInt32,
-    _ plan: KeyPlan, _ sum: inout Fingerprint
-  ) {
-    guard let collector, plan.fingerprint >= 0 else { return }
-    let steps = shapes.steps(of: shape)
-    let stepCount = shape.pointee.stepCount
-    for cell in first..<end {
-      let record = page + Int(records[cell])
-      var hash = EntryHash()
-      EntryKernel.read(record, steps, count: stepCount, hash: &hash)
-      let entry = hash.hash
-      sum.add(entry)
-      guard collector.take(entry, ofRow: false, plan.fingerprint) else { continue }
-      let last = EntryKernel.value(record, field: plan.terms.count - 1)
-      collector.keep(
-        EntryCollector.Entry(hash: entry, rowid: last.bits, page: number, cell: starts[cell]), ofRow: false,
-        plan.fingerprint)
-    }
-  }
-
-  /// Holds each entry of a run but the first against the one before.
-  private func compare(
-    _ page: UnsafeRawPointer, from first: Int, to end: Int, _ shape: UnsafePointer<RecordShape>, _ number: UInt32,
-    _ plan: KeyPlan
-  ) {
-    guard let terms = UnsafePointer(plan.terms.baseAddress) else { return }
-    let size = shape.pointee.size
-    let headerSize = shape.pointee.headerSize
-    let steps = shapes.steps(of: shape)
-    let firstFree = plan.firstFree
-    let records = records
-    var before = page + Int(records[first])
-    var cell = first &+ 1
-    while cell < end {
-      let record = page + Int(records[cell])
-      let plain = EntryKernel.plainDifference(before, record, headerSize: headerSize, size: size, steps, terms)
-      let difference = plain ?? EntryKernel.difference(before, record, plan, encoding)
-      if !difference.isAscending || difference.field >= firstFree {
-        settle(difference, record, plan, page: number, at: Int(starts[cell]))
-      }
+      tiling.take(at, end)
+      let hash = EntryKernel.read(record, from: first, to: shape.pointee.end, prefix).hash
+      low &+= hash.first
+      high &+= hash.second
       before = record
-      cell &+= 1
+      if isCollecting { collect(hash, record, plan, page: number, cell: at) }
     }
+    if shape != none { hot.pointee.previous = before }
+    if plan.fingerprint >= 0 { ofIndexes[plan.fingerprint].add(Fingerprint(first: low, second: high, count: plain)) }
+    return CellRun(isWhole: isWhole, tiling: tiling)
+  }
+
+  /// The shape of an entry that has another one than the entry before, and how it stands to that; the shape of nothing where
+  /// the entry takes the general way.
+  @inline(never) private func entryOfShape(
+    _ record: UnsafeRawPointer, size: Int, _ plan: KeyPlan, after shape: UnsafePointer<RecordShape>, page: UInt32,
+    at cell: Int
+  ) -> UnsafePointer<RecordShape> {
+    let found = shapes.shape(ofEntry: record, fields: plan.fieldCount)
+    guard Int(found.pointee.size) == size else { return shapes.none }
+    guard let before = hot.pointee.previous, let terms = plan.terms.baseAddress else { return found }
+    // The place of the shape before may be this one's now.
+    let plain =
+      shape == shapes.none || shape == found
+      ? nil : EntryKernel.difference(before, shape.pointee, record, found.pointee, terms)
+    let difference = plain ?? EntryKernel.difference(before, record, plan, encoding)
+    if !difference.isAscending || difference.field >= plan.firstFree {
+      settle(difference, record, plan, page: page, at: cell)
+    }
+    return found
   }
 
   /// Says what is wrong about how an entry differs from the one before, which may be nothing.

@@ -11,30 +11,33 @@ extension TreeWalker {
     let rowids = rowids
     let batch = batch
     let capacity = batchCapacity
+    let slotCount = rows.slotCount
     var shape = shapes.none
     var taken = 0
+    var values = batch
     for cell in 0..<count where records[cell] != TreeWalker.noRecord {
       let record = page + Int(records[cell])
       let size = Int(sizes[cell])
       if isPlain, !shape.pointee.matches(record) { shape = shapes.shape(ofRow: record, rows) }
-      guard isPlain, shape.pointee.size == size else {
+      guard isPlain, Int(shape.pointee.size) == size else {
         row(record, size: size, available: size, rows, rowid: rowids[cell], page: number, at: Int(starts[cell]))
         continue
       }
-      let column = batch + taken
-      column.pointee = Hash128(integer: rowids[cell])
-      var step = shapes.steps(of: shape)
-      let stepsEnd = step + shape.pointee.stepCount
+      values.pointee = Hash128(integer: rowids[cell])
+      var step = shape.pointee.steps
+      let stepsEnd = shape.pointee.end
       while step < stepsEnd {
-        let text = take(record, step, column + Int(step.pointee.slot) &* capacity)
+        let text = take(record, step, values + Int(step.pointee.slot))
         if text & Self.highBits != 0 { checkText(record, step.pointee, cell, number) }
         step += 1
       }
       batchCells[taken] = Int32(truncatingIfNeeded: cell)
       taken &+= 1
+      values += slotCount
       if taken == capacity {
         addEntries(taken, rows, number)
         taken = 0
+        values = batch
       }
     }
     if taken > 0 { addEntries(taken, rows, number) }
@@ -54,7 +57,7 @@ extension TreeWalker {
     let count = Int(step.pointee.end &- step.pointee.start)
     if action == ShapeStep.Action.text {
       var bits: UInt64 = 0
-      value.pointee = Hash128(start, count: count, isText: true, bits: &bits)
+      value.pointee = Hash128(start, count: count, salt: step.pointee.salt, bits: &bits)
       return bits
     }
     if action == ShapeStep.Action.look { return Self.overlaid(start, count: count) }
@@ -67,40 +70,51 @@ extension TreeWalker {
     guard let terms = UnsafePointer(rows.terms.baseAddress) else { return }
     let batch = UnsafePointer(batch)
     let hashes = entryHashes
-    let capacity = batchCapacity
+    let slotCount = rows.slotCount
     for entry in rows.entries {
-      var term = terms + Int(entry.start)
-      let last = term + Int(entry.count) - 1
-      for row in 0..<count { hashes[row] = EntryHash() }
-      while term < last {
-        let column = batch + Int(term.pointee) &* capacity
-        for row in 0..<count { hashes[row].combine(column[row].first, column[row].second) }
-        term += 1
+      let slots = terms + Int(entry.start)
+      var sum = Fingerprint()
+      var hash = hashes
+      let hashesEnd = hashes + count
+      // Most indexes have one column, or two, and the rowid.
+      switch entry.count {
+      case 2:
+        var (first, last) = (batch + Int(slots[0]), batch + Int(slots[1]))
+        while hash < hashesEnd {
+          let values = EntryHash(first.pointee, last.pointee)
+          hash.pointee = values
+          sum.add(values.hash)
+          (first, last, hash) = (first + slotCount, last + slotCount, hash + 1)
+        }
+      case 3:
+        var (first, second, last) = (batch + Int(slots[0]), batch + Int(slots[1]), batch + Int(slots[2]))
+        while hash < hashesEnd {
+          var values = EntryHash(first.pointee, second.pointee)
+          values.combine(last.pointee)
+          hash.pointee = values
+          sum.add(values.hash)
+          (first, second, last, hash) = (first + slotCount, second + slotCount, last + slotCount, hash + 1)
+        }
+      default:
+        var row = batch
+        while hash < hashesEnd {
+          var values = EntryHash()
+          for term in 0..<Int(entry.count) { values.combine(row[Int(slots[term])]) }
+          hash.pointee = values
+          sum.add(values.hash)
+          (row, hash) = (row + slotCount, hash + 1)
+        }
       }
-      let column = batch + Int(last.pointee) &* capacity
-      var low: UInt64 = 0
-      var high: UInt64 = 0
-      for row in 0..<count {
-        var entry = hashes[row]
-        entry.combine(column[row].first, column[row].second)
-        let hash = entry.hash
-        low &+= hash.first
-        high &+= hash.second
-      }
-      ofRows[Int(entry.fingerprint)].add(Fingerprint(first: low, second: high, count: count))
-      if isCollecting { collectBatch(count, column, Int(entry.fingerprint), page) }
+      ofRows[Int(entry.fingerprint)].add(sum)
+      if isCollecting { collectBatch(count, Int(entry.fingerprint), page) }
     }
   }
 
-  /// Shows the entries of one index for the rows in `batch` to the collector; `last` is their last value.
-  @inline(never) private func collectBatch(
-    _ count: Int, _ last: UnsafePointer<Hash128>, _ fingerprint: Int, _ page: UInt32
-  ) {
+  /// Shows the entries of one index for the rows in `batch` to the collector; their hashes are in `entryHashes`.
+  @inline(never) private func collectBatch(_ count: Int, _ fingerprint: Int, _ page: UInt32) {
     guard let collector else { return }
     for row in 0..<count {
-      var entry = entryHashes[row]
-      entry.combine(last[row].first, last[row].second)
-      let hash = entry.hash
+      let hash = entryHashes[row].hash
       guard collector.take(hash, ofRow: true, fingerprint) else { continue }
       let cell = Int(batchCells[row])
       collector.keep(
@@ -173,7 +187,8 @@ extension TreeWalker {
         let isText = fact.kind == TypeFact.Kind.text
         var bits: UInt64 = 0
         if plan.slot >= 0 {
-          slots[Int(plan.slot)] = Hash128(start, count: body - start, isText: isText, bits: &bits)
+          let salt = Hash128.salt(count: body - start, isText: isText)
+          slots[Int(plan.slot)] = Hash128(start, count: body - start, salt: salt, bits: &bits)
         } else if isText {
           bits = Self.overlaid(start, count: body - start)
         }

@@ -41,9 +41,7 @@ extension TreeWalker {
     let rowids = rowids
     let pointers = page + header.cellPointers
     var isWhole = true
-    // Whether each cell ends where the one before it starts, as in a page that was filled in order.
-    var expectedEnd = usable
-    var isDense = true
+    var tiling = CellTiling(end: usable)
     var overflows = false
     var last = previousRowid ?? Int64.min
     var hasLast = previousRowid != nil
@@ -94,8 +92,7 @@ extension TreeWalker {
       starts[cell] = Int32(truncatingIfNeeded: at)
       ends[cell] = Int32(truncatingIfNeeded: end)
       rowids[cell] = rowid
-      if end != expectedEnd { isDense = false }
-      expectedEnd = at
+      tiling.take(at, end)
       if hasLast, rowid <= last { note(.rowidOrder, number, at: at, row: rowid) }
       last = rowid
       hasLast = true
@@ -107,9 +104,7 @@ extension TreeWalker {
       if let atMost, last > atMost { note(.rowidOrder, number, row: last) }
       previousRowid = last
     }
-    guard isWhole else { return }
-    if isDense, expectedEnd == contentStart, header.firstFreeblock == 0, header.fragmentedBytes == 0 { return }
-    auditPage(page, header, number)
+    if isWhole, !isPacked(header, tiling) { auditPage(page, header, number) }
   }
 
   /// Stands in `records` for a cell whose record is not wholly within its page.

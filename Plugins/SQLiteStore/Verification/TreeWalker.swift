@@ -46,10 +46,12 @@ final class TreeWalker {
   var previousRowid: Int64?
   /// Hashes of a row's columns: slot 0 is the rowid.
   let slots: UnsafeMutablePointer<Hash128>
-  /// Likewise of many rows: those of a slot stand together.
+  /// Likewise of many rows, one after the other.
   let batch: UnsafeMutablePointer<Hash128>
   let batchCapacity: Int
   let entryHashes: UnsafeMutablePointer<EntryHash>
+  /// The state of an index entry's hash before each of its values.
+  let prefixes: UnsafeMutablePointer<EntryHash>
   /// The cells on their page of the rows in `batch`.
   let batchCells: UnsafeMutablePointer<Int32>
   var assembly: PayloadAssembly
@@ -102,6 +104,8 @@ final class TreeWalker {
     batch.initialize(repeating: .null, count: mostSlots * batchCapacity)
     entryHashes = .allocate(capacity: batchCapacity)
     entryHashes.initialize(repeating: EntryHash(), count: batchCapacity)
+    prefixes = .allocate(capacity: RecordShape.mostSteps)
+    prefixes.initialize(repeating: EntryHash(), count: RecordShape.mostSteps)
     batchCells = .allocate(capacity: batchCapacity)
     batchCells.initialize(repeating: 0, count: batchCapacity)
     assembly = PayloadAssembly()
@@ -121,6 +125,7 @@ final class TreeWalker {
     slots.deallocate()
     batch.deallocate()
     entryHashes.deallocate()
+    prefixes.deallocate()
     batchCells.deallocate()
   }
 
@@ -216,8 +221,16 @@ final class TreeWalker {
     }
   }
 
+  /// Whether the cells of a page fill its content area, and it says so.
+  @inline(__always) func isPacked(_ header: BTreePage, _ tiling: CellTiling) -> Bool {
+    header.firstFreeblock == 0 && header.fragmentedBytes == 0 && tiling.fills(from: header.contentStart)
+  }
+
   /// Audits the page whose cells were noted in `starts` and `ends`.
   func auditPage(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
+    var tiling = CellTiling(end: pages.usableSize)
+    for cell in 0..<header.cellCount { tiling.take(Int(starts[cell]), Int(ends[cell])) }
+    guard !isPacked(header, tiling) else { return }
     switch audit.audit(page, header, starts: starts, ends: ends) {
     case nil: break
     case .freeblock(let at): note(.freeblock, number, at: at)
