@@ -73,4 +73,37 @@ import Testing
       }
     }
   }
+
+  @Test("parts of a long value that change places change its hash", arguments: [8, 16])
+  func exchanged(_ size: Int) {
+    let value = (0..<100).map { UInt8($0) }
+    let parts = stride(from: 0, to: 96, by: size).map { Array(value[$0..<$0 + size]) }
+    for one in parts.indices {
+      for other in parts.indices where other > one {
+        var exchanged = parts
+        exchanged.swapAt(one, other)
+        #expect(hash(value) != hash(Array(exchanged.joined()) + value[96...]))
+      }
+    }
+  }
+
+  @Test("a real that is told to be a fraction is one, and fractions are told so")
+  func fractions() {
+    let reals: [Double] = [
+      0, -0.0, 0.5, -0.5, 1, 1.5, -2, 1e-300, 5e-324, 0x1p52, 0x1p52 + 0.5, 0x1p51 + 0.5, 0x1p53 + 2, 1e18, -0x1p63,
+      0x1p63, 1e300,
+      .infinity, .nan, 4503599627370495.5, 123456.75,
+    ]
+    for real in reals {
+      withUnsafeBytes(of: real.bitPattern.bigEndian) { bytes in
+        guard let body = bytes.baseAddress else { return }
+        let value = KeyValue(type: 7, body: body)
+        if let bits = EntryKernel.broken(body) {
+          #expect(value.type == .real && Hash128(real: bits) == value.hash)
+        } else {
+          #expect(value.type != .real || abs(real) >= 0x1p63)
+        }
+      }
+    }
+  }
 }

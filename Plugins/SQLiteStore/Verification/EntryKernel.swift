@@ -106,11 +106,11 @@ enum EntryKernel {
   @inline(__always) static func broken(_ body: UnsafeRawPointer) -> UInt64? {
     let bits = UInt64(bigEndian: body.loadUnaligned(as: UInt64.self))
     let exponent = Int(truncatingIfNeeded: bits &>> 52) & 0x7FF
-    // From the value's point on 52 - (exponent - 1023) bits are left; a set one among them is a fraction.
-    guard exponent >= 1023, exponent < 1075, bits &<< UInt64(truncatingIfNeeded: exponent &- 1011) != 0 else {
-      return nil
-    }
-    return bits
+    // From the value's point on 52 - (exponent - 1023) bits are left; a set one among them is a fraction. What is less than
+    // one is a fraction but for zero.
+    guard exponent < 1075 else { return nil }
+    let fraction = exponent >= 1023 ? bits &<< UInt64(truncatingIfNeeded: exponent &- 1011) : bits &<< 1
+    return fraction != 0 ? bits : nil
   }
 
   /// The hash of NULL, of a real, or of a number without a body.
