@@ -90,7 +90,8 @@ import Testing
   @Test("a real that is told to be a fraction is one, and fractions are told so")
   func fractions() {
     let reals: [Double] = [
-      0, -0.0, 0.5, -0.5, 1, 1.5, -2, 1e-300, 5e-324, 0x1p52, 0x1p52 + 0.5, 0x1p51 + 0.5, 0x1p53 + 2, 1e18, -0x1p63,
+      0, -0.0, 0.5, -0.5, 1, 1.5, -2, 1e-300, .leastNonzeroMagnitude, 0x1p52, 0x1p52 + 0.5, 0x1p51 + 0.5, 0x1p53 + 2,
+      1e18, -0x1p63,
       0x1p63, 1e300,
       .infinity, .nan, 4503599627370495.5, 123456.75,
     ]
