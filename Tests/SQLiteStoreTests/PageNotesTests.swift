@@ -59,7 +59,7 @@ struct PageNotesTests {
   func hostile() throws {
     let path = try SQLiteFile.make(folder.file("a.db"), "CREATE TABLE a(x); INSERT INTO a VALUES(1);")
     _ = try notes(of: path)
-    let sound = PageNotes.bytes(pageSize: 4096, sums: [1, 2], owners: [1, 2])
+    let sound = PageNotes.header(pageSize: 4096, pageCount: 2) + [UInt8](repeating: 7, count: 24)
     #expect(PageNotes(sound)?.pageCount == 2)
     #expect(PageNotes(Array(sound.dropLast())) == nil)
     #expect(PageNotes(sound + [0]) == nil)

@@ -18,21 +18,20 @@ struct PageNotes {
   init?(_ bytes: [UInt8]) {
     let numbers = BigEndian(bytes: bytes)
     guard bytes.starts(with: Self.magic), let size = numbers.uint32(16), let count = numbers.uint32(20),
-      (512...65536).contains(size), size & (size - 1) == 0, bytes.count == Self.headerSize + Int(count) * 12
+      (512...65536).contains(size), size & (size - 1) == 0, bytes.count == Self.size(pageCount: Int(count))
     else { return nil }
     pageSize = Int(size)
     pageCount = count
     self.bytes = bytes
   }
 
-  /// The notes of pages, by their sums and owners.
-  static func bytes(pageSize: Int, sums: [UInt64], owners: [UInt32]) -> [UInt8] {
-    var bytes = magic + BigEndian.bytes(UInt32(pageSize)) + BigEndian.bytes(UInt32(sums.count))
-    bytes.reserveCapacity(headerSize + sums.count * 12)
-    for sum in sums { withUnsafeBytes(of: sum.bigEndian) { bytes.append(contentsOf: $0) } }
-    for owner in owners { withUnsafeBytes(of: owner.bigEndian) { bytes.append(contentsOf: $0) } }
-    return bytes
+  /// What notes begin with; the sums of the pages follow, then their owners.
+  static func header(pageSize: Int, pageCount: Int) -> [UInt8] {
+    magic + BigEndian.bytes(UInt32(pageSize)) + BigEndian.bytes(UInt32(pageCount))
   }
+
+  /// Bytes of notes.
+  static func size(pageCount: Int) -> Int { headerSize + pageCount * 12 }
 
   /// The root of the tree that a page belongs to; 0 for none.
   func owner(_ page: UInt32) -> UInt32 {

@@ -8,12 +8,15 @@ final class PageNotesWriter {
   private var geometry = PayloadGeometry(usableSize: 4096)
   /// Where the next bytes should begin; -1 when the reading was not front to back.
   private var next = 0
-  private var sums: [UInt64] = []
+  /// The notes so far: all but the owners.
+  private var notes: [UInt8] = []
+  private var pageCount = 0
+  private var noted = 0
   /// Of each page: the one that points to it, when it was read.
   private var parents: [UInt32] = []
-  /// Of each page that is no b-tree page: the next one in its chain, if it is one of a chain.
+  /// Of each page that is no b-tree page: the next one in its chain, if it is one of a chain. In the end, the owners.
   private var links: [UInt32] = []
-  private var isTree: [Bool] = []
+  private var trees = PageSet(pageCount: 0)
   /// The first overflow pages of each page's cells.
   private var chains: [(owner: UInt32, first: UInt32)] = []
   private var trunks: [UInt32: [UInt32]] = [:]
@@ -36,9 +39,10 @@ final class PageNotesWriter {
 
   private func start(_ bytes: UnsafeRawBufferPointer) {
     next = 0
-    sums = []
+    notes = []
+    noted = 0
+    parents = []
     links = []
-    isTree = []
     chains = []
     trunks = [:]
     guard let header = DatabaseHeader(Array(bytes.prefix(DatabaseHeader.size))), size % header.pageSize == 0,
@@ -50,24 +54,25 @@ final class PageNotesWriter {
     pageSize = header.pageSize
     geometry = PayloadGeometry(usableSize: header.pageSize - header.reservedBytes)
     firstTrunk = header.firstFreelistTrunk
-    let count = size / pageSize
-    parents = Array(repeating: 0, count: count + 1)
-    sums.reserveCapacity(count)
-    links.reserveCapacity(count)
-    isTree.reserveCapacity(count)
+    pageCount = size / pageSize
+    notes.reserveCapacity(PageNotes.size(pageCount: pageCount))
+    notes += PageNotes.header(pageSize: pageSize, pageCount: pageCount)
+    parents = Array(repeating: 0, count: pageCount + 1)
+    links = Array(repeating: 0, count: pageCount)
+    trees = PageSet(pageCount: UInt32(pageCount))
   }
 
   private func note(_ page: UnsafeRawPointer) {
-    let number = UInt32(sums.count + 1)
-    sums.append(XXH3_64bits(page, pageSize))
+    guard noted < pageCount else { return }
+    noted += 1
+    let number = UInt32(noted)
+    withUnsafeBytes(of: XXH3_64bits(page, pageSize).bigEndian) { notes.append(contentsOf: $0) }
     guard let header = BTreePage(page, number: number), header.cellPointersEnd <= geometry.usableSize else {
-      isTree.append(false)
-      links.append(page.big32(0))
+      links[noted - 1] = page.big32(0)
       noteTrunk(page, number)
       return
     }
-    isTree.append(true)
-    links.append(0)
+    _ = trees.insert(number)
     if !header.kind.isLeaf { point(number, to: header.rightChild(page)) }
     guard header.kind != .tableInterior else {
       for index in 0..<header.cellCount {
@@ -105,47 +110,56 @@ final class PageNotesWriter {
 
   /// The notes; nil where the content was not read from one end to the other, or is no database.
   func bytes() -> [UInt8]? {
-    guard pageSize > 0, next == size, sums.count == size / pageSize else { return nil }
-    return PageNotes.bytes(pageSize: pageSize, sums: sums, owners: owners())
+    guard pageSize > 0, next == size, noted == pageCount else { return nil }
+    followChains()
+    nameOwners(freePages())
+    parents = []
+    // What is handed over is not held here too.
+    defer { (notes, noted) = ([], 0) }
+    for owner in links { withUnsafeBytes(of: owner.bigEndian) { notes.append(contentsOf: $0) } }
+    return notes
   }
 
-  private func owners() -> [UInt32] {
+  /// Gives each page of an overflow chain the one before it as its parent.
+  private func followChains() {
     for chain in chains {
       var page = chain.first
       var before = chain.owner
-      while page > 0, Int(page) < parents.count, parents[Int(page)] == 0, !isTree[Int(page) - 1] {
+      while page > 0, Int(page) < parents.count, parents[Int(page)] == 0, !trees.contains(page) {
         parents[Int(page)] = before
         before = page
         page = links[Int(page) - 1]
       }
     }
-    let free = freePages()
-    var owners = [UInt32](repeating: 0, count: sums.count)
-    for number in 1...UInt32(sums.count) {
+  }
+
+  /// Puts the owner of each page in the place of its link, which is not needed any more.
+  private func nameOwners(_ free: Set<UInt32>) {
+    for index in links.indices { links[index] = 0 }
+    for number in 1...UInt32(pageCount) {
       // Up to the page that nothing points to, or one whose owner is known; a circle ends when it is longer than the file.
       var path: [UInt32] = []
       var page = number
-      while owners[Int(page) - 1] == 0, parents[Int(page)] != 0, path.count < sums.count {
+      while links[Int(page) - 1] == 0, parents[Int(page)] != 0, path.count < pageCount {
         path.append(page)
         page = parents[Int(page)]
       }
-      let known = owners[Int(page) - 1]
+      let known = links[Int(page) - 1]
       let root =
-        known != 0 ? known : isTree[Int(page) - 1] && !free.contains(page) && parents[Int(page)] == 0 ? page : 0
+        known != 0 ? known : trees.contains(page) && !free.contains(page) && parents[Int(page)] == 0 ? page : 0
       guard root != 0 else { continue }
-      owners[Int(page) - 1] = root
-      for page in path { owners[Int(page) - 1] = root }
+      links[Int(page) - 1] = root
+      for page in path { links[Int(page) - 1] = root }
     }
-    return owners
   }
 
   /// The pages of the freelist: those that were leaves keep their content.
   private func freePages() -> Set<UInt32> {
     var free: Set<UInt32> = []
     var trunk = firstTrunk
-    while trunk > 0, Int(trunk) <= sums.count, free.insert(trunk).inserted {
+    while trunk > 0, Int(trunk) <= pageCount, free.insert(trunk).inserted {
       free.formUnion(trunks[trunk] ?? [])
-      trunk = isTree[Int(trunk) - 1] ? 0 : links[Int(trunk) - 1]
+      trunk = trees.contains(trunk) ? 0 : links[Int(trunk) - 1]
     }
     return free
   }
