@@ -6,8 +6,8 @@
 Damage is done by `damage.py` and the result is scored by `score.py`, both of the folder `tools` beside the corpus
 ($DBMEND_CORPUS, or ../shared/corpus). With `--recover`, a sqlite3 shell with `sqlite_dbpage`, each line has beside it what
 `.recover` gets back of the same file. A database is a name of those made here, or a path. A line that begins with `!` is one
-where dbmend gets back less than `.recover`, leaves a file that is not healthy though it says so, invents more, crashes or
-takes longer than a minute. Files of such cases stay in the folder.
+where dbmend gets back less than `.recover`, leaves a file that is not healthy, invents more, crashes or takes longer than a
+minute. Files of such cases stay in the folder.
 """
 
 import argparse
@@ -209,6 +209,7 @@ def case(options, folder, name, kind, seed):
         ours.get("recall", 0) < theirs.get("recall", 0)
         or ours.get("invented", 0) > theirs.get("invented", ours.get("invented", 0))
         or code not in (0, 1)
+        or code == 1 and written is not None
         or code == 0 and not ours.get("healthy")
         or seconds > LIMIT
     )

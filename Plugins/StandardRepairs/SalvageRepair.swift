@@ -19,7 +19,10 @@ public struct SalvageRepair: Repair {
       Where a table has no sound index, nothing tells: such rows go to a table `dbmend_set_aside_TABLE`, or, where \
       `--max-loss changes` allows it, into the table.
 
-      A full-text index is built anew from its contents. In a damaged file a row that breaks a CHECK or NOT NULL constraint, \
+      A row whose text holds nothing but zeros from the edge of a sector on was cut through by the damage: it goes to a table \
+      `lost_and_found_N`, unless indexes and a backup prove what it was.
+
+      A full-text index is built anew from its contents, an R-Tree is put together of its nodes. In a damaged file a row that breaks a CHECK or NOT NULL constraint, \
       or holds a value of another type than its column allows, was changed by the damage: it goes to a table \
       `dbmend_set_aside_TABLE`. Rows that every sound index of their table refutes, and rows that no table can be found for, go \
       to tables `lost_and_found_N`.
@@ -44,7 +47,7 @@ public struct SalvageRepair: Repair {
   /// Offers to put the store together, where something of a table or of the file itself is damaged.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
     guard let driver = context.driver as? any SalvagingDriver,
-      findings.contains(where: { Self.calls.contains($0.code) }), driver.isSalvageable(context.path)
+      Self.isCalled(for: findings), driver.isSalvageable(context.path)
     else { return nil }
     let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
     let backup = Self.takesUnproved(context) ? try context.backups?.newestGood() : nil
@@ -85,6 +88,15 @@ public struct SalvageRepair: Repair {
   private static let refused: [FindingCode] = [
     "check.violated", "column.null", "column.type", "schema.malformed", "file.not-a-database", "file.malformed",
   ]
+
+  /// Whether something is damaged that only salvage is for, or rows that the damage changed are to leave their tables. Where no
+  /// other finding tells of damage, an application may have written such rows itself.
+  private static func isCalled(for findings: [Finding]) -> Bool {
+    let codes = Set(findings.map(\.code))
+    return !codes.isDisjoint(with: calls)
+      || !codes.isDisjoint(with: ["check.violated", "column.null", "column.type"])
+        && !codes.isDisjoint(with: ["index.malformed", "index.entry-missing", "index.entry-extra"])
+  }
 
   /// What only salvage is for. The rest of what it mends, others mend too.
   private static let calls: [FindingCode] = [

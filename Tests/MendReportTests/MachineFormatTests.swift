@@ -46,6 +46,27 @@ import Testing
     #expect(blocked?["pid"] == .integer(12) && blocked?["program"] == .string("app"))
   }
 
+  @Test("the JSON object tells between which keys rows were lost, and leaves open what nothing bounds")
+  func jsonRanges() throws {
+    var report = Samples.repaired
+    report.stores[0].rows = [
+      "orders": RowTally(lost: 3, lostRanges: [.rows(first: 7, last: 9), .rows(first: 12, last: nil)]),
+      "towns": RowTally(
+        lost: nil, lostRanges: [.keys(above: nil, below: [.text("de"), .integer(4), .blob([1, 0xAB]), .null])]),
+    ]
+    let rows = try #require(try json(report)["stores"]?.array?.first?["rows"])
+    #expect(
+      rows["orders"]?["lost_ranges"]
+        == .array([
+          .object(["first": .integer(7), "last": .integer(9)]), .object(["first": .integer(12)]),
+        ]))
+    #expect(
+      rows["towns"]?["lost_ranges"]
+        == .array([
+          .object(["below": .array([.string("de"), .integer(4), .string("x'01ab'"), .null])])
+        ]))
+  }
+
   @Test("JSON keeps hostile text exactly")
   func jsonHostile() throws {
     let store = try #require(try json(Samples.hostile)["stores"]?.array?.first)

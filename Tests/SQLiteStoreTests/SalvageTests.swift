@@ -211,6 +211,29 @@ struct SalvageTests {
     #expect(try SQLiteFile.rows(path, Self.contents[2]) == before[2])
   }
 
+  @Test(
+    "a definition with one byte changed that no SQL has is damage, and its table is kept", arguments: ["#", "^", "~"])
+  func straySign(_ sign: String) throws {
+    let path = try make()
+    let before = try contents(path)
+    let bytes = try folder.read("a.db")
+    let text = Array("papers(title TEXT, ".utf8)
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: text) })
+    try FileHandle.update(path).write(Array(sign.utf8), at: place + text.count + 3)
+    #expect {
+      let session = try SQLiteDriver().open(path, patience: 1)
+      defer { session.end() }
+      _ = try session.verifyIntegrity(IntegrityRequest())
+    } throws: { error in
+      (error as? Problem)?.kind == .damaged
+    }
+    let outcome = try Salvager.run(path)
+    #expect(outcome.notes.contains { $0.contains("c0") && $0.hasSuffix("papers") })
+    #expect(try opinion(path) == "ok")
+    #expect(try SQLiteFile.rows(path, "SELECT c0, quote(c1) FROM papers ORDER BY c0") == before[2])
+    #expect(try SQLiteFile.rows(path, Self.contents[0]) == before[0])
+  }
+
   @Test("tables that make sequences and indexes of their own keep both")
   func sequences() throws {
     let path = try SQLiteFile.make(

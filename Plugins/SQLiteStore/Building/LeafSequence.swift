@@ -25,7 +25,7 @@ final class LeafSequence {
   /// The bytes of a cell of an index page as they stand in a leaf.
   static func bytes(of cell: FoundCell, on page: UnsafeRawPointer, _ number: UInt32) -> UnsafeRawBufferPointer {
     let start = cell.offset + (BTreePage(page, number: number)?.kind == .indexInterior ? 4 : 0)
-    let end = cell.payloadOffset + cell.localSize + (cell.overflowPage != 0 ? 4 : 0)
+    let end = cell.payloadOffset + cell.localSize + (cell.isSpilled ? 4 : 0)
     return UnsafeRawBufferPointer(start: page + start, count: end - start)
   }
 

@@ -51,7 +51,7 @@ final class PayloadReader {
 
   private func record(_ page: UnsafeRawPointer, _ cell: FoundCell) -> Record? {
     let local = page + cell.payloadOffset
-    guard cell.overflowPage != 0 else {
+    guard cell.isSpilled else {
       return Record(start: local, size: cell.payloadSize, available: cell.payloadSize, cell: cell)
     }
     let available = min(cell.payloadSize, max(cell.localSize, PayloadAssembly.largest))

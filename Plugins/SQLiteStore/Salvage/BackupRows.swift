@@ -57,4 +57,18 @@ final class BackupRows {
     }
     return true
   }
+
+  /// Hands over the rows of a table without rowid, in the order of their keys. False where the backup has no table of this very
+  /// definition.
+  func keyedRows(of table: SchemaObject, like keyed: KeyedTable, _ each: (KeyedEntry) -> Void) -> Bool {
+    guard let object = objects.first(where: { $0.type == "table" && $0.name == table.name }), object.sql == table.sql
+    else { return false }
+    let tree = KeyedTable(
+      name: table.name, number: 2, root: object.root, expected: keyed.expected, terms: Array(keyed.plan.terms))
+    let salvage = KeyedSalvage(file, survey)
+    salvage.walk(tree, &claims)
+    guard !tree.isBroken else { return false }
+    salvage.forEachRow(of: tree, claims, each)
+    return true
+  }
 }

@@ -55,7 +55,7 @@ struct EntryReader: Sendable {
 
   /// The rowid that ends an entry; nil where the entry has another number of fields, or ends with something else.
   func rowid(_ page: UnsafeRawPointer, _ cell: FoundCell, fields: Int) -> Int64? {
-    guard cell.overflowPage != 0 else {
+    guard cell.isSpilled else {
       return rowid(page + cell.payloadOffset, size: cell.payloadSize, fields: fields)
     }
     return payload(page, cell)?.withUnsafeBytes { bytes in

@@ -20,6 +20,8 @@ struct PageFacts {
   /// Whether a cell goes on in overflow pages.
   var overflows = false
   var cells: UInt16 = 0
+  /// Whether a sector is of zeros, of those that hold cells with records, or something that is no b-tree.
+  var hasZeroSector = false
   /// The smallest and the largest key of a sound table page.
   var first: Int64 = 0
   var last: Int64 = 0
@@ -80,7 +82,11 @@ struct PageReader: Sendable {
     var facts = PageFacts()
     guard let page = UnsafeRawPointer(bitPattern: start + UInt(number - 1) * UInt(pageSize)) else { return facts }
     guard let header = BTreePage(page, number: number) else {
-      if isZero(page) { facts.form = .zeros }
+      if Self.isZero(page, count: pageSize) {
+        facts.form = .zeros
+      } else {
+        facts.hasZeroSector = hasZeroSector(page, from: 0)
+      }
       return facts
     }
     switch header.kind {
@@ -91,18 +97,30 @@ struct PageReader: Sendable {
     }
     guard header.cellPointersEnd <= usableSize, header.contentStart <= usableSize,
       header.contentStart >= header.cellPointersEnd
-    else { return facts }
+    else {
+      facts.hasZeroSector = true
+      return facts
+    }
+    if header.kind != .tableInterior { facts.hasZeroSector = hasZeroSector(page, from: header.contentStart) }
     facts.cells = UInt16(clamping: header.cellCount)
     facts.isSound = cells(page, header, places, &facts)
     facts.isTidy = facts.isSound && audit.audit(page, header, starts: places.starts, ends: places.ends) == nil
     return facts
   }
 
-  private func isZero(_ page: UnsafeRawPointer) -> Bool {
-    for at in stride(from: 0, to: pageSize, by: 8) where page.loadUnaligned(fromByteOffset: at, as: UInt64.self) != 0 {
+  /// Whether bytes, of which there are a multiple of eight, are all zero.
+  static func isZero(_ bytes: UnsafeRawPointer, count: Int) -> Bool {
+    for at in stride(from: 0, to: count, by: 8) where bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self) != 0 {
       return false
     }
     return true
+  }
+
+  /// Whether a sector that reaches behind an offset is of zeros.
+  private func hasZeroSector(_ page: UnsafeRawPointer, from offset: Int) -> Bool {
+    stride(from: offset / TornRow.sector * TornRow.sector, to: pageSize, by: TornRow.sector).contains {
+      Self.isZero(page + $0, count: TornRow.sector)
+    }
   }
 
   private func cells(
@@ -119,7 +137,7 @@ struct PageReader: Sendable {
           return false
         }
       }
-      if cell.overflowPage != 0 { facts.overflows = true }
+      if cell.isSpilled { facts.overflows = true }
       places.starts[index] = Int32(truncatingIfNeeded: at)
       places.ends[index] = Int32(truncatingIfNeeded: cell.end)
       if header.kind.isTable {

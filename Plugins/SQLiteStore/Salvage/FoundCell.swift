@@ -12,8 +12,11 @@ struct FoundCell: Sendable, Hashable {
   var localSize: Int
   /// The key of a table's cell; 0 in an index.
   var rowid: Int64
-  /// The first overflow page; 0 for none.
+  /// The first overflow page; 0 for none, or where the damage made it so.
   var overflowPage: UInt32
+
+  /// Whether the payload goes on in overflow pages.
+  var isSpilled: Bool { localSize < payloadSize }
 
   /// The cell at an offset of a page of some kind; nil where no cell can stand there.
   @inline(__always) static func read(

@@ -21,21 +21,26 @@ final class GapFill {
     }
 
     let table: String
-    let rowid: Int64
+    /// nil for a row of a table without rowid,
+    var rowid: Int64?
+    /// which has a key.
+    var key: [SQLValue] = []
     let source: Source
     /// The page of the index, or of the backup.
     let page: UInt32
   }
 
-  private let file: SalvageFile
-  private let objects: [SchemaObject]
-  private let aid: SalvageAid
+  let file: SalvageFile
+  let objects: [SchemaObject]
+  let aid: SalvageAid
   private var opened: BackupRows?
   private var isOpened = false
 
   private var unproved: [Unproved] = []
-  private var origins: [Origin] = []
-  private var notes: [String] = []
+  /// Rows without rowid of a backup that are kept apart.
+  var unprovedKeys: [UnprovedKeys] = []
+  var origins: [Origin] = []
+  var notes: [String] = []
 
   init(_ file: SalvageFile, _ objects: [SchemaObject], _ aid: SalvageAid) {
     self.file = file
@@ -47,6 +52,10 @@ final class GapFill {
   func finish(_ path: String, _ outcome: inout RepairOutcome) throws(Problem) {
     outcome.notes += notes
     let extra = SalvageTables(path: path)
+    if !unprovedKeys.isEmpty {
+      outcome.notes += try extra.setAside(unprovedKeys)
+      for one in unprovedKeys { outcome.rows[one.table, default: RowTally(lost: nil)].setAside += one.rows.count }
+    }
     if let backup = opened?.path, !unproved.isEmpty {
       let aside = try extra.setAside(unproved, from: backup)
       for (table, count) in aside.rows { outcome.rows[table, default: RowTally(lost: nil)].setAside += count }
@@ -69,10 +78,10 @@ final class GapFill {
   ) -> [TableRebuild.Part] {
     guard let object = objects.first(where: { $0.kind == "table" && $0.name == table.name }) else { return parts }
     var rows: [Int64: [UInt8]] = [:]
-    var proved = 0
+    var proved: [Int64] = []
     evidence.forEachRow { rowid, entries in
       guard missing.contains(rowid), evidence.isProof(entries) else { return }
-      proved += 1
+      proved.append(rowid)
       guard let values = evidence.values(entries), let record = whole(values, layout, table.expected),
         let page = entries.first?.page
       else { return }
@@ -82,10 +91,11 @@ final class GapFill {
     }
     // An index says of every row whether it was there; without one, only a backup tells what may have been.
     let isTold = !evidence.indexes.isEmpty
-    if !isTold || rows.count < proved {
+    if !isTold || rows.count < proved.count {
       take(object, layout, evidence, missing, isTold: isTold, &rows, &table)
     }
-    if isTold { table.tally.lost = proved - rows.count }
+    if isTold { table.tally.lost = proved.count - rows.count }
+    table.tally.lostRanges = isTold ? missing.around(proved.filter { rows[$0] == nil }) : missing.lost
     return merged(parts, rows, survey)
   }
 
@@ -99,7 +109,7 @@ final class GapFill {
     return accepted(fields, expected)
   }
 
-  private func accepted(_ fields: [StoredField], _ expected: ExpectedRecord) -> [UInt8]? {
+  func accepted(_ fields: [StoredField], _ expected: ExpectedRecord) -> [UInt8]? {
     let record = RecordParts.record(fields)
     let isExpected = record.withUnsafeBytes { bytes -> Bool in
       guard let start = bytes.baseAddress else { return false }
@@ -112,7 +122,7 @@ final class GapFill {
 
   // MARK: From a backup
 
-  private func backup() -> BackupRows? {
+  func backup() -> BackupRows? {
     if isOpened { return opened }
     isOpened = true
     do throws(Problem) {
@@ -147,7 +157,7 @@ final class GapFill {
       }
       let entries = evidence.entries(of: row.rowid)
       guard evidence.isProof(entries), let values = evidence.values(entries),
-        let record = updated(fields, with: values, layout, table.expected)
+        let record = updated(fields, with: values, rowidAlias: layout.rowidAlias, table.expected)
       else { return }
       taken[row.rowid] = record
       note(row, object.name, &fromBackup)
@@ -164,11 +174,11 @@ final class GapFill {
   }
 
   /// A backup's record with the values that the live file's indexes hold.
-  private func updated(
-    _ fields: [StoredField], with values: [Int: StoredField], _ layout: RowLayout, _ expected: ExpectedRecord
+  func updated(
+    _ fields: [StoredField], with values: [Int: StoredField], rowidAlias: Int?, _ expected: ExpectedRecord
   ) -> [UInt8]? {
     var fields = fields
-    for (place, field) in values where place != layout.rowidAlias {
+    for (place, field) in values where place != rowidAlias {
       // A column that was added later and that the row does not have yet.
       guard place < fields.count else { return nil }
       fields[place] = field

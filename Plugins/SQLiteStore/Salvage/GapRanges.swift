@@ -57,6 +57,24 @@ struct GapRanges: Sendable {
     ranges.contains { $0.first <= last && first <= $0.last }
   }
 
+  /// All of them.
+  var lost: [LostRange] { ranges.map(Self.lost) }
+
+  /// The ranges of some rowids in ascending order, as narrow as they can be said.
+  func around(_ rowids: [Int64]) -> [LostRange] {
+    var rest = rowids[...]
+    return ranges.compactMap { range in
+      rest = rest.drop { $0 < range.first }
+      let within = rest.prefix { $0 <= range.last }
+      rest = rest.dropFirst(within.count)
+      return within.first.flatMap { first in within.last.map { Self.lost(Range(first: first, last: $0)) } }
+    }
+  }
+
+  private static func lost(_ range: Range) -> LostRange {
+    .rows(first: range.first == Int64.min ? nil : range.first, last: range.last == Int64.max ? nil : range.last)
+  }
+
   /// The first few of them in words: `12 to 40, 93, 200 and above`.
   var words: String {
     let shown = ranges.prefix(Self.few).map { range in

@@ -60,7 +60,7 @@ extension IndexSurvey {
       let at = page.big16(header.cellPointers + 2 * index)
       guard let cell = FoundCell.read(page, at: at, kind: header.kind, geometry: file.geometry) else { continue }
       if !header.kind.isLeaf { collect(page.big32(at), level: level + 1, &remains, &claims) }
-      if cell.overflowPage != 0 {
+      if cell.isSpilled {
         guard let chain = OverflowChain(file, cell).pages(claims) else { continue }
         for link in chain { _ = claims.claim(link, for: remains.number) }
       }

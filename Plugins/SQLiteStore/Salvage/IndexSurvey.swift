@@ -24,7 +24,7 @@ struct IndexSurvey {
       for index in 0..<header.cellCount {
         let at = content.big16(header.cellPointers + 2 * index)
         guard let cell = FoundCell.read(content, at: at, kind: header.kind, geometry: file.geometry) else { return nil }
-        guard cell.overflowPage == 0 else { continue }
+        guard !cell.isSpilled else { continue }
         var cursor = ValueCursor(content + cell.payloadOffset)
         var last = cursor.next()
         while !cursor.isAtEnd { last = cursor.next() }
@@ -39,7 +39,8 @@ struct IndexSurvey {
     _ page: UInt32, number: Int32, level: Int, _ pages: inout [UInt32], _ claims: inout PageClaimTable
   ) -> Bool {
     let facts = survey[page]
-    guard level <= 20, facts.isSound, facts.form == .indexLeaf || facts.form == .indexInterior,
+    // A page whose cells do not fill it may have lost some.
+    guard level <= 20, facts.isTidy, facts.form == .indexLeaf || facts.form == .indexInterior,
       claims.claim(page, for: number), let content = file.original(page),
       let header = BTreePage(content, number: page)
     else { return false }
@@ -50,7 +51,7 @@ struct IndexSurvey {
       guard let cell = FoundCell.read(content, at: at, kind: header.kind, geometry: file.geometry) else {
         return false
       }
-      if cell.overflowPage != 0 {
+      if cell.isSpilled {
         guard let chain = OverflowChain(file, cell).pages(claims) else { return false }
         for link in chain {
           _ = claims.claim(link, for: number)

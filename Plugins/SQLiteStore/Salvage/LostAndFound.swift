@@ -56,7 +56,7 @@ struct LostAndFound {
         owner = nil
       }
       for (index, cell) in found where owner?.holds(page, cell, file) != true {
-        guard let chain = cell.overflowPage == 0 ? [] : OverflowChain(file, cell).pages(claims) else { continue }
+        guard let chain = !cell.isSpilled ? [] : OverflowChain(file, cell).pages(claims) else { continue }
         add(
           StrayRow(
             page: number, cell: index, rowid: cell.rowid, record: OverflowChain(file, cell).payload(page, chain)))

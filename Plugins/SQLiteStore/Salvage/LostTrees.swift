@@ -173,7 +173,7 @@ extension Salvager {
         let at = page.big16(header.cellPointers + 2 * index)
         if !header.kind.isLeaf { pages.append(page.big32(at)) }
         guard let cell = FoundCell.read(page, at: at, kind: header.kind, geometry: file.geometry),
-          let chain = cell.overflowPage == 0 ? [] : OverflowChain(file, cell).pages(claims)
+          let chain = !cell.isSpilled ? [] : OverflowChain(file, cell).pages(claims)
         else { continue }
         let record = OverflowChain(file, cell).payload(page, chain)
         let last = record.withUnsafeBytes { bytes -> KeyValue? in

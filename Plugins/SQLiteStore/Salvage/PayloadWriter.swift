@@ -5,8 +5,17 @@ struct PayloadWriter {
   /// The cell of a table's row; what does not fit into it goes to overflow pages. The bytes belong to the file's salvage and
   /// are kept until that ends.
   func cell(rowid: Int64, payload: [UInt8]) -> UnsafeRawBufferPointer {
-    let local = file.geometry.local(payload.count, maximum: file.geometry.tableMaximum)
-    var bytes = Varint.bytes(UInt64(payload.count)) + Varint.bytes(UInt64(bitPattern: rowid)) + payload[..<local]
+    cell(Varint.bytes(UInt64(bitPattern: rowid)), payload, maximum: file.geometry.tableMaximum)
+  }
+
+  /// The cell of a row without rowid on a leaf, likewise.
+  func keyedCell(payload: [UInt8]) -> UnsafeRawBufferPointer {
+    cell([], payload, maximum: file.geometry.indexMaximum)
+  }
+
+  private func cell(_ rowid: [UInt8], _ payload: [UInt8], maximum: Int) -> UnsafeRawBufferPointer {
+    let local = file.geometry.local(payload.count, maximum: maximum)
+    var bytes = Varint.bytes(UInt64(payload.count)) + rowid + payload[..<local]
     var rest = payload[local...]
     var links: [UInt32] = []
     for _ in 0..<(rest.isEmpty ? 0 : file.geometry.overflowPages(payload.count, local: local)) {

@@ -1,9 +1,24 @@
+import MendKit
+
 /// One value of a record as it is stored: its serial type and its bytes.
 struct StoredField: Hashable {
   let type: Int
   let bytes: [UInt8]
 
   static let null = StoredField(type: 0, bytes: [])
+
+  /// The value that is stored.
+  func value(_ encoding: TextEncoding) -> SQLValue {
+    switch type {
+    case 0: .null
+    case 8, 9: .integer(Int64(type - 8))
+    case 7: .real(Double(bitPattern: bytes.reduce(0) { $0 << 8 | UInt64($1) }))
+    case 1...6: .integer(bytes.dropFirst().reduce(Int64(Int8(bitPattern: bytes[0]))) { $0 << 8 | Int64($1) })
+    default:
+      type & 1 == 0
+        ? .blob(bytes) : .text(bytes.withUnsafeBytes { String(decoding: encoding.utf8($0), as: UTF8.self) })
+    }
+  }
 }
 
 /// A record taken apart into its values, and put together of them (SQLite's file format, section 2.1).

@@ -135,7 +135,7 @@ extension EntryReader {
       body(values)
       return true
     }
-    guard cell.overflowPage != 0 else { return hand(page + cell.payloadOffset, cell.payloadSize) }
+    guard cell.isSpilled else { return hand(page + cell.payloadOffset, cell.payloadSize) }
     guard let record = payload(page, cell) else { return false }
     let room = [UInt8](repeating: 0, count: Self.slack)
     return (room + record + room).withUnsafeBytes { bytes in

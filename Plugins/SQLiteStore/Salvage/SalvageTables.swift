@@ -46,11 +46,38 @@ struct SalvageTables {
     if count == 0 {
       try copy.connection.execute("DROP TABLE \(target)")
     } else {
-      notes.append(
-        "\(count) rows that the backup has where \(one.table) could not be read stand in \(name): no index tells whether "
-          + "they were there to the last; with --max-loss changes they are put into the table")
+      notes.append(Self.words(count, one.table, name))
     }
     return count
+  }
+
+  /// Makes tables of rows without rowid that a backup has; what was done, in words.
+  func setAside(_ unproved: [GapFill.UnprovedKeys]) throws(Problem) -> [String] {
+    var notes: [String] = []
+    try onCopy { (copy) throws(Problem) in
+      for one in unproved {
+        let name = try copy.freeName("dbmend_set_aside_" + one.table)
+        let columns = one.columns.map(copy.quoted).joined(separator: ", ")
+        try copy.execute(
+          "CREATE TABLE \(copy.quoted(name)) AS SELECT \(columns) FROM \(copy.quoted(one.table)) LIMIT 0")
+        for start in stride(from: 0, to: one.rows.count, by: Self.atOnce) {
+          let values = one.rows[start..<min(start + Self.atOnce, one.rows.count)].map { row in
+            "(" + one.columns.indices.map { ($0 < row.count ? row[$0] : .null).literal }.joined(separator: ", ") + ")"
+          }
+          try copy.execute("INSERT INTO \(copy.quoted(name)) VALUES \(values.joined(separator: ", "))")
+        }
+        notes.append(Self.words(one.rows.count, one.table, name))
+      }
+    }
+    return notes
+  }
+
+  /// Rows of one statement.
+  private static let atOnce = 500
+
+  private static func words(_ count: Int, _ table: String, _ name: String) -> String {
+    "\(count) rows that the backup has where \(table) could not be read stand in \(name): no index tells whether "
+      + "they were there to the last; with --max-loss changes they are put into the table"
   }
 
   /// A name of the rowid that no column has.
@@ -62,11 +89,13 @@ struct SalvageTables {
   func tell(_ origins: [GapFill.Origin]) throws(Problem) {
     try onCopy { (copy) throws(Problem) in
       let target = copy.quoted(try copy.freeName("dbmend_provenance"))
-      var script = "CREATE TABLE \(target)(table_name TEXT, row_id INTEGER, source TEXT, page INTEGER);\n"
-      for start in stride(from: 0, to: origins.count, by: 500) {
-        let values = origins[start..<min(start + 500, origins.count)].map { origin in
-          "(\(Connection.literal(origin.table)), \(SQLValue.integer(origin.rowid).literal), "
-            + "'\(origin.source.rawValue)', \(origin.page))"
+      var script = "CREATE TABLE \(target)(table_name TEXT, row_id INTEGER, source TEXT, page INTEGER, row_key TEXT);\n"
+      for start in stride(from: 0, to: origins.count, by: Self.atOnce) {
+        let values = origins[start..<min(start + Self.atOnce, origins.count)].map { origin in
+          let key = origin.key.isEmpty ? nil : origin.key.map(\.literal).joined(separator: ", ")
+          return
+            "(\(Connection.literal(origin.table)), \((origin.rowid.map { .integer($0) } ?? SQLValue.null).literal), "
+            + "'\(origin.source.rawValue)', \(origin.page), \(key.map(Connection.literal) ?? "NULL"))"
         }
         script += "INSERT INTO \(target) VALUES \(values.joined(separator: ", "));\n"
       }

@@ -40,6 +40,7 @@ extension Salvager {
     guard !missing.isEmpty else { return parts }
     guard let layout = memory.flatMap({ RowLayout(table.name, in: $0) }) else {
       fill.tell(missing, of: table.name)
+      tables[place].tally.lostRanges = missing.lost
       return parts
     }
     let known = torn.isEmpty && evidence[place]?.isCutShort == false ? evidence[place] : readEvidence(place, missing)
@@ -80,6 +81,15 @@ extension Salvager {
     return name
   }
 
+  /// Why a row that was found on a damaged page is not to be trusted; nil where nothing speaks against it.
+  func distrust(_ place: Int, _ number: UInt32, _ page: UnsafeRawPointer, _ cell: FoundCell) -> String? {
+    if let name = refutation(place, page, cell) { return "index \(name) does not hold it" }
+    guard let chain = cell.isSpilled ? OverflowChain(file, cell).pages(claims) : [],
+      TornRow(file: file, survey: survey).isTorn(page, number, cell, chain)
+    else { return nil }
+    return TornRow.reason
+  }
+
   /// Takes the rows that an index refutes out of the leaves that were put into a table's gaps.
   func setAsideRefuted(_ place: Int) {
     guard evidence[place]?.indexes.isEmpty == false else { return }
@@ -92,16 +102,16 @@ extension Salvager {
           let refuted = refutation(place, page, cell)
         else { continue }
         broken[slot.page, default: []].insert(at)
-        setAside(slot.page, index, page, cell, place, refuted)
+        setAside(slot.page, index, page, cell, place, because: "index \(refuted) does not hold it")
       }
     }
   }
 
   func setAside(
-    _ number: UInt32, _ index: Int, _ page: UnsafeRawPointer, _ cell: FoundCell, _ place: Int, _ refuted: String
+    _ number: UInt32, _ index: Int, _ page: UnsafeRawPointer, _ cell: FoundCell, _ place: Int, because reason: String
   ) {
     var chain: [UInt32] = []
-    if cell.overflowPage != 0 {
+    if cell.isSpilled {
       guard let pages = OverflowChain(file, cell).pages(claims, owner: tables[place].number) else { return }
       chain = pages
       for link in chain { claims.release(link) }
@@ -110,7 +120,7 @@ extension Salvager {
     strays.add(
       StrayRow(
         page: number, cell: index, rowid: cell.rowid, record: OverflowChain(file, cell).payload(page, chain),
-        table: tables[place].name, reason: "index \(refuted) does not hold it"))
+        table: tables[place].name, reason: reason))
   }
 
   /// Makes tables of the rows that no other table takes.

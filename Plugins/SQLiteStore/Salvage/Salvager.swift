@@ -98,6 +98,7 @@ final class Salvager {
     OrphanPlacement(file: file, survey: survey, evidence: evidence, isSchemaWhole: isSchemaWhole).place(
       &tables, &claims)
     for table in keyed where table.isBroken { keyedRows.append((table, keyedSalvage.rows(of: table, &claims))) }
+    for row in keyedSalvage.torn { strays.add(row) }
     self.keyedSalvage = keyedSalvage
   }
 
@@ -125,9 +126,15 @@ final class Salvager {
     var tableParts: [[TableRebuild.Part]] = []
     for index in tables.indices {
       setAsideRefuted(index)
+      setAsideTorn(index)
       let found = parts(of: tables[index], place: index)
       tables[index].tally.lost = found.lost.map { max(0, $0 - tables[index].tally.setAside) }
       tableParts.append(filled(index, found.parts, fill))
+    }
+    for place in keyedRows.indices {
+      let table = keyedRows[place].table
+      let indexes = (wholeIndexes[ASCII.lowered(table.name)] ?? []).map { ($0.name, claims.pages(of: $0.number)) }
+      keyedRows[place].rows = fill.fill(table, keyedRows[place].rows, indexes, memory)
     }
     strays.gather(survey, tables, claims)
     if !strays.rows.isEmpty { writesSchema = true }
@@ -161,7 +168,7 @@ final class Salvager {
     }
     for (table, rows) in keyedRows {
       KeyedRebuild(file: file).build(root: table.root, rows)
-      outcome.rows[table.name] = RowTally(lost: nil)
+      outcome.rows[table.name] = table.tally
     }
     buildLostAndFound(rebuild, &outcome)
     if writesSchema {
@@ -254,8 +261,8 @@ final class Salvager {
       bounds: CellScan.Bounds(above: slot.above, through: slot.atMost), expected: table.expected)
     let found = scan.scan(page, number: slot.page).cells.map(\.place).sorted { $0.rowid < $1.rowid }
     return found.enumerated().compactMap { index, cell in
-      if let place, let refuted = refutation(place, page, cell) {
-        setAside(slot.page, index, page, cell, place, refuted)
+      if let place, let reason = distrust(place, slot.page, page, cell) {
+        setAside(slot.page, index, page, cell, place, because: reason)
         return nil
       }
       return claimChain(of: cell, table.number) ? leafCell(page, cell) : nil
@@ -280,7 +287,7 @@ final class Salvager {
   }
 
   private func claimChain(of cell: FoundCell, _ owner: Int32) -> Bool {
-    guard cell.overflowPage != 0 else { return true }
+    guard cell.isSpilled else { return true }
     guard let chain = OverflowChain(file, cell).pages(claims) else { return false }
     for page in chain { _ = claims.claim(page, for: owner) }
     return true

@@ -170,7 +170,7 @@ extension SalvageFile {
 
   private func object(_ page: UnsafeRawPointer, _ cell: FoundCell, _ claims: PageClaimTable) -> SchemaObject? {
     var record: [UInt8]
-    if cell.overflowPage == 0 {
+    if !cell.isSpilled {
       record = OverflowChain(self, cell).payload(page, [])
     } else if let chain = OverflowChain(self, cell).pages(claims) {
       record = OverflowChain(self, cell).payload(page, chain)

@@ -60,7 +60,7 @@ struct SpaceRebuild {
       let at = page.big16(header.cellPointers + 2 * index)
       guard let cell = FoundCell.read(page, at: at, kind: header.kind, geometry: file.geometry) else { continue }
       if !header.kind.isLeaf { note(page.big32(at), .child, parent: number, level: level + 1, map) }
-      guard header.kind != .tableInterior, cell.overflowPage != 0 else { continue }
+      guard header.kind != .tableInterior, cell.isSpilled else { continue }
       var next = cell.overflowPage
       var before = number
       for link in 0..<file.geometry.overflowPages(cell.payloadSize, local: cell.localSize) {

@@ -133,6 +133,9 @@ final class Connection {
     return sqlite3_stmt_readonly(statement) != 0
   }
 
+  /// Whether a transaction is open.
+  var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
   /// The extended code of the last failure.
   var errorCode: Int32 { sqlite3_extended_errcode(handle) }
 

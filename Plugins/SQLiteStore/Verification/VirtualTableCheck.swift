@@ -28,11 +28,16 @@ struct VirtualTableCheck {
   /// stays in memory and is rolled back; the view's file system would refuse a write.
   private func command(_ word: String) throws(Problem) -> Answer {
     let quoted = Connection.quoted(name)
+    let check = "INSERT INTO \(quoted)(\(quoted)) VALUES(\(Connection.literal(word)))"
+    // A working copy may be written to, and has no view to be kept still.
+    guard connection.isInTransaction else {
+      return try answer(Result { () throws(Problem) in try connection.execute(check) })
+    }
     // The connection's transaction is begun anew, since the journal can be moved to memory outside of one only.
     try connection.execute(
       "ROLLBACK; PRAGMA query_only = OFF; PRAGMA journal_mode = MEMORY; PRAGMA cache_spill = OFF; BEGIN")
     let outcome = Result { () throws(Problem) in
-      try connection.execute("INSERT INTO \(quoted)(\(quoted)) VALUES(\(Connection.literal(word)))")
+      try connection.execute(check)
     }
     // Some errors end the transaction by themselves.
     _ = try? connection.execute("ROLLBACK")

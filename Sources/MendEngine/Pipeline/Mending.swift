@@ -144,7 +144,8 @@ struct Mending {
       if let one = before.lost, let other = tally.lost { lost = one + other }
       rows[table] = RowTally(
         kept: tally.kept, fromIndex: before.fromIndex + tally.fromIndex,
-        fromBackup: before.fromBackup + tally.fromBackup, setAside: before.setAside + tally.setAside, lost: lost)
+        fromBackup: before.fromBackup + tally.fromBackup, setAside: before.setAside + tally.setAside, lost: lost,
+        lostRanges: before.lostRanges + tally.lostRanges.filter { !before.lostRanges.contains($0) })
     }
     for note in outcome.notes where !notes.contains(note) { notes.append(note) }
   }

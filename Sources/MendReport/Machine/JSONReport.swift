@@ -104,8 +104,33 @@ struct JSONReport {
       "from_index": .integer(tally.fromIndex),
       "from_backup": .integer(tally.fromBackup),
       "lost": tally.lost.map { .integer($0) } ?? .null,
+      "lost_ranges": unlessEmpty(tally.lostRanges.prefix(mostRanges).map(range)),
       "set_aside": .integer(tally.setAside),
     ])
+  }
+
+  /// Ranges of one table that are listed.
+  private static let mostRanges = 1000
+
+  /// A bound that is left out is open.
+  private static func range(_ range: LostRange) -> JSONValue {
+    switch range {
+    case .rows(let first, let last):
+      .object(["first": first.map { .integer(Int($0)) }, "last": last.map { .integer(Int($0)) }])
+    case .keys(let above, let below):
+      .object(["above": above.map { .array($0.map(value)) }, "below": below.map { .array($0.map(value)) }])
+    }
+  }
+
+  /// A value of a key; a blob as its digits.
+  private static func value(_ value: SQLValue) -> JSONValue {
+    switch value {
+    case .null: .null
+    case .integer(let number): .integer(Int(number))
+    case .real(let number): number.isFinite ? .number(number) : .string(String(number))
+    case .text(let text): .string(text)
+    case .blob(let bytes): .string("x'" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "'")
+    }
   }
 
   private static func problem(_ problem: Problem) -> JSONValue {

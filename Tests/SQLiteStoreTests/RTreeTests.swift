@@ -1,0 +1,109 @@
+import MendKit
+import TestSupport
+import Testing
+
+@testable import SQLiteStore
+
+@Suite("R-Trees that lost parts of their own tables")
+struct RTreeTests {
+  private let folder: TemporaryFolder
+  private let path: String
+
+  private static let boxes = "SELECT * FROM boxes ORDER BY id"
+  private static let nodes = "SELECT nodeno, hex(data) FROM boxes_node ORDER BY nodeno"
+
+  init() throws {
+    folder = try TemporaryFolder("dbmend-rtree")
+    path = try SQLiteFile.make(
+      folder.file("a.db"),
+      """
+      BEGIN;
+      CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1, y0, y1, +label, +size INTEGER);
+      CREATE VIRTUAL TABLE grid USING rtree_i32(id, a0, a1);
+      WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+      INSERT INTO boxes SELECT i, i % 100 - 50.5, i % 100 - 49.25, i % 77, i % 77 + 0.1, 'box ' || i, i * i FROM n;
+      INSERT INTO grid SELECT id, -id, id * 500003 FROM boxes;
+      COMMIT;
+      """)
+  }
+
+  private func mend(_ name: String) throws -> RepairOutcome {
+    var outcome = RepairOutcome()
+    try VirtualRebuild(path: path).run([name], &outcome)
+    #expect(try SQLiteFile.value(path, "SELECT rtreecheck('\(name)')") == "ok")
+    return outcome
+  }
+
+  /// Nodes above the leaves, but for the root.
+  private let inner = "nodeno IN (SELECT parentnode FROM boxes_parent) AND nodeno > 1"
+
+  @Test("what the leaves tell is written anew, and every node stays as it was")
+  func above() throws {
+    let before = try (SQLiteFile.rows(path, Self.boxes), SQLiteFile.rows(path, Self.nodes))
+    let parents = try SQLiteFile.rows(path, "SELECT * FROM boxes_parent ORDER BY 1")
+    try SQLiteFile.make(path, "DELETE FROM boxes_parent WHERE nodeno % 3 = 0")
+    let outcome = try mend("boxes")
+    #expect(outcome.rows["boxes"]?.lost == 0 && outcome.rows["boxes"]?.kept == 4000)
+    #expect(try SQLiteFile.rows(path, Self.boxes) == before.0)
+    #expect(try SQLiteFile.rows(path, Self.nodes) == before.1)
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM boxes_parent ORDER BY 1") == parents)
+  }
+
+  @Test("a lost root and other lost nodes above the leaves cost no entry")
+  func inside() throws {
+    let before = try SQLiteFile.rows(path, Self.boxes)
+    let kept = "SELECT nodeno, hex(data) FROM boxes_node WHERE nodeno NOT IN (SELECT parentnode FROM boxes_parent)"
+    let leaves = try SQLiteFile.rows(path, kept)
+    try SQLiteFile.make(path, "DELETE FROM boxes_node WHERE nodeno = 1 OR \(inner)")
+    _ = try mend("boxes")
+    #expect(try SQLiteFile.rows(path, Self.boxes) == before)
+    #expect(try SQLiteFile.rows(path, kept) == leaves)
+  }
+
+  @Test("the entries of a lost leaf are lost, counted, and what stood beside them is kept apart")
+  func leaf() throws {
+    let before = try SQLiteFile.rows(path, Self.boxes)
+    let leaf = try #require(try SQLiteFile.value(path, "SELECT nodeno FROM boxes_rowid WHERE rowid = 1234"))
+    let entries = try SQLiteFile.rows(path, "SELECT rowid, a0, a1 FROM boxes_rowid WHERE nodeno = \(leaf) ORDER BY 1")
+    try SQLiteFile.make(path, "DELETE FROM boxes_node WHERE nodeno = \(leaf)")
+    let outcome = try mend("boxes")
+    #expect(outcome.rows["boxes"]?.setAside == entries.count && outcome.rows["boxes"]?.lost == 0)
+    let gone = Set(entries.map { $0[0] })
+    #expect(try SQLiteFile.rows(path, Self.boxes) == before.filter { !gone.contains($0[0]) })
+    #expect(try SQLiteFile.rows(path, "SELECT rowid, a0, a1 FROM dbmend_set_aside_boxes ORDER BY 1") == entries)
+  }
+
+  @Test("where the nodes make no tree any more, their entries are put in again")
+  func scattered() throws {
+    let before = try SQLiteFile.rows(path, Self.boxes)
+    try SQLiteFile.make(path, "DELETE FROM boxes_node WHERE nodeno = 1 OR \(inner); DELETE FROM boxes_parent")
+    _ = try mend("boxes")
+    #expect(try SQLiteFile.rows(path, Self.boxes) == before)
+  }
+
+  @Test("entries of whole numbers come back from the nodes alone")
+  func integers() throws {
+    let before = try SQLiteFile.rows(path, "SELECT * FROM grid ORDER BY id")
+    try SQLiteFile.make(
+      path,
+      "DELETE FROM grid_rowid WHERE rowid % 2 = 0; DELETE FROM grid_parent; DELETE FROM grid_node WHERE nodeno = 1")
+    _ = try mend("grid")
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM grid ORDER BY id") == before)
+  }
+
+  @Test("bytes that are no node, and bounds that are none, cost their entries alone")
+  func noise() throws {
+    let before = Set(try SQLiteFile.rows(path, "SELECT id FROM grid").map { $0[0] ?? "" })
+    try SQLiteFile.make(
+      path,
+      """
+      UPDATE grid_node SET data = x'FFFF' WHERE nodeno = (SELECT nodeno FROM grid_rowid WHERE rowid = 77);
+      UPDATE grid_node SET data = CAST(substr(data, 1, 12) || x'7FFFFFFF80000000' || substr(data, 21) AS BLOB)
+      WHERE nodeno = (SELECT nodeno FROM grid_rowid WHERE rowid = 3000);
+      """)
+    let outcome = try mend("grid")
+    let after = Set(try SQLiteFile.rows(path, "SELECT id FROM grid").map { $0[0] ?? "" })
+    #expect(after.isSubset(of: before) && !after.contains("77"))
+    #expect(outcome.rows["grid"]?.lost == before.count - after.count && after.count > 3800)
+  }
+}

@@ -1,0 +1,72 @@
+import MendKit
+import TestSupport
+import Testing
+
+@testable import SQLiteStore
+
+@Suite("Rows that lost sectors cut through")
+struct TornRowTests {
+  private let folder: TemporaryFolder
+  private let path: String
+
+  init() throws {
+    folder = try TemporaryFolder("dbmend-torn")
+    path = try SQLiteFile.make(
+      folder.file("a.db"),
+      """
+      PRAGMA page_size = 1024;
+      CREATE TABLE letters(id INTEGER PRIMARY KEY, body);
+      WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 40)
+      INSERT INTO letters SELECT i, printf('letter %d %.*c', i, 2500, 'x') FROM n;
+      INSERT INTO letters SELECT id + 100, CAST(body AS BLOB) FROM letters;
+      INSERT INTO letters SELECT 300, 'null' || zeroblob(2500) || 'null';
+      """)
+  }
+
+  /// Makes zeros of all overflow pages that end a chain and hold a letter's end.
+  private func zeroEnds() throws {
+    let bytes = try folder.read("a.db")
+    for page in 1..<bytes.count / 1024 {
+      let content = bytes[page * 1024..<(page + 1) * 1024]
+      guard content.prefix(4).allSatisfy({ $0 == 0 }), content.dropFirst(4).first == UInt8(ascii: "x") else { continue }
+      try FileHandle.update(path).write([UInt8](repeating: 0, count: 1024), at: page * 1024)
+    }
+  }
+
+  @Test(
+    "a text that ends in a page of zeros is kept apart, a blob stays, and so does a text that holds zeros elsewhere")
+  func overflow() throws {
+    try zeroEnds()
+    let outcome = try Salvager.run(path)
+    #expect(try SQLiteFile.value(path, "SELECT count(*) FROM letters WHERE id <= 40") == "0")
+    #expect(try SQLiteFile.value(path, "SELECT count(*) FROM letters WHERE id > 100") == "41")
+    #expect(
+      try SQLiteFile.value(
+        path,
+        "SELECT count(*) FROM lost_and_found_1 WHERE of_table = 'letters' AND why LIKE '%zeros%' AND c1 LIKE 'letter%'")
+        == "40")
+    #expect(outcome.rows["letters"]?.setAside == 40)
+    #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
+  }
+
+  @Test("a row whose first overflow page's number was lost is not taken for whole")
+  func cutOff() throws {
+    let bytes = try folder.read("a.db")
+    let leaf = try #require((1..<bytes.count / 1024).first { bytes[$0 * 1024] == 13 })
+    let image = try #require(DatabaseImage(bytes))
+    let content = Array(bytes[leaf * 1024..<(leaf + 1) * 1024])
+    let cell = try #require(
+      content.withUnsafeBytes { bytes in
+        bytes.baseAddress.flatMap {
+          FoundCell.read(
+            $0, at: image.word(leaf * 1024 + 8), kind: .tableLeaf, geometry: PayloadGeometry(usableSize: 1024))
+        }
+      })
+    #expect(cell.isSpilled && cell.overflowPage > 0)
+    try FileHandle.update(path).write([0, 0, 0, 0], at: leaf * 1024 + cell.end - 4)
+    let before = try SQLiteFile.rows(path, "SELECT id FROM letters")
+    _ = try Salvager.run(path)
+    #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
+    #expect(try SQLiteFile.rows(path, "SELECT id FROM letters").count == before.count - 1)
+  }
+}
