@@ -66,7 +66,7 @@ public struct SalvageRepair: Repair {
     let aid = SalvageAid(
       takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance,
       setsAsideRefused: findings.contains { Self.refused.contains($0.code) },
-      virtualTables: Set(virtual).sorted(),
+      virtualTables: Set(virtual).sorted(), contradictedTables: Self.contradicted(findings),
       schema: { () throws(Problem) in try Self.schema(context) }
     ) { () throws(Problem) in
       guard let backup = try context.backups?.newestGood(), let scratch = context.scratch else { return nil }
@@ -82,6 +82,14 @@ public struct SalvageRepair: Repair {
     return try backups.schema(of: backup).map { SchemaText(path: backup.path, text: $0) }
   }
 
+  /// Tables of which both an index lacks rows and holds some that they do not have.
+  private static func contradicted(_ findings: [Finding]) -> [String] {
+    func tables(_ code: FindingCode) -> Set<String> {
+      Set(findings.filter { $0.code == code }.compactMap(\.location.table))
+    }
+    return tables("index.entry-missing").intersection(tables("index.entry-extra")).sorted()
+  }
+
   private static func takesUnproved(_ context: RepairContext) -> Bool { context.maxLoss >= .changes }
 
   /// What rows have that their own table would refuse; and what keeps every check from seeing such rows.
@@ -89,13 +97,14 @@ public struct SalvageRepair: Repair {
     "check.violated", "column.null", "column.type", "schema.malformed", "file.not-a-database", "file.malformed",
   ]
 
-  /// Whether something is damaged that only salvage is for, or rows that the damage changed are to leave their tables. Where no
-  /// other finding tells of damage, an application may have written such rows itself.
+  /// Whether something is damaged that only salvage is for, or rows that the damage changed are to leave their tables, or a page
+  /// stands where another one was. Where no other finding tells of damage, an application may have written such rows itself.
   private static func isCalled(for findings: [Finding]) -> Bool {
     let codes = Set(findings.map(\.code))
     return !codes.isDisjoint(with: calls)
       || !codes.isDisjoint(with: ["check.violated", "column.null", "column.type"])
         && !codes.isDisjoint(with: ["index.malformed", "index.entry-missing", "index.entry-extra"])
+      || codes.contains("index.malformed") && !contradicted(findings).isEmpty
   }
 
   /// What only salvage is for. The rest of what it mends, others mend too.

@@ -7,6 +7,8 @@ struct ExpectedRecord: Sendable {
     var isRowidAlias = false
     /// Classes of values that a column of its declared type mostly holds.
     var usual: UInt8 = 0x1F
+    /// How many bytes such values mostly have.
+    var usualSize = 0...Int.max
 
     /// Every class of values.
     static let anything = Column(allowed: 0x1F)
@@ -27,6 +29,7 @@ struct ExpectedRecord: Sendable {
     let count = RecordHeader.read(record, available: available, payload: payload) { column, type, _ in
       guard column < columns.count, !columns[column].isRowidAlias else { return true }
       return SerialType.classBit(type) & (columns[column].usual | SerialType.nullBit) != 0
+        && columns[column].usualSize.contains(SerialType.size(type))
     }
     return count == counts.upperBound
   }

@@ -41,11 +41,13 @@ struct RTreeMend {
 
   private func tell(_ content: RTreeContent, _ kept: Int, _ aside: Int, _ outcome: inout RepairOutcome) {
     let known = content.leaves.count
-    let lost = max(0, known - kept - aside)
+    // Where the table that names all entries has lost some, nobody can count them.
+    let isKnown = outcome.rows[name + "_rowid"].map { $0.lost != nil } ?? true
+    let lost = isKnown ? max(0, known - kept - aside) : nil
     outcome.rows[name] = RowTally(kept: kept, setAside: aside, lost: lost)
     outcome.notes.append(
       "the R-Tree \(name) was put together of its nodes: \(kept) entries are kept"
-        + (lost > 0 ? ", \(lost) are lost with their nodes" : ""))
+        + (lost.map { $0 > 0 ? ", \($0) are lost with their nodes" : "" } ?? ", and nobody can say how many are lost"))
   }
 
   // MARK: Changing what is there

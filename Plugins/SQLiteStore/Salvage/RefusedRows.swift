@@ -40,7 +40,7 @@ struct RefusedRows {
     let isKeyed = table.keyIsStructural && findings.allSatisfy { $0.location.row == nil }
     guard let key = isKeyed ? table.primaryKey.map(copy.quoted) : rowid.map({ [$0] }), !key.isEmpty else { return 0 }
     var rows: Set<[SQLValue]> = []
-    for condition in Set(findings.compactMap({ condition($0, rowid, copy) })) {
+    for condition in Set(findings.flatMap({ conditions($0, rowid, copy) })) {
       // A condition that only the application's functions can answer names no row.
       let found = try? copy.connection.query(
         "SELECT \(key.joined(separator: ", ")) FROM \(copy.quoted(table.name)) NOT INDEXED WHERE \(condition)")
@@ -56,11 +56,22 @@ struct RefusedRows {
     return rows.count
   }
 
-  /// What is true of the rows that a finding speaks of.
-  private func condition(_ finding: Finding, _ rowid: String?, _ copy: SQLiteWorkingCopy) -> String? {
-    if finding.code == "check.violated", let check = finding.evidence { return "NOT (\(check)\n)" }
-    if finding.code == "column.null", let column = finding.location.column { return "\(copy.quoted(column)) IS NULL" }
-    guard let rowid, let row = finding.location.row else { return nil }
-    return "\(rowid) = \(row)"
+  /// What is true of the rows that a finding speaks of, one or the other.
+  private func conditions(_ finding: Finding, _ rowid: String?, _ copy: SQLiteWorkingCopy) -> [String] {
+    if finding.code == "check.violated" {
+      // The library does not say which constraint it is.
+      let sql = finding.location.table.flatMap { table in
+        try? copy.connection.value(
+          "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = \(Connection.literal(table))")?.text
+      }
+      let checks =
+        sql.flatMap(TableExpressions.init(sql:))?.allChecks.map(\.text) ?? finding.evidence.map { [$0] } ?? []
+      return checks.map { "NOT (\($0)\n)" }
+    }
+    if finding.code == "column.null", let column = finding.location.column {
+      return ["\(copy.quoted(column)) IS NULL"]
+    }
+    guard let rowid, let row = finding.location.row else { return [] }
+    return ["\(rowid) = \(row)"]
   }
 }

@@ -12,8 +12,11 @@ extension Salvager {
     }
   }
 
-  /// What the indexes of a table say of some rows; nil where none that holds every row is whole.
-  private func readEvidence(_ place: Int, _ missing: GapRanges) -> IndexEvidence? {
+  /// What the indexes of a table say of some rows; nil where none that holds every row is whole. `row` finds rows that tell
+  /// whether an index is the table's: those of the table, when nothing is said.
+  func readEvidence(
+    _ place: Int, _ missing: GapRanges, row: ((Int64) -> (UnsafeRawPointer, FoundCell)?)? = nil
+  ) -> IndexEvidence? {
     let table = tables[place]
     guard let indexes = wholeIndexes[ASCII.lowered(table.name)],
       let layout = memory.flatMap({ RowLayout(table.name, in: $0) })
@@ -22,7 +25,8 @@ extension Salvager {
       layout.indexes[name].map { IndexEvidence.Index(layout: $0, pages: claims.pages(of: number)) }
     }
     guard !candidates.isEmpty else { return nil }
-    return IndexEvidence(file, candidates, missing: missing) { table.row($0, file) }
+    return IndexEvidence(file, candidates, missing: missing) { rowid in row.map { $0(rowid) } ?? table.row(rowid, file)
+    }
   }
 
   /// The parts of a table with what indexes and a backup know of its gaps.

@@ -30,11 +30,14 @@ final class Salvager {
   /// The definitions, as they were tried, in a database in memory.
   let memory = try? Connection.open(copy: ":memory:", create: true)
   /// Rows that no table takes.
-  lazy var strays = LostAndFound(file)
+  var strays: LostAndFound
+  /// Tables that their indexes contradict, in lower case.
+  private(set) var contradicted: Set<String> = []
 
   /// Salvages a working copy. What it did is in the outcome.
   static func run(_ path: String, _ aid: SalvageAid = SalvageAid()) throws(Problem) -> RepairOutcome {
     let salvager = try Salvager(path)
+    salvager.contradicted = Set(aid.contradictedTables.map(ASCII.lowered))
     try salvager.readSchema(aid)
     salvager.walk()
     // An empty database would pass every check: that is no repair of one that had content.
@@ -57,6 +60,7 @@ final class Salvager {
       hasPointerMaps: found.header.largestRootPage != 0)
     header = found
     survey = FileSurvey(file)
+    strays = LostAndFound(file)
     claims = PageClaimTable(pageCount: file.filePages)
     schema = SalvagedTable(name: "sqlite_schema", number: 1, root: 1, expected: .schemaRow)
     let map = PointerMap(pageSize: file.pageSize, usableSize: file.usableSize)
@@ -93,6 +97,7 @@ final class Salvager {
       remains.append(IndexRemains(name: object.name, number: number, root: object.root))
     }
     claimFreelist()
+    releaseMisplaced()
     readEvidence()
     releaseExchangedRoots()
     OrphanPlacement(file: file, survey: survey, evidence: evidence, isSchemaWhole: isSchemaWhole).place(

@@ -56,7 +56,8 @@ struct SchemaShapes {
           ? nil
           : ExpectedRecord.Column(
             allowed: Self.allowed(type, isNotNull: isNotNull, isStrict),
-            usual: type.isEmpty ? Self.shadowed(name, row.text(1)) : Self.usual(type)))
+            usual: type.isEmpty ? Self.shadowed(name, row.text(1)) : Self.usual(type),
+            usualSize: Self.shadowedSize(name, row.text(1))))
       return true
     }
     if keys == 1, let alias { columns[alias]?.isRowidAlias = true }
@@ -97,6 +98,18 @@ struct SchemaShapes {
     default: 0x1F
     }
   }
+
+  /// How many bytes they hold: a node has room for many entries, and the sizes of a document's columns are a few small numbers.
+  private static func shadowedSize(_ table: String, _ column: String) -> ClosedRange<Int> {
+    switch (table.split(separator: "_").last, column) {
+    case ("node", "data"): leastNode...Int.max
+    case ("docsize", "sz"): 0...leastNode - 1
+    default: 0...Int.max
+    }
+  }
+
+  /// No node of an R-Tree is smaller: the smallest page's size less 64 bytes.
+  private static let leastNode = 448
 
   /// The classes of values that columns of a type mostly hold: those of every word in it, since a type such as
   /// `INTEGER_OR_TEXT` means what it says, whatever affinity it has.

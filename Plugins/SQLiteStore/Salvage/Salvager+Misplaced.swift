@@ -1,0 +1,116 @@
+import MendKit
+
+/// Pages that are in order by themselves but stand where another page was: misdirected writes between trees that look alike
+/// are told by what tables and their indexes say of one another.
+extension Salvager {
+  /// Rows of a table that are held against its indexes; a larger table is left as it is.
+  private static let mostRows = 1 << 20
+
+  /// Lets go of indexes and leaves that are not those of their tables, where these contradict one another.
+  func releaseMisplaced() {
+    var doubted: [Int] = []
+    for place in tables.indices where isContradicted(tables[place].name) {
+      let rows = tables[place].slots.reduce(0) { $0 + Int(survey[$1.page].cells) }
+      guard rows <= Self.mostRows, wholeIndexes[ASCII.lowered(tables[place].name)] != nil else { continue }
+      doubted.append(place)
+      releaseForeignIndexes(place)
+    }
+    // What the indexes say of all rows, whether or not they agree with what stands in the table now.
+    let said = Dictionary(
+      uniqueKeysWithValues: doubted.compactMap { place in
+        evidenceOfAll(place).map { (place, $0) }
+      })
+    for (place, evidence) in said.sorted(by: { $0.key < $1.key }) {
+      for slot in tables[place].slots.indices where tables[place].slots[slot].state == .sound {
+        let page = tables[place].slots[slot].page
+        let counts = evidence.count(page)
+        guard counts.speaksAgainst else { continue }
+        if isCopy(page, besides: place) {
+          release(slot, of: place)
+          // Its rows are in their own table.
+          _ = claims.claim(page, for: PageClaimTable.Special.freelist)
+        } else if said.contains(where: { other, evidence in
+          other != place && tables[other].slots.count > 1 && evidence.count(page).speaksFor
+            && evidence.count(page).mixed == 0
+        }) {
+          release(slot, of: place)
+        }
+      }
+    }
+  }
+
+  private func isContradicted(_ table: String) -> Bool {
+    writesSchema || contradicted.contains(ASCII.lowered(table))
+  }
+
+  private func evidenceOfAll(_ place: Int) -> IndexEvidence? {
+    let all = GapRanges(places: [SalvagedTable.Slot(state: .lost, page: 0)])
+    return readEvidence(place, all) { _ in nil }
+  }
+
+  private func release(_ slot: Int, of place: Int) {
+    claims.release(tables[place].slots[slot].page)
+    tables[place].slots[slot].page = 0
+    tables[place].slots[slot].state = .lost
+    tables[place].needsRebuild = true
+  }
+
+  /// Whether a leaf is, byte for byte, one that stands in another table too, or in another place of its own.
+  private func isCopy(_ number: UInt32, besides place: Int) -> Bool {
+    guard let page = file.original(number) else { return false }
+    let facts = survey[number]
+    return tables.indices.contains { other in
+      tables[other].slots.contains { slot in
+        guard slot.state == .sound, slot.page != number, survey[slot.page].cells == facts.cells,
+          survey[slot.page].first == facts.first, survey[slot.page].last == facts.last,
+          let content = file.original(slot.page)
+        else { return false }
+        return memcmp(page, content, file.pageSize) == 0
+      }
+    }
+  }
+
+  /// Makes an index that is another's, or holds a page of another's, one of which only remains are left.
+  private func releaseForeignIndexes(_ place: Int) {
+    let table = tables[place]
+    let key = ASCII.lowered(table.name)
+    guard let indexes = wholeIndexes[key], let layout = memory.flatMap({ RowLayout(table.name, in: $0) }) else {
+      return
+    }
+    let reader = EntryReader(file)
+    wholeIndexes[key] = indexes.filter { name, number in
+      guard let index = layout.indexes[name] else { return true }
+      let pages = claims.pages(of: number)
+      let order = IndexOrder(reader, index.terms, file.encoding)
+      let isRight = agrees(index, pages, table)
+      // Of a table of one leaf this may be the page that is another's, unless the index is the copy.
+      guard pages.allSatisfy({ order.isKept(at: $0) }),
+        isRight || table.slots.count == 1 && !pages.contains(where: { isIndexCopy($0) })
+      else {
+        let root = objects.first { $0.type == "index" && $0.name == name }?.root ?? 0
+        for page in pages { claims.release(page) }
+        remains.append(IndexRemains(name: name, number: number, root: root))
+        return false
+      }
+      return true
+    }
+  }
+
+  /// Whether an index holds the values of most rows of its table that are looked at.
+  private func agrees(_ index: RowLayout.IndexLayout, _ pages: [UInt32], _ table: SalvagedTable) -> Bool {
+    let none = IndexEvidence(file, [], missing: GapRanges(places: [])) { _ in nil }
+    return none.agrees(IndexEvidence.Index(layout: index, pages: pages)) { table.row($0, file) }
+  }
+
+  /// Whether a page of an index is, byte for byte, in the file twice.
+  private func isIndexCopy(_ number: UInt32) -> Bool {
+    guard let page = file.original(number), file.filePages > 1 else { return false }
+    let facts = survey[number]
+    return (2...file.filePages).contains { other in
+      guard other != number, survey[other].form == facts.form, survey[other].cells == facts.cells,
+        let content = file.original(other)
+      else { return false }
+      return memcmp(page, content, file.pageSize) == 0
+    }
+  }
+}
