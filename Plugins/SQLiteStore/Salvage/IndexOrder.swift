@@ -42,9 +42,14 @@ struct IndexOrder {
   private func entry(_ page: UnsafeRawPointer, _ header: BTreePage, _ index: Int) -> [UInt8]? {
     let at = page.big16(header.cellPointers + 2 * index)
     let geometry = PayloadGeometry(usableSize: reader.usableSize)
-    guard let cell = FoundCell.read(page, at: at, kind: header.kind, geometry: geometry),
-      let record = reader.payload(page, cell), record.withUnsafeBytes(isSound)
-    else { return nil }
+    return FoundCell.read(page, at: at, kind: header.kind, geometry: geometry).flatMap { record(page, $0) }
+  }
+
+  /// Likewise, of a cell that was read already.
+  func record(_ number: UInt32, _ cell: FoundCell) -> [UInt8]? { reader.page(number).flatMap { record($0, cell) } }
+
+  private func record(_ page: UnsafeRawPointer, _ cell: FoundCell) -> [UInt8]? {
+    guard let record = reader.payload(page, cell), record.withUnsafeBytes(isSound) else { return nil }
     let room = [UInt8](repeating: 0, count: Self.slack)
     return room + record + room
   }
@@ -55,7 +60,8 @@ struct IndexOrder {
     return count == plan.terms.count
   }
 
-  private func isBefore(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+  /// Whether a record, with the room around it, is that of an earlier entry than another.
+  func isBefore(_ one: [UInt8], _ other: [UInt8]) -> Bool {
     one.withUnsafeBytes { one in
       other.withUnsafeBytes { other in
         guard let before = one.baseAddress, let record = other.baseAddress else { return false }

@@ -140,10 +140,7 @@ final class Salvager {
     if !strays.rows.isEmpty { writesSchema = true }
     let schemaParts = writesSchema ? [] : parts(of: schema).parts
     // What belongs to tables and whole indexes is known now.
-    for index in remains.indices {
-      IndexSurvey(file: file, survey: survey).collect(&remains[index], &claims)
-      for page in remains[index].interior where page != remains[index].root { claims.release(page) }
-    }
+    collectRemains()
     for table in tables + [schema] where table.needsRebuild {
       // Interior pages are arranged anew; the pages of lost leaves are taken again.
       for page in table.interior + table.slots.filter({ $0.state != .sound }).map(\.page)
