@@ -16,8 +16,9 @@ struct IndexOrder {
       terms: terms, fieldCount: terms.count, isExact: true, uniqueCount: 0, fingerprint: -1, memory: memory)
   }
 
-  /// Whether the first and the last entry of each child of a page stand between those of the page itself. True of a leaf.
-  func isKept(at number: UInt32) -> Bool {
+  /// Whether the first and the last entry of each child of a page stand between those of the page itself. True of a leaf. Where
+  /// the index is not whole, children may be lost.
+  func isKept(at number: UInt32, isWhole: Bool = true) -> Bool {
     guard let page = reader.page(number), let header = BTreePage(page, number: number), header.kind == .indexInterior,
       header.cellPointersEnd <= reader.usableSize
     else { return true }
@@ -30,7 +31,11 @@ struct IndexOrder {
       guard let content = reader.page(child), let inner = BTreePage(content, number: child), !inner.kind.isTable,
         inner.cellPointersEnd <= reader.usableSize, inner.cellCount > 0,
         let first = entry(content, inner, 0), let last = entry(content, inner, inner.cellCount - 1)
-      else { return false }
+      else {
+        guard !isWhole else { return false }
+        above = below
+        continue
+      }
       if let above, !isBefore(above, first) { return false }
       if let below, !isBefore(last, below) { return false }
       above = below

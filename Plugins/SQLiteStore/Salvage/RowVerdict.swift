@@ -38,7 +38,7 @@ extension IndexEvidence {
     let isRead = reader.withRecord(page, cell) { row in
       for number in indexes.indices {
         guard let entry = held.first(where: { Int($0.index) == number }) else {
-          said.refuting = indexes[number].layout.name
+          if indexes[number].isWhole { said.refuting = indexes[number].layout.name }
           continue
         }
         guard let isSame = isSame(entry, row, indexes[number].layout) else { continue }

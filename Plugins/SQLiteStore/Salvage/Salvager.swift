@@ -25,6 +25,8 @@ final class Salvager {
   private var keyedSalvage: KeyedSalvage?
   /// Indexes that are as they should be, by the name of their table in lower case, with their numbers among the owners of pages.
   var wholeIndexes: [String: [(name: String, number: Int32)]] = [:]
+  /// The pages that entries of the others stand on, by the index's name.
+  var pagesOfRemains: [String: [UInt32]] = [:]
   /// What the indexes of tables say of rows that are missing, by the place of the table.
   var evidence: [Int: IndexEvidence] = [:]
   /// The definitions, as they were tried, in a database in memory.
