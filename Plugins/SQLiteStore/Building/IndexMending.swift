@@ -6,7 +6,7 @@ struct IndexMending {
   /// An index, and what it and its table disagree on.
   struct Work {
     let target: IndexTarget
-    let difference: EntryDifferences.Difference
+    let difference: IndexDifference
   }
 
   let path: String
@@ -49,7 +49,7 @@ struct IndexMending {
   private func mend(_ work: Work, _ file: SalvageFile) throws(BuildObstacle) {
     let difference = work.difference
     let changes = difference.missing.count + difference.extra.count
-    if !difference.isFull, difference.isOrdered, changes * 2 < difference.entries {
+    if difference.listsMissing, difference.listsExtra, difference.isOrdered, changes * 2 < difference.entries {
       return try IndexPatch(file, work.target, changes: changes).apply(
         missing: difference.missing, extra: difference.extra)
     }

@@ -108,35 +108,39 @@ final class IndexPatch {
     guard level <= TreeWalker.deepest, let page = file.original(number), let header = BTreePage(page, number: number),
       header.cellPointersEnd <= file.usableSize
     else { return false }
+    if header.kind.isLeaf, number != target.root, extra[number] == nil, header.cellCount > 0 {
+      guard let last = reader.cell(header.cellCount - 1, of: number) else { return false }
+      if isBefore(incoming, number, last) {
+        // What comes before the whole leaf leaves it as it is.
+        guard let first = reader.cell(0, of: number), let start = reader.record(number, first)?.start,
+          try take(&incoming, before: start)
+        else { return false }
+      }
+      guard isBefore(incoming, number, last) else { return try keep(number, last) }
+    }
     let cells = reader.cells(of: number)
     guard cells.count == header.cellCount else { return false }
-    guard !header.kind.isLeaf else { return try leaf(number, page, cells, &incoming) }
     for cell in cells {
-      guard try visit(page.big32(cell.offset), level: level + 1, &incoming) else { return false }
+      if !header.kind.isLeaf {
+        guard try visit(page.big32(cell.offset), level: level + 1, &incoming) else { return false }
+      }
       guard try keepOrDrop(number, page, cell, &incoming) else { return false }
     }
-    guard try visit(header.rightChild(page), level: level + 1, &incoming) else { return false }
+    if !header.kind.isLeaf {
+      guard try visit(header.rightChild(page), level: level + 1, &incoming) else { return false }
+    }
     if number != target.root { sequence.release(number) }
     return true
   }
 
-  private func leaf(
-    _ number: UInt32, _ page: UnsafeRawPointer, _ cells: [FoundCell], _ incoming: inout Incoming
-  ) throws(Problem) -> Bool {
-    guard let last = cells.last else { return true }
-    guard number == target.root || extra[number] != nil || isBefore(incoming, number, last) else {
-      if isLastNew, !isDistinct(number, cells[0]) { return false }
-      try sequence.keep(number)
-      isLastNew = false
-      lastRecord = nil
-      reader.release()
-      if isUnique, sequence.open != number { lastRecord = reader.record(number, last)?.start }
-      return true
-    }
-    for cell in cells {
-      guard try keepOrDrop(number, page, cell, &incoming) else { return false }
-    }
-    if number != target.root { sequence.release(number) }
+  /// Keeps a leaf as it is. false where the new entry before it has a key that only one may have.
+  private func keep(_ number: UInt32, _ last: FoundCell) throws(Problem) -> Bool {
+    if isLastNew, let first = reader.cell(0, of: number), !isDistinct(number, first) { return false }
+    try sequence.keep(number)
+    isLastNew = false
+    lastRecord = nil
+    reader.release()
+    if isUnique, sequence.open != number { lastRecord = reader.record(number, last)?.start }
     return true
   }
 

@@ -35,6 +35,15 @@ final class PayloadReader {
     }
   }
 
+  /// One cell of a page, by its place.
+  func cell(_ index: Int, of number: UInt32) -> FoundCell? {
+    guard let page = file.original(number), let header = BTreePage(page, number: number), index < header.cellCount,
+      header.cellPointersEnd <= file.usableSize
+    else { return nil }
+    return FoundCell.read(
+      page, at: page.big16(header.cellPointers + 2 * index), kind: header.kind, geometry: file.geometry)
+  }
+
   /// The record of the cell at an offset of a page; it stays until `release`.
   func record(_ number: UInt32, at offset: Int) -> Record? {
     guard let page = file.original(number), let header = BTreePage(page, number: number),

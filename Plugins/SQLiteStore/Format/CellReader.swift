@@ -34,14 +34,17 @@ struct CellReader {
       at = type.next
       let size = SerialType.size(Int(type.value))
       guard body + size <= available else { break }
-      values.append(value(KeyValue(type: Int(type.value), body: record + body)))
+      values.append(value(Int(type.value), record + body))
       body += size
     }
     return values
   }
 
-  private func value(_ value: KeyValue) -> SQLValue {
-    switch value.type {
+  private func value(_ type: Int, _ body: UnsafeRawPointer) -> SQLValue {
+    let value = KeyValue(type: type, body: body)
+    // For comparing, a real that holds a whole number is one; here it stays what it is.
+    if type == 7, value.type == .integer { return .real(Double(value.bits)) }
+    return switch value.type {
     case .null: .null
     case .integer: .integer(value.bits)
     case .real: .real(Double(bitPattern: UInt64(bitPattern: value.bits)))

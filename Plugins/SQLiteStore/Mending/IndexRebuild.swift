@@ -51,27 +51,32 @@ struct IndexRebuild {
   private func setAsideEntriesRead(
     of index: Index, _ comparison: IndexComparison, _ query: String
   ) throws(Problem) -> Int? {
-    guard let difference = differences?.indexes[index.name], !difference.isFull, let inPlace,
+    guard let difference = differences?.indexes[index.name], difference.listsExtra, let inPlace,
       comparison.key.count == 1, ["rowid", "_rowid_", "oid"].contains(comparison.key[0])
     else { return nil }
-    let dangling = try withoutRow(difference.extra, comparison)
+    let dangling =
+      difference.isOfAbsentRows ? difference.extra : try withoutRow(difference.extra, comparison)
     guard !dangling.isEmpty else { return 0 }
     let columns = index.columns.compactMap { $0 }
     let others = columns.indices.filter { columns[$0].lowercased() != comparison.key[0] }
-    var rows: [String] = []
-    for (entry, values) in zip(dangling, inPlace.values(of: dangling)) {
-      guard values.count == columns.count + 1 else { return nil }
-      rows.append(
-        "(" + ([.integer(entry.rowid)] + others.map { values[$0] }).map(\.literal).joined(separator: ", ") + ")")
+    let batches = stride(from: 0, to: dangling.count, by: Self.batch).map {
+      dangling[$0..<min($0 + Self.batch, dangling.count)]
     }
+    let isWhole = batches.allSatisfy { inPlace.values(of: $0).allSatisfy { $0.count == columns.count + 1 } }
+    guard isWhole else { return nil }
     let target = copy.quoted(try copy.freeName("dbmend_set_aside_" + index.name))
-    var script = "CREATE TABLE \(target) AS SELECT * FROM (\(query)) LIMIT 0;\n"
-    for start in stride(from: 0, to: rows.count, by: 500) {
-      script += "INSERT INTO \(target) VALUES \(rows[start..<min(start + 500, rows.count)].joined(separator: ", "));\n"
+    try copy.execute("CREATE TABLE \(target) AS SELECT * FROM (\(query)) LIMIT 0")
+    for batch in batches {
+      let rows = zip(batch, inPlace.values(of: batch)).map { entry, values in
+        "(" + ([.integer(entry.rowid)] + others.map { values[$0] }).map(\.literal).joined(separator: ", ") + ")"
+      }
+      try copy.execute("INSERT INTO \(target) VALUES \(rows.joined(separator: ", "))")
     }
-    try copy.execute(script)
-    return rows.count
+    return dangling.count
   }
+
+  /// Rows that one statement adds.
+  private static let batch = 5000
 
   /// The entries whose rows are not in the table.
   private func withoutRow(
@@ -96,28 +101,30 @@ struct IndexRebuild {
     guard whole.count > 1, Set(whole.map(\.name)).isSubset(of: indexes.map(\.name)),
       incomplete.isDisjoint(with: whole.map(\.name))
     else { return 0 }
-    var refuted: Set<[SQLValue]>?
-    for index in whole {
-      if let difference = differences?.indexes[index.name], !difference.isFull, comparison.key == ["rowid"] {
-        guard difference.entries > 0 else { return 0 }
-        let rows = Set(difference.missing.map { [SQLValue.integer($0.rowid)] })
-        refuted = refuted?.intersection(rows) ?? rows
-        continue
-      }
-      do throws(Problem) {
-        // An index without any entry was lost as a whole: it says nothing of single rows.
-        guard try comparison.hasEntries(index) else { return 0 }
-        guard let rows = try comparison.rowsMissing(from: index, limit: .max) else { return 0 }
-        refuted = refuted.map { $0.intersection(rows) } ?? Set(rows)
-      } catch {
-        guard error.kind == .damaged || error.kind == .system else { throw error }
-        return 0
-      }
-    }
-    guard let refuted, !refuted.isEmpty else { return 0 }
+    guard let refuted = try rowsLacked(byAll: whole, comparison), !refuted.isEmpty else { return 0 }
     try copy.setAside(
       Array(refuted), key: comparison.key, of: table, into: try copy.freeName("dbmend_set_aside_" + table.name))
     return refuted.count
+  }
+
+  /// The keys of rows that every one of several indexes lacks; nil where that cannot be told.
+  private func rowsLacked(byAll indexes: [Index], _ comparison: IndexComparison) throws(Problem) -> Set<[SQLValue]>? {
+    if comparison.key == ["rowid"], let rows = differences?.rowsLacked(byAll: indexes.map(\.name)) {
+      return Set(rows.map { [.integer($0)] })
+    }
+    var lacked: Set<[SQLValue]>?
+    for index in indexes {
+      do throws(Problem) {
+        // An index without any entry was lost as a whole: it says nothing of single rows.
+        guard try comparison.hasEntries(index) else { return nil }
+        guard let rows = try comparison.rowsMissing(from: index, limit: .max) else { return nil }
+        lacked = lacked.map { $0.intersection(rows) } ?? Set(rows)
+      } catch {
+        guard error.kind == .damaged || error.kind == .system else { throw error }
+        return nil
+      }
+    }
+    return lacked
   }
 
   /// Has the library build an index.

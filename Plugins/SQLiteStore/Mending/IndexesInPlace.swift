@@ -1,35 +1,29 @@
 import MendKit
 
-/// What the indexes of a table and the table disagree on, read natively of a working copy.
-struct TableDifferences {
-  let table: String
-  let rowCount: Int
-  /// By the index's name: those that could be read.
-  var indexes: [String: EntryDifferences.Difference] = [:]
-  fileprivate var targets: [String: IndexTarget] = [:]
-}
-
 /// Reads a working copy past the library, and mends indexes on it: only while the library has it closed.
-struct IndexesInPlace {
+final class IndexesInPlace {
   let path: String
   let header: DatabaseHeader
   private let walk: FileWalk
   private let plan: VerificationPlan
   /// The indexes that are looked into.
   private let comparisons: [VerificationPlan.Comparison]
-  private let found: EntryDifferences
+  private let result: FileWalk.Result
+  /// Entries that may yet be listed.
+  private var room: Int
 
-  /// Entries of all indexes together that are held in memory at most: 64 MiB. What differs more is built anew.
-  private static let most = 1 << 21
+  /// Entries of all indexes together that are listed at most: 64 MiB. What differs more is built anew.
+  static let most = 1 << 21
 
   /// Reads the file; nil where it is not one that is mended here: it has a log, pages that are claimed twice, or anything
   /// else that is wrong with how its trees and its freelist are built.
-  init?(_ path: String, plan: VerificationPlan, indexes: Set<String>) throws(Problem) {
+  init?(_ path: String, plan: VerificationPlan, indexes: Set<String>, most: Int = IndexesInPlace.most) throws(Problem) {
     let view = try StoreView(path, locking: .none)
     guard let header = view.header, !view.hasOverlay, view.status.size % header.pageSize == 0 else { return nil }
     self.path = path
     self.header = header
     self.plan = plan
+    room = most
     walk = FileWalk(
       pages: try PageMap(view, header: header), header: header, trees: plan.trees,
       fingerprints: plan.comparisons.count,
@@ -37,8 +31,8 @@ struct IndexesInPlace {
         hasPointerMaps: header.largestRootPage != 0, encoding: header.encodingOfTexts, readsContent: true, perCause: 1),
       workers: Workers.processors, progress: { _ in })
     comparisons = plan.comparisons.filter { indexes.contains($0.index.name) }
-    found = EntryDifferences(walk, comparisons, trees: Array(plan.trees.indices), limit: .ofAll(Self.most))
-    guard Self.isSound(found.result) else { return nil }
+    result = walk.run(Array(plan.trees.indices), walk.walkers(walk.workers))
+    guard Self.isSound(result) else { return nil }
   }
 
   /// Whether every page is in one place only, and all trees and the freelist are built as they should be; what they hold may be
@@ -59,23 +53,69 @@ struct IndexesInPlace {
   func differences(of table: String) -> TableDifferences? {
     guard let first = comparisons.first(where: { $0.table.name == table }), first.table.hasRowid else { return nil }
     let tree = first.tableTree
-    let result = found.result
+    let broken = result.troubles.brokenTrees.union(result.unread)
+    guard !broken.contains(tree) else { return nil }
     let isUnsure = result.unsure.contains(tree)
-    guard !result.troubles.brokenTrees.contains(tree), !result.unread.contains(tree) else { return nil }
+    let unordered = result.troubles.unorderedTrees
     var differences = TableDifferences(table: table, rowCount: result.entryCounts[tree])
-    for (comparison, difference) in zip(comparisons, found.differences(ofTable: tree)) {
-      guard let difference, difference.isWhole, !(isUnsure && comparison.isComputed),
+    var differing: [VerificationPlan.Comparison] = []
+    for comparison in comparisons where comparison.tableTree == tree {
+      guard !broken.contains(comparison.indexTree), !(isUnsure && comparison.isComputed),
         let target = IndexTarget(
           comparison, trees: plan.trees, encoding: header.encodingOfTexts, schemaFormat: header.schemaFormat)
       else { continue }
-      differences.indexes[comparison.index.name] = difference
       differences.targets[comparison.index.name] = target
+      guard result.ofIndexes[comparison.fingerprint] == result.ofRows[comparison.fingerprint] else {
+        differing.append(comparison)
+        continue
+      }
+      differences.indexes[comparison.index.name] = IndexDifference(
+        entries: result.ofIndexes[comparison.fingerprint].count,
+        isOrdered: !unordered.contains(comparison.indexTree))
     }
+    readByRowids(differing, unordered, &differences)
+    readByHashes(differing.filter { differences.indexes[$0.index.name] == nil }, tree, unordered, &differences)
+    for difference in differences.indexes.values { room -= difference.missing.count + difference.extra.count }
     return differences
   }
 
+  /// What rowids tell: of a partial index they do not say which rows it should have.
+  private func readByRowids(
+    _ differing: [VerificationPlan.Comparison], _ unordered: Set<Int>, _ differences: inout TableDifferences
+  ) {
+    let subjects = differing.compactMap { comparison -> RowidDifferences.Subject? in
+      guard !comparison.index.isPartial, let target = differences.targets[comparison.index.name] else { return nil }
+      return RowidDifferences.Subject(
+        target: target, ofIndex: result.ofIndexes[comparison.fingerprint],
+        ofRows: result.ofRows[comparison.fingerprint], isOrdered: !unordered.contains(comparison.indexTree))
+    }
+    guard let root = subjects.first?.target.tableRoot,
+      let byRowids = RowidDifferences(
+        walk.pages, table: root, rowCount: differences.rowCount, indexes: subjects.count, workers: walk.workers)
+    else { return }
+    differences.rowids = byRowids.rowids
+    for (subject, difference) in zip(subjects, byRowids.differences(subjects, most: room)) {
+      differences.indexes[subject.target.comparison.index.name] = difference
+    }
+  }
+
+  /// What only the hashes of entries tell: those that have other values than their rows.
+  private func readByHashes(
+    _ differing: [VerificationPlan.Comparison], _ tree: Int, _ unordered: Set<Int>,
+    _ differences: inout TableDifferences
+  ) {
+    guard !differing.isEmpty else { return }
+    let found = EntryDifferences(
+      walk, differing, trees: [tree] + differing.map(\.indexTree), limit: .ofAll(max(0, room)))
+    for (comparison, difference) in zip(differing, found.differences(ofTable: tree)) {
+      guard let difference else { continue }
+      differences.indexes[comparison.index.name] = IndexDifference(
+        difference, isOrdered: !unordered.contains(comparison.indexTree))
+    }
+  }
+
   /// The values of entries of an index, each in the index's order of columns.
-  func values(of entries: [EntryCollector.Entry]) -> [[SQLValue]] {
+  func values(of entries: some Collection<EntryCollector.Entry>) -> [[SQLValue]] {
     let reader = CellReader(pages: walk.pages, encoding: header.encodingOfTexts)
     return entries.map { reader.values(page: $0.page, cell: Int($0.cell)) }
   }
@@ -87,7 +127,7 @@ struct IndexesInPlace {
     for table in tables {
       for (name, target) in table.targets.sorted(by: { $0.key < $1.key }) {
         guard let difference = table.indexes[name] else { continue }
-        if difference.isOrdered, !difference.isFull, difference.missing.isEmpty, difference.extra.isEmpty {
+        if difference.isNone {
           sound.insert(name)
         } else {
           work.append(IndexMending.Work(target: target, difference: difference))

@@ -4,6 +4,8 @@ import MendKit
 /// A database that nobody else has open, to be mended.
 final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
   private let path: String
+  /// Entries in which indexes and tables may differ and that are listed.
+  var mostDifferences = IndexesInPlace.most
 
   /// Opens the copy at a path; with `create`, a new and empty one.
   init(_ path: String, create: Bool = false) throws(Problem) {
@@ -67,10 +69,11 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
     var read: [TableDifferences] = []
     var isChanged = false
     for (table, indexes) in work {
-      let differences = isStill ? inPlace?.differences(of: table.name) : nil
+      var differences = isStill ? inPlace?.differences(of: table.name) : nil
       let rebuild = IndexRebuild(
         copy: self, table: table, sharing: sharing, incomplete: incomplete, differences: differences, inPlace: inPlace)
       if try rebuild.setAside(indexes, outcome: &outcome) { isChanged = true }
+      differences?.forgetRows()
       if let differences { read.append(differences) }
     }
     let done =
@@ -92,7 +95,7 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
   func readInPlace(_ names: [String]) throws(Problem) -> IndexesInPlace? {
     guard let header = try StoreView(path, locking: .none).header else { return nil }
     let plan = try Schema.of(connection, format: nil).plan(connection, encoding: header.encodingOfTexts)
-    return try IndexesInPlace(path, plan: plan, indexes: Set(names))
+    return try IndexesInPlace(path, plan: plan, indexes: Set(names), most: mostDifferences)
   }
 
   /// Mends indexes past the library; the names of those that were mended. What `read` says is read anew where that is nil.

@@ -90,7 +90,7 @@ final class GapFill {
       origins.append(Origin(table: table.name, rowid: rowid, source: .index, page: page))
     }
     // An index says of every row whether it was there; without one, only a backup tells what may have been.
-    let isTold = !evidence.indexes.isEmpty
+    let isTold = evidence.isTold
     if !isTold || rows.count < proved.count {
       take(object, layout, evidence, missing, isTold: isTold, &rows, &table)
     }
@@ -147,7 +147,9 @@ final class GapFill {
     var aside = 0
     let isKnown = backup.rows(of: object, missing) { row in
       guard taken[row.rowid] == nil, let fields = RecordParts.fields(row.record) else { return }
-      guard isTold else {
+      let entries = evidence.entries(of: row.rowid)
+      let isProved = evidence.isProof(entries)
+      guard isTold || isProved else {
         guard aid.takesUnproved, let record = accepted(fields, table.expected) else {
           aside += 1
           return
@@ -155,8 +157,7 @@ final class GapFill {
         taken[row.rowid] = record
         return note(row, object.name, &fromBackup)
       }
-      let entries = evidence.entries(of: row.rowid)
-      guard evidence.isProof(entries), let values = evidence.values(entries),
+      guard isProved, let values = evidence.values(entries),
         let record = updated(fields, with: values, rowidAlias: layout.rowidAlias, table.expected)
       else { return }
       taken[row.rowid] = record
@@ -165,7 +166,7 @@ final class GapFill {
     rows = taken
     table.tally.fromBackup += fromBackup
     if !isKnown { notes.append("\(object.name): the backup has no table of the same definition") }
-    if aside > 0 { unproved.append(Unproved(table: object.name, missing: missing)) }
+    if aside > 0 { unproved.append(Unproved(table: object.name, missing: missing.without(taken.keys))) }
   }
 
   private func note(_ row: BackupRows.Row, _ table: String, _ count: inout Int) {

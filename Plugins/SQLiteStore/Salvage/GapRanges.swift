@@ -11,7 +11,7 @@ struct GapRanges: Sendable {
   /// In ascending order, apart from one another.
   private(set) var ranges: [Range] = []
   /// Rowids of rows that were found within the ranges.
-  let found: Set<Int64>
+  private(set) var found: Set<Int64>
 
   /// The gaps of a table whose leaves were looked through. `broken` are rows of leaves in order that are not whole.
   init(_ slots: [SalvagedTable.Slot], broken: [Int64] = [], found: Set<Int64>) {
@@ -34,6 +34,13 @@ struct GapRanges: Sendable {
         ranges.append(range)
       }
     }
+  }
+
+  /// Likewise, but for more rows that were found.
+  func without(_ rowids: some Sequence<Int64>) -> GapRanges {
+    var rest = self
+    rest.found.formUnion(rowids)
+    return rest
   }
 
   var isEmpty: Bool { ranges.isEmpty }

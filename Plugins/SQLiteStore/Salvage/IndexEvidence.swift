@@ -1,6 +1,6 @@
 import MendKit
 
-/// What the whole indexes of a table still hold of the rows that are missing in it.
+/// What the indexes of a table still hold of the rows that are missing in it.
 struct IndexEvidence {
   /// An entry: where it stands, so that memory follows the number of rows and not their size.
   struct Entry: Sendable {
@@ -14,6 +14,8 @@ struct IndexEvidence {
   struct Index {
     let layout: RowLayout.IndexLayout
     let pages: [UInt32]
+    /// Whether no page of it was lost: else that it has no entry of a row says nothing.
+    var isWhole = true
   }
 
   /// The entries of missing rows, in the order of their rowids.
@@ -41,14 +43,17 @@ struct IndexEvidence {
       guard let number = UInt16(exactly: indexes.count) else { return }
       let pages = candidate.pages
       let fields = candidate.layout.terms.count
-      let order = IndexOrder(reader, candidate.layout.terms, file.encoding)
-      guard pages.allSatisfy({ order.isKept(at: $0) }), agrees(candidate, row) else { continue }
+      let (terms, encoding, isWhole) = (candidate.layout.terms, file.encoding, candidate.isWhole)
+      guard agrees(candidate, row) else { continue }
       let parts = Workers.map((pages.count + Self.chunk - 1) / Self.chunk, workers: Workers.processors) { part in
-        let first = part * Self.chunk
-        return reader.entries(
-          pages[first..<min(first + Self.chunk, pages.count)], index: number, fields: fields, missing)
+        let chunk = pages[part * Self.chunk..<min((part + 1) * Self.chunk, pages.count)]
+        let order = IndexOrder(reader, terms, encoding)
+        guard chunk.allSatisfy({ order.isKept(at: $0, isWhole: isWhole) }) else {
+          return EntryReader.Part(isWhole: false)
+        }
+        return reader.entries(chunk, index: number, fields: fields, missing)
       }
-      // An entry whose rowid cannot be told says that the index is not what it seems.
+      // An entry whose rowid cannot be told, or a page that is out of order, says that the index is not what it seems.
       guard parts.allSatisfy({ $0.isWhole }), parts.contains(where: { $0.count > 0 }) else { continue }
       guard entries.count + parts.reduce(0, { $0 + $1.entries.count }) <= Self.mostEntries || indexes.isEmpty else {
         isCutShort = true
@@ -71,9 +76,14 @@ struct IndexEvidence {
     }
   }
 
-  /// Whether every index that takes part has exactly one of these entries: else one of them refutes the row.
+  /// Whether an index says of every row whether it was there.
+  var isTold: Bool { indexes.contains { $0.isWhole } }
+
+  /// Whether no index has two of these entries, and every one that is whole has one: else one of them refutes the row.
   func isProof(_ entries: ArraySlice<Entry>) -> Bool {
-    entries.count == indexes.count && zip(entries, entries.dropFirst()).allSatisfy { $0.index != $1.index }
+    let ofWhole = entries.count { indexes[Int($0.index)].isWhole }
+    return !entries.isEmpty && ofWhole == indexes.count { $0.isWhole }
+      && zip(entries, entries.dropFirst()).allSatisfy { $0.index != $1.index }
   }
 
   /// The entries of one row; empty where no index holds any.

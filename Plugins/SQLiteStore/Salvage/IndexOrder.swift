@@ -16,8 +16,9 @@ struct IndexOrder {
       terms: terms, fieldCount: terms.count, isExact: true, uniqueCount: 0, fingerprint: -1, memory: memory)
   }
 
-  /// Whether the first and the last entry of each child of a page stand between those of the page itself. True of a leaf.
-  func isKept(at number: UInt32) -> Bool {
+  /// Whether the first and the last entry of each child of a page stand between those of the page itself. True of a leaf. Where
+  /// the index is not whole, children may be lost.
+  func isKept(at number: UInt32, isWhole: Bool = true) -> Bool {
     guard let page = reader.page(number), let header = BTreePage(page, number: number), header.kind == .indexInterior,
       header.cellPointersEnd <= reader.usableSize
     else { return true }
@@ -30,7 +31,11 @@ struct IndexOrder {
       guard let content = reader.page(child), let inner = BTreePage(content, number: child), !inner.kind.isTable,
         inner.cellPointersEnd <= reader.usableSize, inner.cellCount > 0,
         let first = entry(content, inner, 0), let last = entry(content, inner, inner.cellCount - 1)
-      else { return false }
+      else {
+        guard !isWhole else { return false }
+        above = below
+        continue
+      }
       if let above, !isBefore(above, first) { return false }
       if let below, !isBefore(last, below) { return false }
       above = below
@@ -42,9 +47,14 @@ struct IndexOrder {
   private func entry(_ page: UnsafeRawPointer, _ header: BTreePage, _ index: Int) -> [UInt8]? {
     let at = page.big16(header.cellPointers + 2 * index)
     let geometry = PayloadGeometry(usableSize: reader.usableSize)
-    guard let cell = FoundCell.read(page, at: at, kind: header.kind, geometry: geometry),
-      let record = reader.payload(page, cell), record.withUnsafeBytes(isSound)
-    else { return nil }
+    return FoundCell.read(page, at: at, kind: header.kind, geometry: geometry).flatMap { record(page, $0) }
+  }
+
+  /// Likewise, of a cell that was read already.
+  func record(_ number: UInt32, _ cell: FoundCell) -> [UInt8]? { reader.page(number).flatMap { record($0, cell) } }
+
+  private func record(_ page: UnsafeRawPointer, _ cell: FoundCell) -> [UInt8]? {
+    guard let record = reader.payload(page, cell), record.withUnsafeBytes(isSound) else { return nil }
     let room = [UInt8](repeating: 0, count: Self.slack)
     return room + record + room
   }
@@ -55,7 +65,8 @@ struct IndexOrder {
     return count == plan.terms.count
   }
 
-  private func isBefore(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+  /// Whether a record, with the room around it, is that of an earlier entry than another.
+  func isBefore(_ one: [UInt8], _ other: [UInt8]) -> Bool {
     one.withUnsafeBytes { one in
       other.withUnsafeBytes { other in
         guard let before = one.baseAddress, let record = other.baseAddress else { return false }

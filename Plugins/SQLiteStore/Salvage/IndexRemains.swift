@@ -11,9 +11,9 @@ struct IndexRemains {
   let name: String
   let number: Int32
   var root: UInt32
-  fileprivate(set) var parts: [Part] = []
+  var parts: [Part] = []
   /// Interior pages, which are let go of.
-  fileprivate(set) var interior: [UInt32] = []
+  var interior: [UInt32] = []
 
   init(name: String, number: Int32, root: UInt32) {
     self.name = name
@@ -43,7 +43,8 @@ extension IndexSurvey {
     collect(remains.root, level: 1, &remains, &claims)
   }
 
-  private func collect(
+  /// Likewise, of the part of the tree below a page.
+  func collect(
     _ number: UInt32, level: Int, _ remains: inout IndexRemains, _ claims: inout PageClaimTable
   ) {
     let facts = survey[number]
@@ -71,6 +72,44 @@ extension IndexSurvey {
 }
 
 extension Salvager {
+  /// Collects what is left of indexes that are not whole, whether anything points to it or not.
+  func collectRemains() {
+    remains = collected(remains, &claims)
+    for index in remains {
+      for page in index.interior where page != index.root { claims.release(page) }
+    }
+  }
+
+  /// The pages that entries stand on of indexes that are not whole, by their names. Nothing is claimed for them.
+  func remainingPages() -> [String: [UInt32]] {
+    var claims = claims
+    var pages: [String: [UInt32]] = [:]
+    for index in collected(remains, &claims) {
+      var found: Set<UInt32> = []
+      for part in index.parts {
+        switch part {
+        case .leaf(let page), .entry(let page, _): found.insert(page)
+        }
+      }
+      pages[index.name] = found.sorted()
+    }
+    return pages
+  }
+
+  private func collected(_ remains: [IndexRemains], _ claims: inout PageClaimTable) -> [IndexRemains] {
+    guard !remains.isEmpty else { return [] }
+    var remains = remains
+    for index in remains.indices { IndexSurvey(file: file, survey: survey).collect(&remains[index], &claims) }
+    let names = Set(remains.map(\.name))
+    let damaged = Set(objects.filter { $0.type == "index" && names.contains($0.name) }.map { ASCII.lowered($0.table) })
+    let layouts = tables.compactMap { table -> (table: SalvagedTable, layout: RowLayout)? in
+      guard damaged.contains(ASCII.lowered(table.name)) else { return nil }
+      return memory.flatMap { RowLayout(table.name, in: $0) }.map { (table, $0) }
+    }
+    IndexFragments(file, survey, remains, layouts).place(&remains, &claims)
+    return remains
+  }
+
   /// Adds to indexes what they lost. Where that cannot be, they are found wanting, and `reindex` says why.
   func completeIndexes(_ outcome: inout RepairOutcome) {
     let names = remains.map(\.name)

@@ -38,7 +38,7 @@ extension IndexEvidence {
     let isRead = reader.withRecord(page, cell) { row in
       for number in indexes.indices {
         guard let entry = held.first(where: { Int($0.index) == number }) else {
-          said.refuting = indexes[number].layout.name
+          if indexes[number].isWhole { said.refuting = indexes[number].layout.name }
           continue
         }
         guard let isSame = isSame(entry, row, indexes[number].layout) else { continue }
@@ -108,7 +108,7 @@ extension IndexEvidence {
   }
 
   /// Whether an entry has a row's values, as far as the entry has columns that the row stores.
-  private static func isSame(_ entry: [KeyValue], _ row: [KeyValue], _ layout: RowLayout.IndexLayout) -> Bool {
+  static func isSame(_ entry: [KeyValue], _ row: [KeyValue], _ layout: RowLayout.IndexLayout) -> Bool {
     for (value, place) in zip(entry, layout.places) {
       guard let place, place != layout.rowidAlias, place < row.count else { continue }
       let own = row[place]

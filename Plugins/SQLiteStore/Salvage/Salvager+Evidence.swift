@@ -2,30 +2,47 @@ import MendKit
 
 /// What indexes say of rows, and what becomes of those that they refute or that nothing places.
 extension Salvager {
-  /// Reads what whole indexes say of the rows that may stand in the gaps of their tables, or on a root that is a leaf.
+  /// Reads what indexes say of the rows that may stand in the gaps of their tables, or on a root that is a leaf.
   func readEvidence() {
-    for place in tables.indices {
+    let doubtful = tables.indices.filter { place in
+      tables[place].slots.contains { $0.state != .sound || $0.page == tables[place].root }
+    }
+    let gaps = doubtful.filter { place in tables[place].slots.contains { $0.state != .sound } }
+    let indexed = Set(gaps.map { ASCII.lowered(tables[$0].name) })
+    let broken = Set(remains.map(\.name))
+    if objects.contains(where: {
+      $0.type == "index" && broken.contains($0.name) && indexed.contains(ASCII.lowered($0.table))
+    }) {
+      pagesOfRemains = remainingPages()
+    }
+    for place in doubtful {
       let root = tables[place].root
       let places = tables[place].slots.filter { $0.state != .sound || $0.page == root }
-      guard !places.isEmpty, let found = readEvidence(place, GapRanges(places: places)) else { continue }
+      guard let found = readEvidence(place, GapRanges(places: places)) else { continue }
       evidence[place] = found
     }
   }
 
-  /// What the indexes of a table say of some rows; nil where none that holds every row is whole. `row` finds rows that tell
+  /// What the indexes of a table say of some rows; nil where there is none that holds every row. `row` finds rows that tell
   /// whether an index is the table's: those of the table, when nothing is said.
   func readEvidence(
     _ place: Int, _ missing: GapRanges, row: ((Int64) -> (UnsafeRawPointer, FoundCell)?)? = nil
   ) -> IndexEvidence? {
     let table = tables[place]
-    guard let indexes = wholeIndexes[ASCII.lowered(table.name)],
-      let layout = memory.flatMap({ RowLayout(table.name, in: $0) })
-    else { return nil }
-    let candidates = indexes.compactMap { name, number in
+    guard let layout = memory.flatMap({ RowLayout(table.name, in: $0) }) else { return nil }
+    var candidates = (wholeIndexes[ASCII.lowered(table.name)] ?? []).compactMap { name, number in
       layout.indexes[name].map { IndexEvidence.Index(layout: $0, pages: claims.pages(of: number)) }
     }
+    for index in remains {
+      guard let pages = pagesOfRemains[index.name], !pages.isEmpty, let layout = layout.indexes[index.name] else {
+        continue
+      }
+      candidates.append(IndexEvidence.Index(layout: layout, pages: pages, isWhole: false))
+    }
     guard !candidates.isEmpty else { return nil }
-    return IndexEvidence(file, candidates, missing: missing) { rowid in row.map { $0(rowid) } ?? table.row(rowid, file)
+    let finder = RowFinder(file, survey, table)
+    return IndexEvidence(file, candidates, missing: missing) { rowid in
+      row.map { $0(rowid) } ?? finder.row(rowid).map { ($0.page, $0.cell) }
     }
   }
 

@@ -25,6 +25,8 @@ final class Salvager {
   private var keyedSalvage: KeyedSalvage?
   /// Indexes that are as they should be, by the name of their table in lower case, with their numbers among the owners of pages.
   var wholeIndexes: [String: [(name: String, number: Int32)]] = [:]
+  /// The pages that entries of the others stand on, by the index's name.
+  var pagesOfRemains: [String: [UInt32]] = [:]
   /// What the indexes of tables say of rows that are missing, by the place of the table.
   var evidence: [Int: IndexEvidence] = [:]
   /// The definitions, as they were tried, in a database in memory.
@@ -145,10 +147,7 @@ final class Salvager {
     if !strays.rows.isEmpty { writesSchema = true }
     let schemaParts = writesSchema ? [] : parts(of: schema).parts
     // What belongs to tables and whole indexes is known now.
-    for index in remains.indices {
-      IndexSurvey(file: file, survey: survey).collect(&remains[index], &claims)
-      for page in remains[index].interior where page != remains[index].root { claims.release(page) }
-    }
+    collectRemains()
     for table in tables + [schema] where table.needsRebuild {
       // Interior pages are arranged anew; the pages of lost leaves are taken again.
       for page in table.interior + table.slots.filter({ $0.state != .sound }).map(\.page)
