@@ -106,4 +106,19 @@ struct RTreeTests {
     #expect(after.isSubset(of: before) && !after.contains("77"))
     #expect(outcome.rows["grid"]?.lost == before.count - after.count && after.count > 3800)
   }
+
+  @Test("leaves of nodes and of documents' sizes go each to their own table")
+  func nodesAndSizes() throws {
+    try SQLiteFile.make(
+      path, "CREATE VIRTUAL TABLE words USING fts5(text); INSERT INTO words(rowid, text) SELECT id, label FROM boxes;")
+    let tables = ["boxes_node", "words_docsize"]
+    let before = try tables.map { try SQLiteFile.rows(path, "SELECT * FROM \($0)") }
+    for table in tables {
+      let root = try #require(
+        Int(try SQLiteFile.value(path, "SELECT rootpage FROM sqlite_schema WHERE name = '\(table)'") ?? ""))
+      try FileHandle.update(path).write([UInt8](repeating: 0, count: 4096), at: (root - 1) * 4096)
+    }
+    _ = try Salvager.run(path)
+    #expect(try tables.map { try SQLiteFile.rows(path, "SELECT * FROM \($0)") } == before)
+  }
 }

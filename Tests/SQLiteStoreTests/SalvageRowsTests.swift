@@ -36,6 +36,26 @@ struct SalvageRowsTests {
     #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
   }
 
+  @Test("a row that breaks a constraint that the library does not name leaves its table")
+  func refusedWithoutName() throws {
+    let path = try SQLiteFile.make(
+      folder.file("u.db"),
+      """
+      PRAGMA page_size = 1024; PRAGMA encoding = 'UTF-16le';
+      CREATE TABLE a(id INTEGER PRIMARY KEY, kind TEXT CHECK(kind IN ('buy', 'rent')), note TEXT, CHECK(length(note) < 99));
+      WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+      INSERT INTO a SELECT i, iif(i % 2, 'buy', 'rent'), 'note ' || i FROM n;
+      """)
+    let bytes = try folder.read("u.db")
+    let found = TextEncoding.utf16le.bytes("rentnote 200")
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: found) })
+    try FileHandle.update(path).write(Array("a".utf8), at: place + 2)
+    let outcome = try Salvager.run(path, SalvageAid(setsAsideRefused: true))
+    #expect(outcome.rows["a"]?.setAside == 1)
+    #expect(try SQLiteFile.rows(path, "SELECT id, kind FROM dbmend_set_aside_a") == [["200", "rant"]])
+    #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
+  }
+
   @Test("leaves of tables that hold the same rows come back to each of them, and to the tables of modules")
   func sameRows() throws {
     let path = try SQLiteFile.make(

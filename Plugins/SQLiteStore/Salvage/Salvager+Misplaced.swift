@@ -30,8 +30,10 @@ extension Salvager {
           // Its rows are in their own table.
           _ = claims.claim(page, for: PageClaimTable.Special.freelist)
         } else if said.contains(where: { other, evidence in
-          other != place && tables[other].slots.count > 1 && evidence.count(page).speaksFor
-            && evidence.count(page).mixed == 0
+          // Where both have one leaf alone, the indexes may have changed places rather than the leaves.
+          guard other != place, max(tables[other].slots.count, tables[place].slots.count) > 1 else { return false }
+          let counts = evidence.count(page)
+          return counts.speaksFor && counts.mixed == 0
         }) {
           release(slot, of: place)
         }
