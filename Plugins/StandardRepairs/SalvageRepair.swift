@@ -47,7 +47,7 @@ public struct SalvageRepair: Repair {
   /// Offers to put the store together, where something of a table or of the file itself is damaged.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
     guard let driver = context.driver as? any SalvagingDriver,
-      Self.isCalled(for: findings), driver.isSalvageable(context.path)
+      findings.contains(where: { Self.calls.contains($0.code) }), driver.isSalvageable(context.path)
     else { return nil }
     let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
     let backup = Self.takesUnproved(context) ? try context.backups?.newestGood() : nil
@@ -66,7 +66,7 @@ public struct SalvageRepair: Repair {
     let aid = SalvageAid(
       takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance,
       setsAsideRefused: findings.contains { Self.refused.contains($0.code) },
-      virtualTables: Set(virtual).sorted(), contradictedTables: Self.contradicted(findings),
+      virtualTables: Set(virtual).sorted(),
       schema: { () throws(Problem) in try Self.schema(context) }
     ) { () throws(Problem) in
       guard let backup = try context.backups?.newestGood(), let scratch = context.scratch else { return nil }
@@ -82,14 +82,6 @@ public struct SalvageRepair: Repair {
     return try backups.schema(of: backup).map { SchemaText(path: backup.path, text: $0) }
   }
 
-  /// Tables of which both an index lacks rows and holds some that they do not have.
-  private static func contradicted(_ findings: [Finding]) -> [String] {
-    func tables(_ code: FindingCode) -> Set<String> {
-      Set(findings.filter { $0.code == code }.compactMap(\.location.table))
-    }
-    return tables("index.entry-missing").intersection(tables("index.entry-extra")).sorted()
-  }
-
   private static func takesUnproved(_ context: RepairContext) -> Bool { context.maxLoss >= .changes }
 
   /// What rows have that their own table would refuse; and what keeps every check from seeing such rows.
@@ -97,20 +89,11 @@ public struct SalvageRepair: Repair {
     "check.violated", "column.null", "column.type", "schema.malformed", "file.not-a-database", "file.malformed",
   ]
 
-  /// Whether something is damaged that only salvage is for, or rows that the damage changed are to leave their tables, or a page
-  /// stands where another one was. Where no other finding tells of damage, an application may have written such rows itself.
-  private static func isCalled(for findings: [Finding]) -> Bool {
-    let codes = Set(findings.map(\.code))
-    return !codes.isDisjoint(with: calls)
-      || !codes.isDisjoint(with: ["check.violated", "column.null", "column.type"])
-        && !codes.isDisjoint(with: ["index.malformed", "index.entry-missing", "index.entry-extra"])
-      || codes.contains("index.malformed") && !contradicted(findings).isEmpty
-  }
-
-  /// What only salvage is for. The rest of what it mends, others mend too.
+  /// What only salvage is for, and what tells that the file is damaged where others fail. The rest of what it mends, others mend
+  /// too.
   private static let calls: [FindingCode] = [
     "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "schema.mismatch",
-    "page.duplicate-reference", "virtual-table.malformed",
+    "page.duplicate-reference", "virtual-table.malformed", "index.malformed",
   ]
 }
 

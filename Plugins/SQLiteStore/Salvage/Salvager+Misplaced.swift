@@ -3,23 +3,30 @@ import MendKit
 /// Pages that are in order by themselves but stand where another page was: misdirected writes between trees that look alike
 /// are told by what tables and their indexes say of one another.
 extension Salvager {
-  /// Rows of a table that are held against its indexes; a larger table is left as it is.
-  private static let mostRows = 1 << 20
+  /// Rows of a table that are held against its indexes, and where the schema itself was damaged; a larger table is left as it is.
+  private static let mostRows = (usual: 1 << 14, damagedSchema: 1 << 20)
+  /// Tables that are looked at.
+  private static let mostTables = 2000
 
   /// Lets go of indexes and leaves that are not those of their tables, where these contradict one another.
   func releaseMisplaced() {
-    var doubted: [Int] = []
-    for place in tables.indices where isContradicted(tables[place].name) {
-      let rows = tables[place].slots.reduce(0) { $0 + Int(survey[$1.page].cells) }
-      guard rows <= Self.mostRows, wholeIndexes[ASCII.lowered(tables[place].name)] != nil else { continue }
-      doubted.append(place)
-      releaseForeignIndexes(place)
+    var pages: [Int32: [UInt32]] = [:]
+    for page in 1...file.filePages where claims[page] > 0 { pages[claims[page], default: []].append(page) }
+    let most = writesSchema ? Self.mostRows.damagedSchema : Self.mostRows.usual
+    var said: [Int: IndexEvidence] = [:]
+    for place in tables.indices.prefix(Self.mostTables) where wholeIndexes[ASCII.lowered(tables[place].name)] != nil {
+      let table = tables[place]
+      guard table.slots.reduce(0, { $0 + Int(survey[$1.page].cells) }) <= most,
+        let layout = memory.flatMap({ RowLayout(table.name, in: $0) })
+      else { continue }
+      releaseForeignIndexes(place, layout, pages)
+      // What the indexes say of all rows, whether or not they agree with what stands in the table now.
+      let candidates = (wholeIndexes[ASCII.lowered(table.name)] ?? []).compactMap { name, number in
+        layout.indexes[name].map { IndexEvidence.Index(layout: $0, pages: pages[number] ?? []) }
+      }
+      let all = GapRanges(places: [SalvagedTable.Slot(state: .lost, page: 0)])
+      said[place] = IndexEvidence(file, candidates, missing: all) { _ in nil }
     }
-    // What the indexes say of all rows, whether or not they agree with what stands in the table now.
-    let said = Dictionary(
-      uniqueKeysWithValues: doubted.compactMap { place in
-        evidenceOfAll(place).map { (place, $0) }
-      })
     for (place, evidence) in said.sorted(by: { $0.key < $1.key }) {
       for slot in tables[place].slots.indices where tables[place].slots[slot].state == .sound {
         let page = tables[place].slots[slot].page
@@ -39,15 +46,6 @@ extension Salvager {
         }
       }
     }
-  }
-
-  private func isContradicted(_ table: String) -> Bool {
-    writesSchema || contradicted.contains(ASCII.lowered(table))
-  }
-
-  private func evidenceOfAll(_ place: Int) -> IndexEvidence? {
-    let all = GapRanges(places: [SalvagedTable.Slot(state: .lost, page: 0)])
-    return readEvidence(place, all) { _ in nil }
   }
 
   private func release(_ slot: Int, of place: Int) {
@@ -73,16 +71,12 @@ extension Salvager {
   }
 
   /// Makes an index that is another's, or holds a page of another's, one of which only remains are left.
-  private func releaseForeignIndexes(_ place: Int) {
+  private func releaseForeignIndexes(_ place: Int, _ layout: RowLayout, _ owned: [Int32: [UInt32]]) {
     let table = tables[place]
     let key = ASCII.lowered(table.name)
-    guard let indexes = wholeIndexes[key], let layout = memory.flatMap({ RowLayout(table.name, in: $0) }) else {
-      return
-    }
     let reader = EntryReader(file)
-    wholeIndexes[key] = indexes.filter { name, number in
-      guard let index = layout.indexes[name] else { return true }
-      let pages = claims.pages(of: number)
+    wholeIndexes[key] = wholeIndexes[key]?.filter { name, number in
+      guard let index = layout.indexes[name], let pages = owned[number] else { return true }
       let order = IndexOrder(reader, index.terms, file.encoding)
       let isRight = agrees(index, pages, table)
       // Of a table of one leaf this may be the page that is another's, unless the index is the copy.

@@ -33,13 +33,10 @@ final class Salvager {
   let memory = try? Connection.open(copy: ":memory:", create: true)
   /// Rows that no table takes.
   var strays: LostAndFound
-  /// Tables that their indexes contradict, in lower case.
-  private(set) var contradicted: Set<String> = []
 
   /// Salvages a working copy. What it did is in the outcome.
   static func run(_ path: String, _ aid: SalvageAid = SalvageAid()) throws(Problem) -> RepairOutcome {
     let salvager = try Salvager(path)
-    salvager.contradicted = Set(aid.contradictedTables.map(ASCII.lowered))
     try salvager.readSchema(aid)
     salvager.walk()
     // An empty database would pass every check: that is no repair of one that had content.

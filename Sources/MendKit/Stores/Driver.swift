@@ -71,8 +71,6 @@ public struct SalvageAid {
   public var setsAsideRefused: Bool
   /// Tables of modules that are damaged within.
   public var virtualTables: [String]
-  /// Tables whose rows and indexes contradict one another.
-  public var contradictedTables: [String]
 
   /// Definitions for tables whose own are lost; nil where nobody has any. Asked for when some are missing.
   public var schema: () throws(Problem) -> SchemaText?
@@ -80,7 +78,7 @@ public struct SalvageAid {
   /// An aid; without a backup and definitions when nothing is said.
   public init(
     takesUnproved: Bool = false, tellsProvenance: Bool = false, setsAsideRefused: Bool = false,
-    virtualTables: [String] = [], contradictedTables: [String] = [],
+    virtualTables: [String] = [],
     schema: @escaping () throws(Problem) -> SchemaText? = { () throws(Problem) -> SchemaText? in nil },
     backup: @escaping () throws(Problem) -> String? = { () throws(Problem) -> String? in nil }
   ) {
@@ -90,7 +88,6 @@ public struct SalvageAid {
     self.tellsProvenance = tellsProvenance
     self.setsAsideRefused = setsAsideRefused
     self.virtualTables = virtualTables
-    self.contradictedTables = contradictedTables
   }
 }
 
