@@ -10,9 +10,9 @@ struct SchemaRowsTests {
 
   init() throws { folder = try Folder() }
 
-  private func native(_ path: String) throws -> [SchemaReading.Object]? {
+  private func native(_ path: String, workers: Int = 1) throws -> [SchemaReading.Object]? {
     let view = try StoreView(path, locking: .none)
-    return SchemaRows.read(try PageMap(view, header: try #require(view.header)))?.objects
+    return SchemaRows.read(try PageMap(view, header: try #require(view.header)), workers: workers)?.objects
   }
 
   /// What the library reads, past definitions that it does not understand.
@@ -41,6 +41,7 @@ struct SchemaRowsTests {
     let found = try #require(try native(path))
     #expect(found.count > 400)
     #expect(words(found) == words(try library(path)))
+    for workers in 2...4 { #expect(words(try native(path, workers: workers)) == words(found)) }
   }
 
   @Test("gives nothing, or what the library reads, whatever bytes its pages have", arguments: 0..<8)

@@ -25,10 +25,10 @@ final class SchemaAhead {
     let format = header.schemaFormat
     let isLarge = view.size > Self.leastBytes
     let make: @Sendable () -> Made? = {
-      guard let content = SchemaRows.read(pages) else { return nil }
+      let workers = isLarge ? Workers.processors : 1
+      guard let content = SchemaRows.read(pages, workers: workers) else { return nil }
       let isPlain = content.isPlain && (1...4).contains(format)
       if let schema = known.find(content, format) { return Made(schema: schema, isPlain: isPlain) }
-      let workers = isLarge ? Workers.processors : 1
       let schema = Schema(SchemaReading(content.objects, workers: workers))
       schema.prepare(encoding: .utf8, workers: workers)
       if schema.isTheSameEverywhere { known.keep(schema, content, format) }

@@ -21,12 +21,41 @@ struct SchemaRows {
   }
 
   /// The rows in the order of their rowids, of a database in UTF-8; nil where anything about them is not as SQLite writes it.
-  static func read(_ pages: PageMap) -> Content? {
-    var rows = SchemaRows(pages)
-    guard rows.readTree(1, level: 1) else { return nil }
-    let largestRoot = rows.objects.reduce(0) { max($0, $1.root) }
+  /// Where they are many, several workers read a part each.
+  static func read(_ pages: PageMap, workers: Int = 1) -> Content? {
+    let children = workers > 1 ? childrenOfRoot(pages) : []
+    let perWorker = (children.count + workers - 1) / workers
+    let parts: [SchemaRows?]
+    if perWorker >= fewestPages {
+      parts = Workers.map(workers, workers: workers) { part in
+        var rows = SchemaRows(pages)
+        let own = children.dropFirst(part * perWorker).prefix(perWorker)
+        return own.allSatisfy { rows.readTree($0, level: 2) } ? rows : nil
+      }
+    } else {
+      var rows = SchemaRows(pages)
+      parts = [rows.readTree(1, level: 1) ? rows : nil]
+    }
+    let whole = parts.compactMap { $0 }
+    let bytes = whole.reduce(0) { $0 + mostBytes - $1.bytesLeft }
+    guard whole.count == parts.count, bytes <= mostBytes else { return nil }
+    let objects = whole.count == 1 ? whole[0].objects : whole.flatMap(\.objects)
+    let largestRoot = objects.reduce(0) { max($0, $1.root) }
     return Content(
-      objects: rows.objects, bytes: mostBytes - rows.bytesLeft, isPlain: rows.isPlain && largestRoot <= pages.pageCount)
+      objects: objects, bytes: bytes, isPlain: whole.allSatisfy(\.isPlain) && largestRoot <= pages.pageCount)
+  }
+
+  /// Pages of the schema that are worth a thread.
+  private static let fewestPages = 16
+
+  /// The pages under the schema's root, left to right; none where it is a leaf, or not in order.
+  private static func childrenOfRoot(_ pages: PageMap) -> [UInt32] {
+    guard let page = pages[1], let header = BTreePage(page, number: 1), header.kind == .tableInterior,
+      header.cellPointersEnd <= pages.usableSize
+    else { return [] }
+    let cells = (0..<header.cellCount).map { page.big16(header.cellPointers + 2 * $0) }
+    guard cells.allSatisfy({ $0 >= header.cellPointersEnd && $0 + 4 <= pages.usableSize }) else { return [] }
+    return cells.map { page.big32($0) } + [header.rightChild(page)]
   }
 
   /// What was read.
