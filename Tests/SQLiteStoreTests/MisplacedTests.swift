@@ -68,6 +68,18 @@ struct MisplacedTests {
     #expect(try rows() == before)
   }
 
+  @Test("a table whose indexes contradict each other keeps its rows, though another one looks alike")
+  func contradiction() throws {
+    let before = try rows()
+    try write([page("c_amount"): page("b_amount")])
+    // What is left of the indexes of this table is the one whose values tables have in common.
+    let image = try #require(DatabaseImage(try folder.read("a.db")))
+    try FileHandle.update(path).write(
+      [UInt8](repeating: 0, count: 1024), at: image.start(try page("sqlite_autoindex_a_1")))
+    _ = try salvage()
+    #expect(try rows() == before)
+  }
+
   @Test("an index that became a copy of another table's is built anew, and no row leaves its table")
   func index() throws {
     let before = try rows()

@@ -32,14 +32,19 @@ extension Salvager {
         let page = tables[place].slots[slot].page
         let counts = evidence.count(page)
         guard counts.speaksAgainst else { continue }
+        // Where its table's own indexes contradict each other, those that prove its rows are not outweighed by fewer ones of
+        // another table that looks alike.
+        let proving = counts.mixed > 0 ? evidence.indexes.count - 1 : 0
         if isCopy(page, besides: place) {
           release(slot, of: place)
           // Its rows are in their own table.
           _ = claims.claim(page, for: PageClaimTable.Special.freelist)
-        } else if said.contains(where: { other, evidence in
+        } else if said.contains(where: { other, theirs in
           // Where both have one leaf alone, the indexes may have changed places rather than the leaves.
-          guard other != place, max(tables[other].slots.count, tables[place].slots.count) > 1 else { return false }
-          let counts = evidence.count(page)
+          guard other != place, max(tables[other].slots.count, tables[place].slots.count) > 1,
+            theirs.indexes.count > proving
+          else { return false }
+          let counts = theirs.count(page)
           return counts.speaksFor && counts.mixed == 0
         }) {
           release(slot, of: place)
