@@ -71,6 +71,52 @@ struct CellScanTests {
     #expect(found.isHeaderTrustworthy && found.lostPointers == 0 && !found.cells.contains { $0.isUnnamed })
   }
 
+  @Test("whose size was changed are found by their record, whatever it says now", arguments: [1, 4, 64, 128])
+  func damagedSize(_ flip: UInt8) throws {
+    let image = try image()
+    let (number, cells) = leaf(image)
+    // The row that stands last on the page, and one that another follows.
+    for offset in [try #require(cells.values.max()), try #require(cells.values.sorted().first)] {
+      var page = image.page(number)
+      page[offset] ^= flip
+      let found = scan(page)
+      #expect(places(found.cells) == cells)
+      let cell = try #require(found.cells.first { $0.place.offset == offset }).place
+      let sound = try #require(scan(image.page(number)).cells.first { $0.place.offset == offset }).place
+      #expect(cell.hasDamagedSize && !sound.hasDamagedSize)
+      #expect(
+        cell.payloadOffset == sound.payloadOffset && cell.payloadSize == sound.payloadSize && cell.end == sound.end)
+    }
+  }
+
+  @Test("whose record has a changed header are not taken for others")
+  func damagedHeader() throws {
+    let image = try image()
+    let (number, cells) = leaf(image)
+    let offset = try #require(cells.values.sorted().first)
+    let sound = try #require(scan(image.page(number)).cells.first { $0.place.offset == offset }).place
+    for bit in 1..<6 {
+      var page = image.page(number)
+      // The type of the second value, which is a text.
+      page[sound.payloadOffset + 2] ^= 1 << UInt8(bit)
+      #expect(!scan(page).cells.contains { $0.place.offset == offset })
+    }
+  }
+
+  @Test("whose size was changed come back as they were")
+  func sizeMended() throws {
+    let path = folder.file("a.db")
+    let image = try image()
+    let rows = try SQLiteFile.rows(path, "SELECT * FROM t")
+    for index in 0..<3 {
+      let (number, cells) = leaf(image, index)
+      try FileHandle.update(path).write([0x7F], at: image.start(number) + (try #require(cells.values.min())))
+    }
+    _ = try Salvager.run(path)
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM t") == rows)
+    #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
+  }
+
   @Test("are all found when the header is zeros or noise, or only its first byte", arguments: [512, 1024, 4096, 65536])
   func lostHeader(_ pageSize: Int) throws {
     let image = try image(rows: pageSize / 3 + 200, pageSize: pageSize)

@@ -52,7 +52,10 @@ struct CellScan {
     var firstByte = start
     if let pointers = pointers(page, number: number) {
       let read = pointers.offsets.map { cell(page, at: $0, isNamed: true) }
-      let found = Dictionary(read.compactMap { $0 }.map { ($0.offset, $0) }, uniquingKeysWith: { first, _ in first })
+      let sized = CellResizing(geometry: geometry, bounds: bounds, expected: expected).cells(
+        page, pointers.offsets, read)
+      let found = Dictionary(
+        (read.compactMap { $0 } + sized).map { ($0.offset, $0) }, uniquingKeysWith: { first, _ in first })
       named = CellChain.longest(found.values.sorted { $0.offset < $1.offset }, ends: [geometry.usableSize])
       // A header whose kind is lost is believed only when all else of it is as it should be.
       if pointers.isTableLeaf || named.count == pointers.offsets.count {

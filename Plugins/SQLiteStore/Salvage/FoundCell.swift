@@ -14,6 +14,8 @@ struct FoundCell: Sendable, Hashable {
   var rowid: Int64
   /// The first overflow page; 0 for none, or where the damage made it so.
   var overflowPage: UInt32
+  /// Whether the cell says another size than its record, which is believed.
+  var hasDamagedSize = false
 
   /// Whether the payload goes on in overflow pages.
   var isSpilled: Bool { localSize < payloadSize }

@@ -283,7 +283,12 @@ final class Salvager {
   }
 
   private func leafCell(_ page: UnsafeRawPointer, _ cell: FoundCell) -> TableRebuild.LeafCell {
-    TableRebuild.LeafCell(
+    guard !cell.hasDamagedSize else {
+      let payload = Array(UnsafeRawBufferPointer(start: page + cell.payloadOffset, count: cell.payloadSize))
+      let bytes = PayloadWriter(file: file).cell(rowid: cell.rowid, payload: payload)
+      return TableRebuild.LeafCell(bytes: bytes, rowid: cell.rowid)
+    }
+    return TableRebuild.LeafCell(
       bytes: UnsafeRawBufferPointer(start: page + cell.offset, count: cell.end - cell.offset), rowid: cell.rowid)
   }
 
