@@ -52,6 +52,51 @@ import Testing
     #expect(seen.count == count)
   }
 
+  /// The hash of the bytes of an entry, after those of its header.
+  private func hash(entry bytes: [UInt8]) -> Hash128 {
+    (Array(repeating: 0, count: 8) + bytes).withUnsafeBytes { buffer in
+      guard let start = buffer.baseAddress else { return .null }
+      return EntryHash(record: start + 8, size: bytes.count).hash
+    }
+  }
+
+  @Test("every bit of an entry's bytes changes about half of its hash")
+  func everyBit() {
+    for size in [4, 9, 10, 11, 17, 18, 19, 26, 27, 35, 51, 200] {
+      let plain: [UInt8] = [3, 1, 2] + (3..<size).map { UInt8(truncatingIfNeeded: $0 * 37) }
+      let before = hash(entry: plain)
+      for bit in 8..<(8 * size) {
+        var other = plain
+        other[bit / 8] ^= 1 << UInt8(bit % 8)
+        let after = hash(entry: other)
+        let changed =
+          (before.first ^ after.first).nonzeroBitCount + (before.second ^ after.second).nonzeroBitCount
+        #expect((30...98).contains(changed), "bit \(bit) of \(size) bytes changes \(changed) of 128")
+      }
+    }
+  }
+
+  @Test("parts of entries that change places change the sum of their hashes")
+  func swappedBytes() {
+    func sum(_ entries: [[UInt8]]) -> Fingerprint {
+      var sum = Fingerprint()
+      for entry in entries { sum.add(hash(entry: entry)) }
+      return sum
+    }
+    for width in [1, 4, 8, 13, 19] {
+      for a in 0..<24 as Range<UInt8> {
+        for b in 0..<24 as Range<UInt8> where a != b {
+          let head: [UInt8] = [3, UInt8(13 + 2 * width), 1]
+          let (one, other) = ([UInt8](repeating: a, count: width), [UInt8](repeating: b, count: width))
+          let right = sum([head + one + [5], head + other + [6], head + one + [7]])
+          #expect(right != sum([head + other + [5], head + one + [6], head + one + [7]]))
+          #expect(right != sum([head + one + [6], head + other + [5], head + one + [7]]))
+          #expect(right == sum([head + one + [7], head + other + [6], head + one + [5]]))
+        }
+      }
+    }
+  }
+
   @Test("values that change places between two entries change the sum")
   func swapped() {
     func sum(_ entries: [(Int, Int)]) -> Fingerprint {

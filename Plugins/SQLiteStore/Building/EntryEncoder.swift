@@ -180,21 +180,8 @@ final class EntryEncoder {
 
   /// A whole number in as few bytes as SQLite takes.
   private func append(_ number: Int64) {
-    if hasConstants, number == 0 || number == 1 {
-      header.append(UInt8(8 + number))
-      return
-    }
-    let bits = 65 - (number < 0 ? ~number : number).leadingZeroBitCount
-    let (type, size): (UInt8, Int) =
-      switch bits {
-      case ...8: (1, 1)
-      case ...16: (2, 2)
-      case ...24: (3, 3)
-      case ...32: (4, 4)
-      case ...48: (5, 6)
-      default: (6, 8)
-      }
-    header.append(type)
-    withUnsafeBytes(of: number.bigEndian) { body += $0[(8 - size)...] }
+    let type = SerialType.type(of: number, hasConstants: hasConstants)
+    header.append(UInt8(type))
+    withUnsafeBytes(of: number.bigEndian) { body += $0[(8 - SerialType.size(type))...] }
   }
 }

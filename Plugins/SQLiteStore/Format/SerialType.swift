@@ -7,6 +7,20 @@ enum SerialType {
     return (0x8864_3210 &>> (type &* 4)) & 0xF
   }
 
+  /// The type that SQLite stores a whole number by: the one of the fewest bytes. `hasConstants` is whether the numbers 0 and 1
+  /// have types of their own: since schema format 4.
+  static func type(of number: Int64, hasConstants: Bool) -> Int {
+    if hasConstants, number == 0 || number == 1 { return 8 + Int(number) }
+    switch 65 - (number < 0 ? ~number : number).leadingZeroBitCount {
+    case ...8: return 1
+    case ...16: return 2
+    case ...24: return 3
+    case ...32: return 4
+    case ...48: return 5
+    default: return 6
+    }
+  }
+
   /// Bits of the classes of values.
   static let nullBit: UInt8 = 1
   static let integerBit: UInt8 = 2

@@ -27,9 +27,7 @@ final class IndexesInPlace {
     walk = FileWalk(
       pages: try PageMap(view, header: header), header: header, trees: plan.trees,
       fingerprints: plan.comparisons.count,
-      setting: WalkSetting(
-        hasPointerMaps: header.largestRootPage != 0, encoding: header.encodingOfTexts, readsContent: true, perCause: 1),
-      workers: Workers.processors, progress: { _ in })
+      setting: WalkSetting(header, readsContent: true, perCause: 1), workers: Workers.processors, progress: { _ in })
     comparisons = plan.comparisons.filter { indexes.contains($0.index.name) }
     result = walk.run(Array(plan.trees.indices), walk.walkers(walk.workers))
     guard Self.isSound(result) else { return nil }

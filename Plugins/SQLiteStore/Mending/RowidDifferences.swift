@@ -153,9 +153,7 @@ struct RowidDifferences {
 
   private func hash(_ page: UnsafeRawPointer, _ cell: FoundCell, _ target: IndexTarget) -> Hash128? {
     payloads.read(page, cell) { record, available in
-      var hash = EntryHash()
-      let outcome = EntryKernel.read(record, size: cell.payloadSize, available: available, target.key, hash: &hash)
-      return outcome == .sound ? hash.hash : nil
+      EntryKernel.hash(record, size: cell.payloadSize, available: available, target.key)
     }
   }
 
@@ -244,11 +242,7 @@ struct RowidDifferences {
         // Beside the entry are bytes that may be read.
         encoder.entry.withUnsafeBytes { entry.take($0) }
         let size = encoder.entry.count
-        var hash = EntryHash()
-        guard let start = entry.start,
-          EntryKernel.read(start, size: size, available: size, wanted[place].target.key, hash: &hash) == .sound
-        else { return nil }
-        return hash.hash
+        return entry.start.flatMap { EntryKernel.hash($0, size: size, available: size, wanted[place].target.key) }
       }
     }
   }

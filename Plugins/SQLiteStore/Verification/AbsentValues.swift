@@ -30,16 +30,30 @@ struct AbsentValues {
     }
   }
 
-  /// The hash of a value as a record would hold it, and the bit of its class.
-  func hash(_ value: SQLValue) -> (hash: Hash128, classBit: UInt8) {
+  /// A value as a record would hold it, and the bit of its class.
+  func source(_ value: SQLValue, memory: PlanMemory) -> (source: ValueSource, classBit: UInt8) {
     switch value {
     case .null: (.null, RowPlan.nullBit)
-    case .integer(let number): (Hash128(integer: number), RowPlan.integerBit)
-    case .real(let number): (TreeWalker.hash(number), RowPlan.realBit)
-    case .text(let text):
-      (encoded(text).withUnsafeBytes { TreeWalker.hash($0, isText: true) }, RowPlan.textBit)
-    case .blob(let bytes): (bytes.withUnsafeBytes { TreeWalker.hash($0, isText: false) }, RowPlan.blobBit)
+    case .integer(let number):
+      (Self.source(number, type: SerialType.type(of: number, hasConstants: true), memory), RowPlan.integerBit)
+    case .real(let number):
+      (Self.source(Int64(bitPattern: number.bitPattern), type: 7, memory), RowPlan.realBit)
+    case .text(let text): (Self.source(encoded(text), type: 13, memory), RowPlan.textBit)
+    case .blob(let bytes): (Self.source(bytes, type: 12, memory), RowPlan.blobBit)
     }
+  }
+
+  /// The last bytes of a word, as many as the type has.
+  private static func source(_ word: Int64, type: Int, _ memory: PlanMemory) -> ValueSource {
+    let kept = memory.copy([word.bigEndian])
+    let end = UnsafeRawPointer(kept.baseAddress.map { $0 + 1 })
+    return end.map { ValueSource(type: type, start: $0 - SerialType.size(type)) } ?? .null
+  }
+
+  /// Eight bytes before a value are readable.
+  private static func source(_ bytes: [UInt8], type: Int, _ memory: PlanMemory) -> ValueSource {
+    let kept = memory.copy([UInt8](repeating: 0, count: 8) + bytes)
+    return kept.baseAddress.map { ValueSource(type: type + 2 * bytes.count, start: UnsafeRawPointer($0 + 8)) } ?? .null
   }
 
   /// The value as an expression reads it.

@@ -17,6 +17,9 @@ final class EntryDifferences {
     /// only one may have.
     let isWhole: Bool
     let isOrdered: Bool
+
+    /// Whether the index has an entry of each row, and none else.
+    var isNone: Bool { missing.isEmpty && extra.isEmpty && !isFull }
   }
 
   /// What the first pass found.

@@ -67,15 +67,20 @@ enum EntryKernel {
     return .sound
   }
 
-  /// Takes the values of a record up into its hash, from `step` on; `prefixes` gets the hash before each of them.
-  @inline(__always) static func read(
-    _ record: UnsafeRawPointer, from first: UnsafePointer<ShapeStep>, to end: UnsafePointer<ShapeStep>,
-    _ prefix: UnsafeMutablePointer<EntryHash>
-  ) -> EntryHash {
-    var step = first
-    var prefix = prefix
-    var hash = prefix.pointee
-    while true {
+  /// The hash of an entry as it is added up in the first pass; nil where it is not sound, or not there wholly.
+  static func hash(_ record: UnsafeRawPointer, size: Int, available: Int, _ plan: KeyPlan) -> Hash128? {
+    var hash = EntryHash()
+    guard available == size, read(record, size: size, available: available, plan, hash: &hash) == .sound else {
+      return nil
+    }
+    return plan.isByBytes ? EntryHash(record: record, size: size).hash : hash.hash
+  }
+
+  /// The hash of the values of an entry of a shape.
+  @inline(never) static func hash(_ record: UnsafeRawPointer, _ shape: EntryShape) -> Hash128 {
+    var step = shape.steps
+    var hash = EntryHash()
+    while step < shape.end {
       if step.pointee.action == ShapeStep.Action.integer {
         hash.combine(integer: Int(integer(record, step)))
       } else {
@@ -83,10 +88,8 @@ enum EntryKernel {
         hash.combine(value.first, value.second)
       }
       step += 1
-      guard step < end else { return hash }
-      prefix += 1
-      prefix.pointee = hash
     }
+    return hash.hash
   }
 
   /// The hash of a value that is no whole number with a body.
@@ -126,19 +129,6 @@ enum EntryKernel {
     let isAscending: Bool
   }
 
-  /// The first byte in which two records of `size` bytes differ; `size` or more where none does.
-  @inline(__always) static func firstByte(
-    _ before: UnsafeRawPointer, _ record: UnsafeRawPointer, size: Int
-  ) -> Int {
-    var offset = 0
-    repeat {
-      let bits = (before + offset).loadUnaligned(as: UInt64.self) ^ (record + offset).loadUnaligned(as: UInt64.self)
-      if bits != 0 { return offset &+ UInt64(littleEndian: bits).trailingZeroBitCount &>> 3 }
-      offset &+= 8
-    } while offset < size
-    return offset
-  }
-
   /// Whether the value of a step stands before the same one of the next entry in ascending order, where the first byte in
   /// which they differ is at `offset`; nil where the bytes do not tell.
   @inline(__always) static func isAscending(
@@ -160,12 +150,12 @@ enum EntryKernel {
   /// How an entry differs from the one before, which has another shape; nil where the values are of kinds that take a closer
   /// look.
   static func difference(
-    _ before: UnsafeRawPointer, _ one: RecordShape, _ record: UnsafeRawPointer, _ other: RecordShape,
+    _ before: UnsafeRawPointer, _ one: EntryShape, _ record: UnsafeRawPointer, _ other: EntryShape,
     _ terms: UnsafePointer<KeyPlan.Term>
   ) -> Difference? {
     var (first, second) = (one.steps, other.steps)
     while first < one.end {
-      let field = Int(first.pointee.column)
+      let field = Int(first.pointee.field)
       let term = terms[field]
       guard let order = order(before, first, record, second, term.collation) else { return nil }
       if order != 0 { return Difference(field: field, isAscending: (order < 0) != term.isDescending) }

@@ -141,7 +141,7 @@ struct FileWalk: Sendable {
     let map = PointerMap(pageSize: pages.pageSize, usableSize: pages.usableSize)
     let before = walker.troubles
     walker.troubles = TroubleBook(perCause: setting.perCause)
-    walker.tree = -1
+    walker.begin(-1)
     if map.lockBytePage <= pages.pageCount { _ = walker.claim(map.lockBytePage, from: 0) }
     if setting.hasPointerMaps {
       var page: UInt32 = 2

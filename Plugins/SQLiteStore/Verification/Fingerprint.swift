@@ -92,10 +92,43 @@ struct EntryHash {
 
   @inline(__always) init() {}
 
-  /// Of two values.
-  @inline(__always) init(_ first: Hash128, _ second: Hash128) {
-    combine(first)
-    combine(second)
+  /// Of the bytes of an entry's record: two entries have one hash exactly when they are stored alike. Numbers may be stored
+  /// in several ways, though SQLite uses one; where it did not, the hashes of the values tell.
+  ///
+  /// The header goes in first, which tells where all else stands: many entries have the same one. Eight bytes before the
+  /// record are readable.
+  init(record: UnsafeRawPointer, size: Int) {
+    let read = Varint.read(record, at: 0, end: size)
+    let headerSize = min(size, Int(truncatingIfNeeded: min(read?.value ?? 0, UInt64(Int32.max))))
+    take(record, headerSize)
+    take(record + headerSize, size - headerSize)
+  }
+
+  /// Takes up the header of a record, or its body: blocks of sixteen bytes, of which the last one overlaps the one before it.
+  @inline(__always) mutating func take(_ bytes: UnsafeRawPointer, _ count: Int) {
+    guard count < 16 else {
+      let last = bytes + count - 16
+      var at = bytes
+      while at < last {
+        combine(block: at)
+        at += 16
+      }
+      combine(block: last)
+      return
+    }
+    guard count > 0 else { return combine(0, 0) }
+    let last = UInt64(littleEndian: (bytes + count - 8).loadUnaligned(as: UInt64.self))
+    if count > 8 {
+      combine(UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)), last)
+    } else {
+      combine(last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* count), 0)
+    }
+  }
+
+  @inline(__always) private mutating func combine(block: UnsafeRawPointer) {
+    combine(
+      UInt64(littleEndian: block.loadUnaligned(as: UInt64.self)),
+      UInt64(littleEndian: (block + 8).loadUnaligned(as: UInt64.self)))
   }
 
   /// Takes up the next value. The state before and the value can be told from the state after.

@@ -25,14 +25,17 @@ struct IndexDifferences {
     let cell: Int
   }
 
-  func findings(perCause: Int) -> [Finding] {
+  /// What is to be said, and the fingerprints of the indexes that have the values of their tables' rows after all.
+  func findings(perCause: Int) -> (findings: [Finding], sound: Set<Int>) {
     var findings: [Finding] = []
+    var sound: Set<Int> = []
     var missing: [String: [Difference]] = [:]
-    guard let tree = comparisons.first?.tableTree else { return findings }
+    guard let tree = comparisons.first?.tableTree else { return (findings, sound) }
     let found = EntryDifferences(
       walk, comparisons, trees: [tree] + comparisons.map(\.indexTree), limit: .ofEach(Self.most))
     for (comparison, difference) in zip(comparisons, found.differences(ofTable: tree)) {
       guard let difference else { continue }
+      if difference.isNone { sound.insert(comparison.fingerprint) }
       let table = comparison.table.name
       let index = comparison.index.name
       let lackingRows = difference.missing.map { name($0, comparison, ofIndex: false) }
@@ -60,7 +63,7 @@ struct IndexDifferences {
             evidence: "\(counts.0) entries, \(counts.1) rows"))
       }
     }
-    return findings + refuted(missing, perCause)
+    return (findings + refuted(missing, perCause), sound)
   }
 
   private func name(

@@ -25,13 +25,11 @@ struct NativeVerification {
     let encoding = header.encodingOfTexts
     let layout = try schema.layout(connection)
     let plan = try schema.plan(connection, encoding: encoding)
-    let setting = WalkSetting(
-      hasPointerMaps: header.largestRootPage != 0, encoding: encoding, readsContent: request.isFull,
-      perCause: request.findingsPerCause)
+    let setting = WalkSetting(header, readsContent: request.isFull, perCause: request.findingsPerCause)
     let walk = FileWalk(
       pages: pages, header: header, trees: plan.trees, fingerprints: plan.comparisons.count, setting: setting,
       workers: request.workers, progress: request.progress)
-    let result = walk.run()
+    var result = walk.run()
     let catalog = try schema.catalog(connection)
 
     var verification = Verification()
@@ -52,7 +50,7 @@ struct NativeVerification {
       if let index = finding.location.index { verification.suspectIndexes.insert(index) }
     }
     if request.isFull {
-      try compareContent(plan, walk, result, words, &verification)
+      try compareContent(plan, walk, &result, words, &verification)
       try askEngine(plan, layout, catalog, result, &verification)
     }
     tell(plan, layout, result, &verification)
@@ -67,9 +65,10 @@ struct NativeVerification {
     return verification
   }
 
-  /// Each index against its table, where both could be read to their ends.
+  /// Each index against its table, where both could be read to their ends. Fingerprints that differ are those of bytes, and a
+  /// number may be stored in several ways: what the values say decides.
   private func compareContent(
-    _ plan: VerificationPlan, _ walk: FileWalk, _ result: FileWalk.Result, _ words: TroubleWords,
+    _ plan: VerificationPlan, _ walk: FileWalk, _ result: inout FileWalk.Result, _ words: TroubleWords,
     _ verification: inout Verification
   ) throws(Problem) {
     let broken = result.troubles.brokenTrees.union(result.unread)
@@ -79,11 +78,18 @@ struct NativeVerification {
         && result.ofIndexes[comparison.fingerprint] != result.ofRows[comparison.fingerprint]
     }
     guard !differing.isEmpty else { return }
-    for comparison in differing { verification.suspectIndexes.insert(comparison.index.name) }
     let byTable = Dictionary(grouping: differing) { $0.table.name }.sorted { $0.key < $1.key }
     for (_, comparisons) in byTable {
       let differences = IndexDifferences(walk: walk, comparisons: comparisons, words: words, result: result)
-      verification.findings += differences.findings(perCause: request.findingsPerCause)
+      let (findings, sound) = differences.findings(perCause: request.findingsPerCause)
+      verification.findings += findings
+      for comparison in comparisons {
+        if sound.contains(comparison.fingerprint) {
+          result.ofRows[comparison.fingerprint] = result.ofIndexes[comparison.fingerprint]
+        } else {
+          verification.suspectIndexes.insert(comparison.index.name)
+        }
+      }
     }
   }
 

@@ -18,8 +18,7 @@ struct PageClaims {
   /// out: that page is not entered again.
   func claims(of wanted: Set<UInt32>) -> [UInt32: [Claim]] {
     guard !wanted.isEmpty else { return [:] }
-    let setting = WalkSetting(
-      hasPointerMaps: false, encoding: walk.setting.encoding, readsContent: false, perCause: Self.mostPerTree)
+    let setting = walk.setting.ofStructure(perCause: Self.mostPerTree)
     let walker = TreeWalker(pages: walk.pages, trees: walk.trees, fingerprints: 0, setting: setting)
     // Pages that were met already are noted at each reference, the first included.
     for page in wanted where walk.pages[page] != nil { _ = walker.seen.insert(page) }

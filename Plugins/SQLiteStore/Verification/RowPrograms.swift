@@ -105,6 +105,7 @@ extension TreeWalker {
       // A text that an expression made is UTF-8, whatever the database's own encoding is.
       if let value = computed.expression.value(scratch, row), encoding == .utf8 || !value.isText {
         slots[computed.slot] = Self.hash(value)
+        sources[computed.slot] = .computed
       } else {
         isSure = false
       }

@@ -78,8 +78,8 @@ struct RowPlan {
     var forbidden: UInt8 = 0
     /// Whether a text that looks like a number would have been stored as one.
     var checksNumericText = false
-    /// The hash of the value that rows have which were written before the column was added.
-    var absent = Hash128.null
+    /// The value that rows have which were written before the column was added.
+    var absent = ValueSource.null
     /// The class bit of that value.
     var absentClass: UInt8 = 1
   }
@@ -118,8 +118,12 @@ struct RowPlan {
   /// Slots of the indexes' columns; slot 0 is the rowid.
   let terms: UnsafeMutableBufferPointer<Int32>
   let slotCount: Int
+  /// Whether an entry's hash is that of its bytes: every value of an index stands in the record as it does in the index.
+  let isByBytes: Bool
 
-  init(columns: [Column], entries: [Entry], terms: [Int32], slotCount: Int, memory: PlanMemory) {
+  init(
+    columns: [Column], entries: [Entry], terms: [Int32], slotCount: Int, isByBytes: Bool, memory: PlanMemory
+  ) {
     self.columns = memory.copy(columns)
     operations = memory.copy(
       columns.map {
@@ -128,6 +132,7 @@ struct RowPlan {
     self.entries = memory.copy(entries)
     self.terms = memory.copy(terms)
     self.slotCount = slotCount
+    self.isByBytes = isByBytes
   }
 
   /// The plan of a table of the same form, whose indexes' fingerprints have numbers that are higher by `distance`.
@@ -163,6 +168,10 @@ struct KeyPlan {
   var firstFree: Int { uniqueCount > 0 ? uniqueCount : terms.count }
   /// The fingerprint that the entries add up to; -1 for none.
   var fingerprint: Int
+  /// Whether an entry's hash is that of its bytes, rather than of its values, as for the table's rows.
+  var isByBytes = false
+  /// Whether entries with the same header stand in the order of their bytes, but for the signs of numbers.
+  let isBytewise: Bool
 
   init(terms: [Term], fieldCount: Int, isExact: Bool, uniqueCount: Int, fingerprint: Int, memory: PlanMemory) {
     self.terms = memory.copy(terms)
@@ -170,5 +179,6 @@ struct KeyPlan {
     self.isExact = isExact
     self.uniqueCount = uniqueCount
     self.fingerprint = fingerprint
+    isBytewise = terms.allSatisfy { $0.collation == .binary && !$0.isDescending }
   }
 }

@@ -65,15 +65,13 @@ extension TreeWalker {
       let place = indexCell(page, header, pointer: header.cellPointers + 2 * cell)
     else { return }
     if counts { entryCounts[tree] += 1 }
-    take(
-      page, place, number, readsContent ? trees[tree].key : nil, readsContent ? trees[tree].rows : nil, counts: counts)
+    take(page, place, number, counts: counts)
   }
 
   /// Reads the cells of a leaf.
   private func entries(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
-    let plan = trees[tree]
     var cells = CellRun(tiling: CellTiling(end: pages.usableSize))
-    if let key = plan.key, readsContent, plan.rows == nil, key.isExact {
+    if let key, rows == nil, key.isExact {
       cells = plainEntries(page, header, number, key)
     } else {
       for cell in 0..<header.cellCount { anyEntry(page, header, number, cell, &cells) }
@@ -101,8 +99,7 @@ extension TreeWalker {
       return
     }
     cells.tiling.take(place.at, place.end)
-    let plan = trees[tree]
-    take(page, place, number, readsContent ? plan.key : nil, readsContent ? plan.rows : nil, counts: true)
+    take(page, place, number, counts: true)
   }
 
   /// Says what is wrong about how an entry differs from the one before, which may be nothing.
@@ -125,7 +122,7 @@ extension TreeWalker {
   }
 
   @inline(never) private func take(
-    _ page: UnsafeRawPointer, _ place: CellPlace, _ number: UInt32, _ key: KeyPlan?, _ rows: RowPlan?, counts: Bool
+    _ page: UnsafeRawPointer, _ place: CellPlace, _ number: UInt32, counts: Bool
   ) {
     guard place.local == place.size else { return overflowingEntry(page, place, number, counts: counts) }
     let record = page + place.body
@@ -141,7 +138,7 @@ extension TreeWalker {
     _ page: UnsafeRawPointer, _ place: CellPlace, _ number: UInt32, counts: Bool
   ) {
     let first = page.big32(place.body + place.local)
-    guard readsContent, trees[tree].key != nil || trees[tree].rows != nil else {
+    guard key != nil || rows != nil else {
       if counts { _ = followOverflow(first, size: place.size, local: place.local, page: number, at: place.at) }
       return
     }
@@ -153,10 +150,10 @@ extension TreeWalker {
     guard isWhole else { return }
     let record = UnsafeRawPointer(buffer)
     if available < place.size { unread.insert(tree) }
-    if let key = trees[tree].key {
+    if let key {
       entry(record, size: place.size, available: available, key, page: number, at: place.at, counts: counts)
     }
-    if counts, let rows = trees[tree].rows, available == place.size {
+    if counts, let rows, available == place.size {
       row(record, size: place.size, available: available, rows, rowid: 0, page: number, at: place.at)
     }
   }
@@ -175,6 +172,7 @@ extension TreeWalker {
     }
     hot.pointee.previous = record
     guard counts, plan.fingerprint >= 0 else { return }
+    if plan.isByBytes, !isCollecting { hash = EntryHash(record: record, size: available) }
     ofIndexes[plan.fingerprint].add(hash.hash)
     if isCollecting { collect(hash.hash, record, plan, page: page, cell: cell) }
   }

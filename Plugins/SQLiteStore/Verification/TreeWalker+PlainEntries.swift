@@ -1,25 +1,27 @@
 extension TreeWalker {
-  /// The cells of a leaf in one go: where each stands, whether it comes after the one before, and its hash. Of an entry with
-  /// the header of the one before, only the values from the first different one on are read: the hash of those before them
-  /// is known. What is not plain takes the way of `anyEntry`.
+  /// The cells of a leaf in one go: where each stands, whether it comes after the one before, and its hash. Two entries with
+  /// the same header are in the order of the first word in which they differ, mostly. What is not plain takes the way of
+  /// `anyEntry`.
   func plainEntries(
     _ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32, _ plan: KeyPlan
   ) -> CellRun {
     let usable = pages.usableSize
     var tiling = CellTiling(end: usable)
-    guard let terms = UnsafePointer(plan.terms.baseAddress) else { return CellRun(tiling: tiling) }
     let pointers = page + header.cellPointers
     let contentStart = header.contentStart
     let room = UInt(bitPattern: usable &- contentStart)
-    let maximum = geometry.indexMaximum
-    let firstFree = plan.firstFree
-    let prefixes = prefixes
-    let none = shapes.none
     let isCollecting = isCollecting && plan.fingerprint >= 0
+    let isByBytes = plan.isByBytes && !isCollecting
+    let none = entryShapes.none
     var isWhole = true
     // The entry before and its shape; one that fits nothing where it has none, or stands on another page.
     var before = page
     var shape = none
+    var shapeSize = -1
+    var headerSize = Int.max
+    var bytewise = 0
+    var special: UInt64 = 0
+    var salt = EntryHash()
     var (low, high): (UInt64, UInt64) = (0, 0)
     var plain = header.cellCount
     for cell in 0..<header.cellCount {
@@ -37,33 +39,32 @@ extension TreeWalker {
       }
       let end = body &+ size
       let record = page + body
-      var first = shape.pointee.steps
-      var prefix = prefixes
       var offset = 0
-      if Int(shape.pointee.size) == size, end <= usable {
-        offset = EntryKernel.firstByte(before, record, size: size)
-      }
-      if offset >= Int(shape.pointee.headerSize) {
-        let last = shape.pointee.end - 1
-        while first < last, Int(first.pointee.end) <= offset { first += 1 }
-        let field = Int(first.pointee.column)
-        let term = terms[field]
-        if offset < size,
-          let isAscending = EntryKernel.isAscending(before, record, at: offset, first, term.collation)
-        {
-          if isAscending == term.isDescending || field >= firstFree {
-            settle(
-              EntryKernel.Difference(field: field, isAscending: isAscending != term.isDescending), record, plan,
-              page: number, at: at)
-          }
-        } else {
-          settle(EntryKernel.difference(before, record, plan, encoding), record, plan, page: number, at: at)
+      if size == shapeSize, end <= usable {
+        var ours: UInt64 = 0
+        var theirs: UInt64 = 0
+        repeat {
+          theirs = (before + offset).loadUnaligned(as: UInt64.self)
+          ours = (record + offset).loadUnaligned(as: UInt64.self)
+          if theirs != ours { break }
+          offset &+= 8
+        } while offset < size
+        offset &+= UInt64(littleEndian: theirs ^ ours).trailingZeroBitCount &>> 3
+        if offset < bytewise, offset >= headerSize, special &>> UInt64(truncatingIfNeeded: offset) & 1 == 0 {
+          if UInt64(bigEndian: theirs) > UInt64(bigEndian: ours) { note(.keyOrder, number, at: at) }
+        } else if offset >= headerSize {
+          follow(before, record, at: offset, shape, plan, page: number, cell: at)
         }
-        prefix += field
-      } else {
+      }
+      if offset < headerSize {
         if shape != none { hot.pointee.previous = before }
-        let isPlain = size >= 3 && size <= maximum && end <= usable
+        let isPlain = size >= 3 && size <= geometry.indexMaximum && end <= usable
         shape = isPlain ? entryOfShape(record, size: size, plan, after: shape, page: number, at: at) : none
+        shapeSize = Int(shape.pointee.size)
+        headerSize = Int(shape.pointee.headerSize)
+        bytewise = Int(shape.pointee.bytewise)
+        special = shape.pointee.special
+        salt = shape.pointee.salt
         guard shape != none else {
           var cells = CellRun(isWhole: isWhole, tiling: tiling)
           anyEntry(page, header, number, cell, &cells)
@@ -71,13 +72,19 @@ extension TreeWalker {
           plain &-= 1
           continue
         }
-        first = shape.pointee.steps
       }
       tiling.take(at, end)
-      let hash = EntryKernel.read(record, from: first, to: shape.pointee.end, prefix).hash
+      before = record
+      let hash: Hash128
+      if isByBytes {
+        var entry = salt
+        entry.take(record + headerSize, size &- headerSize)
+        hash = entry.hash
+      } else {
+        hash = EntryKernel.hash(record, shape.pointee)
+      }
       low &+= hash.first
       high &+= hash.second
-      before = record
       if isCollecting { collect(hash, record, plan, page: number, cell: at) }
     }
     if shape != none { hot.pointee.previous = before }
@@ -85,18 +92,41 @@ extension TreeWalker {
     return CellRun(isWhole: isWhole, tiling: tiling)
   }
 
+  /// How an entry stands to the one before, which has the same header, where the words in which they differ do not tell, or
+  /// a value in which they may not differ alone.
+  @inline(never) private func follow(
+    _ before: UnsafeRawPointer, _ record: UnsafeRawPointer, at offset: Int, _ shape: UnsafePointer<EntryShape>,
+    _ plan: KeyPlan, page: UInt32, cell: Int
+  ) {
+    var step = shape.pointee.steps
+    let last = shape.pointee.end - 1
+    while step < last, Int(step.pointee.end) <= offset { step += 1 }
+    let field = Int(step.pointee.field)
+    let term = plan.terms[field]
+    if offset < Int(shape.pointee.size),
+      let isAscending = EntryKernel.isAscending(before, record, at: offset, step, term.collation)
+    {
+      guard isAscending == term.isDescending || field >= plan.firstFree else { return }
+      settle(
+        EntryKernel.Difference(field: field, isAscending: isAscending != term.isDescending), record, plan, page: page,
+        at: cell)
+    } else {
+      settle(EntryKernel.difference(before, record, plan, encoding), record, plan, page: page, at: cell)
+    }
+  }
+
   /// The shape of an entry that has another one than the entry before, and how it stands to that; the shape of nothing where
   /// the entry takes the general way.
   @inline(never) private func entryOfShape(
-    _ record: UnsafeRawPointer, size: Int, _ plan: KeyPlan, after shape: UnsafePointer<RecordShape>, page: UInt32,
+    _ record: UnsafeRawPointer, size: Int, _ plan: KeyPlan, after shape: UnsafePointer<EntryShape>, page: UInt32,
     at cell: Int
-  ) -> UnsafePointer<RecordShape> {
-    let found = shapes.shape(ofEntry: record, fields: plan.fieldCount)
-    guard Int(found.pointee.size) == size else { return shapes.none }
+  ) -> UnsafePointer<EntryShape> {
+    let found = entryShapes.shape(of: record, plan)
+    guard Int(found.pointee.size) == size else { return entryShapes.none }
     guard let before = hot.pointee.previous, let terms = plan.terms.baseAddress else { return found }
     // The place of the shape before may be this one's now.
     let plain =
-      shape == shapes.none || shape == found
+      shape == entryShapes.none || shape == found
       ? nil : EntryKernel.difference(before, shape.pointee, record, found.pointee, terms)
     let difference = plain ?? EntryKernel.difference(before, record, plan, encoding)
     if !difference.isAscending || difference.field >= plan.firstFree {

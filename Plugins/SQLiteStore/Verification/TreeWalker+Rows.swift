@@ -2,131 +2,155 @@ extension TreeWalker {
   /// The highest bit of each byte: set where a text is not ASCII.
   private static let highBits: UInt64 = 0x8080_8080_8080_8080
 
-  /// The rows of a leaf that stand wholly in their cells, as noted in `records`, `sizes` and `rowids`: their values first, then
-  /// what the indexes must hold of them, index by index.
+  /// The rows of a leaf that stand wholly in their cells, as noted in `records`, `sizes` and `rowids`: their texts first, and
+  /// what each index must hold of them, laid down as SQLite stores it; then the hashes of that, index by index.
   func plainRows(_ page: UnsafeRawPointer, _ count: Int, _ number: UInt32, _ rows: RowPlan) {
-    let isPlain = programs == nil
+    guard rows.isByBytes, programs == nil, !isCollecting, rows.entries.count <= Self.mostRooms else {
+      return anyRows(page, count, number, rows)
+    }
     let records = records
     let sizes = sizes
     let rowids = rowids
-    let batch = batch
-    let capacity = batchCapacity
-    let slotCount = rows.slotCount
-    var shape = shapes.none
+    let rowForms = rowForms
+    let entryRooms = entryRooms
+    let stride = rows.entries.count * EntryForm.room
+    let capacity = min(Self.mostRows, Self.mostRooms / max(1, rows.entries.count))
+    // The shape of the row before, and the one of before that.
+    var shape = rowShapes.none
+    var other = rowShapes.none
     var taken = 0
-    var values = batch
     for cell in 0..<count where records[cell] != TreeWalker.noRecord {
       let record = page + Int(records[cell])
-      let size = Int(sizes[cell])
-      if isPlain, !shape.pointee.matches(record) { shape = shapes.shape(ofRow: record, rows) }
-      guard isPlain, Int(shape.pointee.size) == size else {
-        row(record, size: size, available: size, rows, rowid: rowids[cell], page: number, at: Int(starts[cell]))
+      let rowid = rowids[cell]
+      if !shape.pointee.matches(record, rowid) {
+        swap(&shape, &other)
+        if !shape.pointee.matches(record, rowid) {
+          shape = rowShapes.shape(of: record, rowid, rows) {
+            addEntries(taken, rows)
+            taken = 0
+          }
+        }
+      }
+      guard shape.pointee.size == sizes[cell] else {
+        let size = Int(sizes[cell])
+        row(record, size: size, available: size, rows, rowid: rowid, page: number, at: Int(starts[cell]))
         continue
       }
-      values.pointee = Hash128(integer: rowids[cell])
-      var step = shape.pointee.steps
-      let stepsEnd = shape.pointee.end
-      while step < stepsEnd {
-        let text = take(record, step, values + Int(step.pointee.slot))
-        if text & Self.highBits != 0 { checkText(record, step.pointee, cell, number) }
-        step += 1
-      }
-      batchCells[taken] = Int32(truncatingIfNeeded: cell)
+      if Self.isBeyondASCII(record, shape) { checkTexts(record, cell, number) }
+      Self.lay(record, rowid, shape, entryRooms + taken &* stride)
+      rowForms[taken] = UnsafePointer(shape.pointee.forms)
       taken &+= 1
-      values += slotCount
       if taken == capacity {
-        addEntries(taken, rows, number)
+        addEntries(taken, rows)
         taken = 0
-        values = batch
       }
     }
-    if taken > 0 { addEntries(taken, rows, number) }
+    addEntries(taken, rows)
   }
 
-  /// Takes up one value of a row; all bytes of a text, laid over each other.
-  @inline(__always) private func take(
-    _ record: UnsafeRawPointer, _ step: UnsafePointer<ShapeStep>, _ value: UnsafeMutablePointer<Hash128>
-  ) -> UInt64 {
-    let action = step.pointee.action
-    if action == ShapeStep.Action.integer {
-      let end = record + Int(step.pointee.end)
-      value.pointee = Hash128(integer: SerialType.integer(end, shift: Int(step.pointee.shift)))
-      return 0
+  /// Likewise, where the values of a row are needed by themselves.
+  private func anyRows(_ page: UnsafeRawPointer, _ count: Int, _ number: UInt32, _ rows: RowPlan) {
+    for cell in 0..<count where records[cell] != TreeWalker.noRecord {
+      let size = Int(sizes[cell])
+      row(
+        page + Int(records[cell]), size: size, available: size, rows, rowid: rowids[cell], page: number,
+        at: Int(starts[cell]))
     }
-    let start = record + Int(step.pointee.start)
-    let count = Int(step.pointee.end &- step.pointee.start)
-    if action == ShapeStep.Action.text {
-      var bits: UInt64 = 0
-      value.pointee = Hash128(start, count: count, salt: step.pointee.salt, bits: &bits)
-      return bits
-    }
-    if action == ShapeStep.Action.look { return Self.overlaid(start, count: count) }
-    value.pointee = EntryKernel.value(record, step)
-    return 0
   }
 
-  /// Adds up what the indexes must hold of the first rows in `batch`.
-  private func addEntries(_ count: Int, _ rows: RowPlan, _ page: UInt32) {
-    guard let terms = UnsafePointer(rows.terms.baseAddress) else { return }
-    let batch = UnsafePointer(batch)
-    let hashes = entryHashes
-    let slotCount = rows.slotCount
-    for entry in rows.entries {
-      let slots = terms + Int(entry.start)
-      var sum = Fingerprint()
-      var hash = hashes
-      let hashesEnd = hashes + count
-      // Most indexes have one column, or two, and the rowid.
-      switch entry.count {
-      case 2:
-        var (first, last) = (batch + Int(slots[0]), batch + Int(slots[1]))
-        while hash < hashesEnd {
-          let values = EntryHash(first.pointee, last.pointee)
-          hash.pointee = values
-          sum.add(values.hash)
-          (first, last, hash) = (first + slotCount, last + slotCount, hash + 1)
-        }
-      case 3:
-        var (first, second, last) = (batch + Int(slots[0]), batch + Int(slots[1]), batch + Int(slots[2]))
-        while hash < hashesEnd {
-          var values = EntryHash(first.pointee, second.pointee)
-          values.combine(last.pointee)
-          hash.pointee = values
-          sum.add(values.hash)
-          (first, second, last, hash) = (first + slotCount, second + slotCount, last + slotCount, hash + 1)
-        }
-      default:
-        var row = batch
-        while hash < hashesEnd {
-          var values = EntryHash()
-          for term in 0..<Int(entry.count) { values.combine(row[Int(slots[term])]) }
-          hash.pointee = values
-          sum.add(values.hash)
-          (row, hash) = (row + slotCount, hash + 1)
-        }
+  /// Rooms for entries that are laid down before their hashes are taken: so many that a word is written long before it is
+  /// read, and so few that they stay in the processor's nearest memory.
+  static let mostRooms = 128
+  static let mostRows = 32
+
+  /// Whether a text of a row is not plain ASCII.
+  @inline(__always) private static func isBeyondASCII(
+    _ record: UnsafeRawPointer, _ shape: UnsafePointer<RowShape>
+  ) -> Bool {
+    var blocks = SIMD2<UInt64>()
+    var block = shape.pointee.blocks
+    let blocksEnd = shape.pointee.blocksEnd
+    while block < blocksEnd {
+      blocks |= record.loadUnaligned(fromByteOffset: Int(block.pointee), as: SIMD2<UInt64>.self)
+      block += 1
+    }
+    var bits = blocks[0] | blocks[1]
+    var word = shape.pointee.words
+    let wordsEnd = shape.pointee.wordsEnd
+    while word < wordsEnd {
+      let found = UInt64(
+        littleEndian: record.loadUnaligned(fromByteOffset: Int(word.pointee.start), as: UInt64.self))
+      bits |= found &>> UInt64(truncatingIfNeeded: word.pointee.shift)
+      word += 1
+    }
+    return bits & highBits != 0
+  }
+
+  /// Lays down what each index must hold of a row.
+  @inline(__always) private static func lay(
+    _ record: UnsafeRawPointer, _ rowid: Int64, _ shape: UnsafePointer<RowShape>, _ rooms: UnsafeMutableRawPointer
+  ) {
+    var piece = shape.pointee.pieces
+    let piecesEnd = shape.pointee.piecesEnd
+    while piece < piecesEnd {
+      let bytes = record.loadUnaligned(fromByteOffset: Int(piece.pointee.source), as: SIMD2<UInt64>.self)
+      rooms.storeBytes(of: bytes, toByteOffset: Int(piece.pointee.target), as: SIMD2<UInt64>.self)
+      piece += 1
+    }
+    let digits = (rowid &<< Int64(truncatingIfNeeded: shape.pointee.rowidShift)).bigEndian
+    var form = shape.pointee.forms
+    let formsEnd = shape.pointee.formsEnd
+    while form < formsEnd {
+      rooms.storeBytes(of: digits, toByteOffset: Int(form.pointee.rowidAt), as: Int64.self)
+      form += 1
+    }
+    if shape.pointee.namedCount > 0 { layNamed(digits, shape, rooms) }
+  }
+
+  /// Lays down a rowid before other values, which stand there already.
+  @inline(never) private static func layNamed(
+    _ digits: Int64, _ shape: UnsafePointer<RowShape>, _ rooms: UnsafeMutableRawPointer
+  ) {
+    withUnsafeBytes(of: digits) { bytes in
+      guard let start = bytes.baseAddress else { return }
+      for place in 0..<Int(shape.pointee.namedCount) {
+        let target = rooms + Int(shape.pointee.namedRowids[place])
+        target.copyMemory(from: start, byteCount: Int(shape.pointee.rowidSize))
       }
-      ofRows[Int(entry.fingerprint)].add(sum)
-      if isCollecting { collectBatch(count, Int(entry.fingerprint), page) }
     }
   }
 
-  /// Shows the entries of one index for the rows in `batch` to the collector; their hashes are in `entryHashes`.
-  @inline(never) private func collectBatch(_ count: Int, _ fingerprint: Int, _ page: UInt32) {
-    guard let collector else { return }
-    for row in 0..<count {
-      let hash = entryHashes[row].hash
-      guard collector.take(hash, ofRow: true, fingerprint) else { continue }
-      let cell = Int(batchCells[row])
-      collector.keep(
-        EntryCollector.Entry(hash: hash, rowid: rowids[cell], page: page, cell: starts[cell]), ofRow: true, fingerprint)
+  /// Adds up the hashes of the entries that were laid down for so many rows.
+  private func addEntries(_ count: Int, _ rows: RowPlan) {
+    guard count > 0 else { return }
+    let stride = rows.entries.count * EntryForm.room
+    let rowForms = rowForms
+    for (number, entry) in rows.entries.enumerated() {
+      var (low, high): (UInt64, UInt64) = (0, 0)
+      var room = UnsafeRawPointer(entryRooms) + number * EntryForm.room
+      for row in 0..<count {
+        let form = rowForms[row] + number
+        var hash = form.pointee.salt
+        hash.take(room, Int(form.pointee.size))
+        let entry = hash.hash
+        low &+= entry.first
+        high &+= entry.second
+        room += stride
+      }
+      ofRows[Int(entry.fingerprint)].add(Fingerprint(first: low, second: high, count: count))
     }
   }
 
-  /// Holds a text that is not plain ASCII against the database's encoding.
-  @inline(never) private func checkText(_ record: UnsafeRawPointer, _ step: ShapeStep, _ cell: Int, _ page: UInt32) {
-    let count = Int(step.end - step.start)
-    checkText(
-      record + Int(step.start), count: count, column: Int(step.column), rowids[cell], page, Int(starts[cell]))
+  /// Holds the texts of a row that are not plain ASCII against the database's encoding.
+  @inline(never) private func checkTexts(_ record: UnsafeRawPointer, _ cell: Int, _ page: UInt32) {
+    _ = ShortHeader.values(of: record, facts) { value in
+      if value.fact.kind == TypeFact.Kind.text {
+        checkText(
+          record + value.start, count: value.end - value.start, column: value.column, rowids[cell], page,
+          Int(starts[cell]))
+      }
+      return true
+    }
   }
 
   /// Reads a row's record: the classes of its values, its texts, and the hashes that its indexes must hold.
@@ -152,10 +176,10 @@ extension TreeWalker {
       return note(.record, page, at: cell, row: rowid)
     }
     let operationsEnd = operation + rows.operations.count
-    let slots = slots
+    let sources = sources
     let facts = facts
     let highBits = encoding == .utf8 ? Self.highBits : 0
-    slots[0] = Hash128(integer: rowid)
+    sources[0] = source(ofRowid: rowid)
     while at < headerEnd {
       var type = at.byte(0)
       at += 1
@@ -179,64 +203,43 @@ extension TreeWalker {
         if plan.forbidden & fact.classBit != 0 { refuse(type, operationsEnd - operation, rows, rowid, page, cell) }
         operation += 1
       }
-      if fact.kind == TypeFact.Kind.integer {
-        guard plan.slot >= 0 else { continue }
-        slots[Int(plan.slot)] = Hash128(integer: SerialType.integer(body, shift: Int(fact.shift)))
-      } else if fact.kind <= TypeFact.Kind.blob {
-        guard body <= readable else { continue }
-        let isText = fact.kind == TypeFact.Kind.text
-        var bits: UInt64 = 0
-        if plan.slot >= 0 {
-          let salt = Hash128.salt(count: body - start, isText: isText)
-          slots[Int(plan.slot)] = Hash128(start, count: body - start, salt: salt, bits: &bits)
-        } else if isText {
-          bits = Self.overlaid(start, count: body - start)
-        }
-        if isText, bits & highBits != 0 || highBits == 0 || plan.checksNumericText {
-          let column = rows.columns.count - (operationsEnd - operation + 1)
-          if plan.checksNumericText { checkNumericText(start, count: body - start, column: column, rowid, page, cell) }
-          checkText(start, count: body - start, column: column, rowid, page, cell)
-        }
-      } else {
-        guard fact.kind != TypeFact.Kind.reserved else { return note(.record, page, at: cell, row: rowid) }
-        guard plan.slot >= 0 else { continue }
-        if fact.kind == TypeFact.Kind.real, let bits = EntryKernel.broken(start) {
-          slots[Int(plan.slot)] = Hash128(real: bits)
-        } else {
-          slots[Int(plan.slot)] = EntryKernel.rare(type, start)
-        }
-      }
+      guard fact.kind != TypeFact.Kind.reserved else { return note(.record, page, at: cell, row: rowid) }
+      if plan.slot >= 0, body <= readable { sources[Int(plan.slot)] = ValueSource(type: type, start: start) }
+      guard fact.kind == TypeFact.Kind.text, body <= readable else { continue }
+      let bits = Self.overlaid(start, count: body - start)
+      guard bits & highBits != 0 || highBits == 0 || plan.checksNumericText else { continue }
+      let column = rows.columns.count - (operationsEnd - operation + 1)
+      if plan.checksNumericText { checkNumericText(start, count: body - start, column: column, rowid, page, cell) }
+      checkText(start, count: body - start, column: column, rowid, page, cell)
     }
     guard body == end, at == headerEnd else { return note(.record, page, at: cell, row: rowid) }
     if operation < operationsEnd { takeAbsent(operationsEnd - operation, rows, rowid, page, cell) }
     if let programs {
       if !run(programs, record, size: size, rowid: rowid, page: page, at: cell) { unsure.insert(tree) }
     }
-    guard var entry = UnsafePointer(rows.entries.baseAddress), let terms = rows.terms.baseAddress else { return }
-    let entriesEnd = entry + rows.entries.count
-    while entry < entriesEnd {
-      if entry.pointee.condition >= 0, !conditionResults[Int(entry.pointee.condition)] {
-        entry += 1
-        continue
-      }
-      let hash = Self.hash(of: entry, terms, slots)
-      ofRows[Int(entry.pointee.fingerprint)].add(hash)
-      if isCollecting { collect(hash, ofRow: Int(entry.pointee.fingerprint), rowid: rowid, page: page, cell: cell) }
-      entry += 1
+    for entry in rows.entries {
+      guard entry.condition < 0 || conditionResults[Int(entry.condition)] else { continue }
+      let hash = hash(of: entry, rows)
+      ofRows[Int(entry.fingerprint)].add(hash)
+      if isCollecting { collect(hash, ofRow: Int(entry.fingerprint), rowid: rowid, page: page, cell: cell) }
     }
   }
 
-  /// The hash of a row's entry in an index, from those of its columns.
-  @inline(__always) private static func hash(
-    of entry: UnsafePointer<RowPlan.Entry>, _ terms: UnsafePointer<Int32>, _ slots: UnsafePointer<Hash128>
-  ) -> Hash128 {
+  /// The rowid as a record would hold it.
+  private func source(ofRowid rowid: Int64) -> ValueSource {
+    rowidBytes[1] = rowid.bigEndian
+    let type = SerialType.type(of: rowid, hasConstants: hasConstants)
+    return ValueSource(type: type, start: UnsafeRawPointer(rowidBytes + 2) - SerialType.size(type))
+  }
+
+  /// The hash of the entry that an index must hold of the row whose values stand in `sources`.
+  private func hash(of entry: RowPlan.Entry, _ rows: RowPlan) -> Hash128 {
+    let terms = UnsafeBufferPointer(rebasing: rows.terms[Int(entry.start)..<Int(entry.start + entry.count)])
+    guard !rows.isByBytes || isCollecting else { return entryBuffer.hash(terms, of: sources) }
     var combined = EntryHash()
-    var term = terms + Int(entry.pointee.start)
-    let termsEnd = term + Int(entry.pointee.count)
-    while term < termsEnd {
-      let slot = slots + Int(term.pointee)
-      combined.combine(slot.pointee.first, slot.pointee.second)
-      term += 1
+    for term in terms {
+      let source = sources[Int(term)]
+      combined.combine(source.type == ValueSource.computed.type ? slots[Int(term)] : source.hash)
     }
     return combined.hash
   }
@@ -249,7 +252,7 @@ extension TreeWalker {
         let kind: Trouble.Kind = plan.absentClass == RowPlan.nullBit ? .null : .defaultType
         note(kind, page, at: cell, first: Int64(column), second: Int64(plan.absentClass), row: row)
       }
-      if plan.slot >= 0 { slots[Int(plan.slot)] = plan.absent }
+      if plan.slot >= 0 { sources[Int(plan.slot)] = plan.absent }
     }
   }
 

@@ -98,7 +98,7 @@ extension TreeWalker {
       hasLast = true
     }
     if overflows { overflowingRows(page, header, number) }
-    if readsContent, let rows = trees[tree].rows { plainRows(page, header.cellCount, number, rows) }
+    if let rows { plainRows(page, header.cellCount, number, rows) }
     entryCounts[tree] += header.cellCount
     if hasLast {
       if let atMost, last > atMost { note(.rowidOrder, number, row: last) }
@@ -112,7 +112,6 @@ extension TreeWalker {
 
   /// The rows of a leaf that go on in overflow pages.
   @inline(never) private func overflowingRows(_ page: UnsafeRawPointer, _ header: BTreePage, _ number: UInt32) {
-    let rows = readsContent ? trees[tree].rows : nil
     for cell in 0..<header.cellCount {
       let at = page.big16(header.cellPointers + 2 * cell)
       guard at >= header.contentStart, at <= pages.usableSize - 4,

@@ -4,8 +4,6 @@ import MendKit
 final class TreeWalker {
   /// The deepest tree that SQLite reads.
   static let deepest = 20
-  /// Values that are worked on at a time.
-  private static let batchSize = 4096
 
   let pages: PageMap
   let trees: [TreePlan]
@@ -38,25 +36,32 @@ final class TreeWalker {
   let ends: UnsafeMutablePointer<Int32>
   let sizes: UnsafeMutablePointer<Int32>
   let rowids: UnsafeMutablePointer<Int64>
-  var tree = 0
+  private(set) var tree = 0
+  /// How the content of the tree at hand is read, out of its plan; nil where it is not read, or not known.
+  private(set) var key: KeyPlan?
+  private(set) var rows: RowPlan?
+  private var hasRowids = false
 
   let facts: UnsafePointer<TypeFact>
-  let shapes: ShapeCache
+  let entryShapes: EntryShapes
+  let rowShapes: RowShapes
+  let hasConstants: Bool
   let hot: UnsafeMutablePointer<Hot>
   var previousRowid: Int64?
-  /// Hashes of a row's columns: slot 0 is the rowid.
+  /// Where the columns of a row stand that indexes hold: slot 0 is the rowid, whose bytes are beside it.
+  let sources: UnsafeMutablePointer<ValueSource>
+  let rowidBytes: UnsafeMutablePointer<Int64>
+  /// The hashes of what expressions computed for indexes, by the same slots.
   let slots: UnsafeMutablePointer<Hash128>
-  /// Likewise of many rows, one after the other.
-  let batch: UnsafeMutablePointer<Hash128>
-  let batchCapacity: Int
-  let entryHashes: UnsafeMutablePointer<EntryHash>
-  /// The state of an index entry's hash before each of its values.
-  let prefixes: UnsafeMutablePointer<EntryHash>
-  /// The cells on their page of the rows in `batch`.
-  let batchCells: UnsafeMutablePointer<Int32>
+  /// Entries that rows make, laid down until their hashes are taken.
+  private let entryStore: UnsafeMutableRawPointer
+  let entryRooms: UnsafeMutableRawPointer
+  /// The forms of the entries of each row that was laid down.
+  let rowForms: UnsafeMutablePointer<UnsafePointer<EntryForm>>
+  let entryBuffer = EntryBuffer()
   var assembly: PayloadAssembly
   /// The programs of the tree at hand, and what they need and gave for the row at hand.
-  var programs: RowPrograms?
+  private(set) var programs: RowPrograms?
   let scratch = ExpressionScratch()
   var rowValues: [StoredValue] = []
   var conditionResults: [Bool] = []
@@ -93,21 +98,23 @@ final class TreeWalker {
     sizes = .allocate(capacity: mostCells)
     rowids = .allocate(capacity: mostCells)
     facts = TypeFact.table()
-    shapes = ShapeCache(facts: facts, encoding: setting.encoding)
+    hasConstants = setting.hasConstants
+    entryShapes = EntryShapes(facts: facts)
+    rowShapes = RowShapes(facts: facts, isUTF8: setting.encoding == .utf8, hasConstants: setting.hasConstants)
     hot = .allocate(capacity: 1)
     hot.initialize(to: Hot())
     let mostSlots = trees.reduce(1) { max($0, $1.rows?.slotCount ?? 0) }
     slots = .allocate(capacity: mostSlots)
     slots.initialize(repeating: .null, count: mostSlots)
-    batchCapacity = max(1, min(64, Self.batchSize / mostSlots))
-    batch = .allocate(capacity: mostSlots * batchCapacity)
-    batch.initialize(repeating: .null, count: mostSlots * batchCapacity)
-    entryHashes = .allocate(capacity: batchCapacity)
-    entryHashes.initialize(repeating: EntryHash(), count: batchCapacity)
-    prefixes = .allocate(capacity: RecordShape.mostSteps)
-    prefixes.initialize(repeating: EntryHash(), count: RecordShape.mostSteps)
-    batchCells = .allocate(capacity: batchCapacity)
-    batchCells.initialize(repeating: 0, count: batchCapacity)
+    sources = .allocate(capacity: mostSlots)
+    sources.initialize(repeating: .null, count: mostSlots)
+    rowidBytes = .allocate(capacity: 2)
+    rowidBytes.initialize(repeating: 0, count: 2)
+    // Eight bytes before an entry are readable.
+    entryStore = .allocate(byteCount: (Self.mostRooms + 1) * EntryForm.room, alignment: 64)
+    entryStore.initializeMemory(as: UInt8.self, repeating: 0, count: (Self.mostRooms + 1) * EntryForm.room)
+    entryRooms = entryStore + EntryForm.room
+    rowForms = .allocate(capacity: Self.mostRows)
     assembly = PayloadAssembly()
   }
 
@@ -123,26 +130,34 @@ final class TreeWalker {
     facts.deallocate()
     hot.deallocate()
     slots.deallocate()
-    batch.deallocate()
-    entryHashes.deallocate()
-    prefixes.deallocate()
-    batchCells.deallocate()
+    sources.deallocate()
+    rowidBytes.deallocate()
+    entryStore.deallocate()
+    rowForms.deallocate()
   }
 
   /// Reads one unit of work.
   func walk(_ unit: WalkUnit) {
-    tree = unit.tree
+    begin(unit.tree)
     hot.pointee.previous = nil
     previousRowid = unit.above
-    let plan = trees[tree]
-    programs = readsContent ? plan.programs : nil
-    if plan.hasRowids {
+    if hasRowids {
       walkTable(unit.page, parent: unit.parent, level: unit.level, atMost: unit.atMost)
     } else {
       if let before = unit.before { takeSeparator(before.page, cell: before.cell, counts: false) }
       walkIndex(unit.page, parent: unit.parent, level: unit.level)
       if let after = unit.after { takeSeparator(after.page, cell: after.cell, counts: true) }
     }
+  }
+
+  /// Turns to a tree by its number; below 0 to what belongs to none.
+  func begin(_ number: Int) {
+    tree = number
+    let plan = number >= 0 ? trees[number] : nil
+    hasRowids = plan?.hasRowids ?? false
+    key = readsContent ? plan?.key : nil
+    rows = readsContent ? plan?.rows : nil
+    programs = readsContent ? plan?.programs : nil
   }
 
   /// Shows a row's entry to the collector.
@@ -167,7 +182,7 @@ final class TreeWalker {
   func enter(_ number: UInt32, parent: UInt32, level: Int) -> (page: UnsafeRawPointer, header: BTreePage)? {
     guard let page = claim(number, from: parent) else { return nil }
     if let pointerMap { expect(parent == 0 ? .root : .child, parent: parent, of: number, pointerMap) }
-    guard let header = BTreePage(page, number: number), header.kind.isTable == trees[tree].hasRowids else {
+    guard let header = BTreePage(page, number: number), header.kind.isTable == hasRowids else {
       let start = number == 1 ? DatabaseHeader.size : 0
       note(.pageKind, number, at: start, first: Int64(page.byte(start)))
       return nil
@@ -254,6 +269,27 @@ struct WalkSetting: Sendable {
   let encoding: TextEncoding
   let readsContent: Bool
   let perCause: Int
+  /// Whether the numbers 0 and 1 have serial types of their own: since schema format 4.
+  let hasConstants: Bool
+
+  init(_ header: DatabaseHeader, readsContent: Bool, perCause: Int) {
+    hasPointerMaps = header.largestRootPage != 0
+    encoding = header.encodingOfTexts
+    self.readsContent = readsContent
+    self.perCause = perCause
+    hasConstants = header.schemaFormat >= 4
+  }
+
+  /// For the structure alone, without its pointer maps.
+  func ofStructure(perCause: Int) -> Self { Self(self, perCause: perCause) }
+
+  private init(_ setting: Self, perCause: Int) {
+    hasPointerMaps = false
+    encoding = setting.encoding
+    readsContent = false
+    self.perCause = perCause
+    hasConstants = setting.hasConstants
+  }
 }
 
 /// A part of a tree that is read in one go.

@@ -216,8 +216,11 @@ struct VerificationPlan {
       columns[place].slot = slots[column]
       slots[column] = -1
     }
+    let isByBytes = expressions.computed.isEmpty
+    for tree in trees[(ownTree + 1)...] { tree.key?.isByBytes = isByBytes }
     let rows = RowPlan(
-      columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount), memory: memory)
+      columns: columns, entries: entries, terms: terms, slotCount: Int(slotCount), isByBytes: isByBytes,
+      memory: memory)
     trees[ownTree].rows = rows
     if !table.hasRowid {
       let own = table.storage.filter(\.isKey)
@@ -304,7 +307,7 @@ struct VerificationPlan {
       plan.checksNumericText = true
     }
     if let value = absent.value(of: column) {
-      (plan.absent, plan.absentClass) = absent.hash(value)
+      (plan.absent, plan.absentClass) = absent.source(value, memory: memory)
     }
     return plan
   }

@@ -15,7 +15,7 @@ struct WorkSplitter {
 
   private func cut(_ unit: WalkUnit, depth: Int, _ units: inout [WalkUnit]) {
     guard depth < 2, isWorthCutting(unit.page) else { return units.append(unit) }
-    walker.tree = unit.tree
+    walker.begin(unit.tree)
     guard let (page, header) = walker.enter(unit.page, parent: unit.parent, level: unit.level),
       let children = header.kind.isTable ? tableParts(page, header, unit) : indexParts(page, header, unit)
     else { return }

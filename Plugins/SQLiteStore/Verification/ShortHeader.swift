@@ -1,0 +1,82 @@
+/// The header of a record, where it is short: many records have the same one, and what it says is read once for all of them.
+struct ShortHeader {
+  /// Bytes of the longest header that is held so: two words. It tells of one value less.
+  static let longest = 16
+
+  /// The header with zeros behind it, and which bits of two words it takes.
+  private(set) var low: UInt64 = 0
+  private(set) var high: UInt64 = 0
+  private var lowMask: UInt64 = ~0
+  private var highMask: UInt64 = ~0
+
+  /// A header that no record has.
+  init() {}
+
+  /// The header of a record of which sixteen bytes are readable; nil where it is too long.
+  init?(of record: UnsafeRawPointer) {
+    let length = record.byte(0)
+    guard length > 1, length <= Self.longest else { return nil }
+    lowMask = length >= 8 ? ~0 : ~0 &>> UInt64(truncatingIfNeeded: 64 &- 8 &* length)
+    highMask = length > 8 ? ~0 &>> UInt64(truncatingIfNeeded: 128 &- 8 &* length) : 0
+    low = UInt64(littleEndian: record.loadUnaligned(as: UInt64.self)) & lowMask
+    high = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) & highMask
+  }
+
+  /// Whether a record starts with this header. Sixteen bytes from its start are readable.
+  @inline(__always) func matches(_ record: UnsafeRawPointer) -> Bool {
+    let first = UInt64(littleEndian: record.loadUnaligned(as: UInt64.self)) ^ low
+    let second = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) ^ high
+    return first & lowMask | second & highMask == 0
+  }
+
+  static func == (one: Self, other: Self) -> Bool { one.low == other.low && one.high == other.high }
+
+  /// So many bits that tell headers apart.
+  func place(bits: Int) -> Int {
+    let mixed = (low ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(by: high ^ 0xD1B5_4A32_D192_ED03)
+    return Int(truncatingIfNeeded: (mixed.high ^ mixed.low) &>> UInt64(truncatingIfNeeded: 64 &- bits))
+  }
+
+  /// What a header says of one value.
+  struct Value {
+    let column: Int
+    let type: Int
+    let fact: TypeFact
+    /// Where the value starts and ends in the record.
+    let start: Int
+    let end: Int
+  }
+
+  /// Goes through the types of a record's header. How many there are, and the size of the record; a size of -1 where the
+  /// header is not in order, or a value is refused.
+  static func values(
+    of record: UnsafeRawPointer, _ facts: UnsafePointer<TypeFact>, _ take: (Value) -> Bool
+  ) -> (columns: Int, size: Int) {
+    let headerSize = record.byte(0)
+    var at = 1
+    var body = headerSize
+    var column = 0
+    while at < headerSize {
+      var type = record.byte(at)
+      at += 1
+      var fact = facts[type & 0x7F]
+      let start = body
+      if type >= 0x80 {
+        guard let read = Varint.read(record, at: at - 1, end: headerSize), read.value >= 12, read.value < 1 << 20 else {
+          return (column, -1)
+        }
+        type = Int(truncatingIfNeeded: read.value)
+        at = read.next
+        body += SerialType.size(type)
+        fact = facts[12 + (type & 1)]
+      } else {
+        body += Int(fact.size)
+      }
+      guard fact.kind != TypeFact.Kind.reserved,
+        take(Value(column: column, type: type, fact: fact, start: start, end: body))
+      else { return (column, -1) }
+      column += 1
+    }
+    return (column, at == headerSize ? body : -1)
+  }
+}
