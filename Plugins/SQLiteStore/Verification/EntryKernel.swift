@@ -73,7 +73,7 @@ enum EntryKernel {
     guard available == size, read(record, size: size, available: available, plan, hash: &hash) == .sound else {
       return nil
     }
-    return plan.isByBytes ? EntryHash(record: record, size: size).hash : hash.hash
+    return plan.isByBytes ? BytesHash(record: record, size: size).hash : hash.hash
   }
 
   /// The hash of the values of an entry of a shape.

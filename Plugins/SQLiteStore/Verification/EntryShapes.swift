@@ -30,7 +30,7 @@ struct EntryShape {
   var bytewise: Int32 = 0
   var special: UInt64 = 0
   /// The hash of such an entry before its body is taken up.
-  var salt = EntryHash()
+  var salt = BytesHash()
   /// The values, up to `end`.
   var steps: UnsafePointer<ShapeStep>
   var end: UnsafePointer<ShapeStep>

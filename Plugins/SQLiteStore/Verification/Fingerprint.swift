@@ -92,45 +92,6 @@ struct EntryHash {
 
   @inline(__always) init() {}
 
-  /// Of the bytes of an entry's record: two entries have one hash exactly when they are stored alike. Numbers may be stored
-  /// in several ways, though SQLite uses one; where it did not, the hashes of the values tell.
-  ///
-  /// The header goes in first, which tells where all else stands: many entries have the same one. Eight bytes before the
-  /// record are readable.
-  init(record: UnsafeRawPointer, size: Int) {
-    let read = Varint.read(record, at: 0, end: size)
-    let headerSize = min(size, Int(truncatingIfNeeded: min(read?.value ?? 0, UInt64(Int32.max))))
-    take(record, headerSize)
-    take(record + headerSize, size - headerSize)
-  }
-
-  /// Takes up the header of a record, or its body: blocks of sixteen bytes, of which the last one overlaps the one before it.
-  @inline(__always) mutating func take(_ bytes: UnsafeRawPointer, _ count: Int) {
-    guard count < 16 else {
-      let last = bytes + count - 16
-      var at = bytes
-      while at < last {
-        combine(block: at)
-        at += 16
-      }
-      combine(block: last)
-      return
-    }
-    guard count > 0 else { return combine(0, 0) }
-    let last = UInt64(littleEndian: (bytes + count - 8).loadUnaligned(as: UInt64.self))
-    if count > 8 {
-      combine(UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)), last)
-    } else {
-      combine(last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* count), 0)
-    }
-  }
-
-  @inline(__always) private mutating func combine(block: UnsafeRawPointer) {
-    combine(
-      UInt64(littleEndian: block.loadUnaligned(as: UInt64.self)),
-      UInt64(littleEndian: (block + 8).loadUnaligned(as: UInt64.self)))
-  }
-
   /// Takes up the next value. The state before and the value can be told from the state after.
   @inline(__always) mutating func combine(_ first: UInt64, _ second: UInt64) {
     let product = (low ^ first).multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
@@ -147,6 +108,64 @@ struct EntryHash {
   }
 
   /// The hash. What went in last is spread over all bits here, so that sums of hashes tell sets apart.
+  @inline(__always) var hash: Hash128 {
+    let product = (low ^ 0x8EBC_6AF0_9C88_C6E3).multipliedFullWidth(by: high ^ 0x1D8E_4E27_C47D_124F)
+    return Hash128(first: product.low ^ product.high, second: product.high ^ low)
+  }
+}
+
+/// The hash of an entry by the bytes of its record: two entries have one hash exactly when they are stored alike. Numbers may be
+/// stored in several ways, though SQLite uses one; where it did not, the hashes of the values tell.
+///
+/// Each block of sixteen bytes is taken up by one product of its halves, and what comes out is multiplied once more: whatever
+/// parts of entries change places, their hashes do not differ by the same.
+struct BytesHash {
+  private var low: UInt64 = 0x9E37_79B9_7F4A_7C15
+  private var high: UInt64 = 0xD1B5_4A32_D192_ED03
+
+  @inline(__always) init() {}
+
+  /// Of a record. Its header goes in first, which tells where all else stands: many entries have the same one. Eight bytes
+  /// before the record are readable.
+  init(record: UnsafeRawPointer, size: Int) {
+    let read = Varint.read(record, at: 0, end: size)
+    let headerSize = min(size, Int(truncatingIfNeeded: min(read?.value ?? 0, UInt64(Int32.max))))
+    take(record, headerSize)
+    take(record + headerSize, size - headerSize)
+  }
+
+  /// Takes up the header of a record, or its body: blocks of sixteen bytes, of which the last one overlaps the one before it.
+  @inline(__always) mutating func take(_ bytes: UnsafeRawPointer, _ count: Int) {
+    guard count < 16 else {
+      let last = bytes + count - 16
+      var at = bytes
+      while at < last {
+        take(Self.word(at), Self.word(at + 8))
+        at += 16
+      }
+      take(Self.word(last), Self.word(last + 8))
+      return
+    }
+    guard count > 0 else { return }
+    let last = Self.word(bytes + count - 8)
+    if count > 8 {
+      take(Self.word(bytes), last)
+    } else {
+      let all = last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* count)
+      take(all, all)
+    }
+  }
+
+  @inline(__always) private mutating func take(_ first: UInt64, _ second: UInt64) {
+    let product = (low ^ first).multipliedFullWidth(by: high ^ second)
+    low = product.low
+    high = product.high
+  }
+
+  @inline(__always) private static func word(_ bytes: UnsafeRawPointer) -> UInt64 {
+    UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+  }
+
   @inline(__always) var hash: Hash128 {
     let product = (low ^ 0x8EBC_6AF0_9C88_C6E3).multipliedFullWidth(by: high ^ 0x1D8E_4E27_C47D_124F)
     return Hash128(first: product.low ^ product.high, second: product.high ^ low)

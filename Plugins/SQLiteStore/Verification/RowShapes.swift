@@ -17,7 +17,7 @@ struct EntryForm {
   static let longest = 104
 
   /// The hash of such an entry before its body is taken up.
-  var salt = EntryHash()
+  var salt = BytesHash()
   /// Bytes of the body.
   var size: Int32 = 0
   /// Where the rowid stands in the rooms of a row.
@@ -240,12 +240,12 @@ final class RowShapes {
   }
 
   /// The hash of a header with these types; nil where it is not one of a byte's length.
-  private static func salt(_ types: [Int]) -> EntryHash? {
+  private static func salt(_ types: [Int]) -> BytesHash? {
     let types = types.flatMap { Varint.bytes(UInt64($0)) }
     guard types.count < 127 else { return nil }
     // Eight bytes before the header are readable.
     let header = [UInt8](repeating: 0, count: 8) + [UInt8(types.count + 1)] + types
-    var salt = EntryHash()
+    var salt = BytesHash()
     header.withUnsafeBytes { bytes in
       if let start = bytes.baseAddress { salt.take(start + 8, types.count + 1) }
     }
@@ -291,7 +291,7 @@ extension RowShape {
   }
 
   /// Takes up the form of an entry of so many bytes.
-  fileprivate mutating func take(_ salt: EntryHash, size: Int, rowidAt: Int) {
+  fileprivate mutating func take(_ salt: BytesHash, size: Int, rowidAt: Int) {
     formsEnd.initialize(to: EntryForm(salt: salt, size: Int32(size), rowidAt: Int32(rowidAt)))
     formsEnd += 1
   }

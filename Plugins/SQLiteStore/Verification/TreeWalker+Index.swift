@@ -172,8 +172,8 @@ extension TreeWalker {
     }
     hot.pointee.previous = record
     guard counts, plan.fingerprint >= 0 else { return }
-    if plan.isByBytes, !isCollecting { hash = EntryHash(record: record, size: available) }
-    ofIndexes[plan.fingerprint].add(hash.hash)
+    let isByBytes = plan.isByBytes && !isCollecting
+    ofIndexes[plan.fingerprint].add(isByBytes ? BytesHash(record: record, size: available).hash : hash.hash)
     if isCollecting { collect(hash.hash, record, plan, page: page, cell: cell) }
   }
 

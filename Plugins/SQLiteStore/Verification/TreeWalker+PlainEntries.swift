@@ -21,7 +21,7 @@ extension TreeWalker {
     var headerSize = Int.max
     var bytewise = 0
     var special: UInt64 = 0
-    var salt = EntryHash()
+    var salt = BytesHash()
     var (low, high): (UInt64, UInt64) = (0, 0)
     var plain = header.cellCount
     for cell in 0..<header.cellCount {

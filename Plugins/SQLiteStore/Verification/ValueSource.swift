@@ -43,7 +43,7 @@ final class EntryBuffer {
       body.copyMemory(from: start, byteCount: count)
       body += count
     }
-    return EntryHash(record: record, size: size).hash
+    return BytesHash(record: record, size: size).hash
   }
 
   private func write(_ number: Int, _ at: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
