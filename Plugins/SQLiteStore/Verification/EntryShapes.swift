@@ -47,6 +47,7 @@ final class EntryShapes {
 
   private let shapes: UnsafeMutablePointer<EntryShape>
   private let steps: UnsafeMutablePointer<ShapeStep>
+  private let masks = ShortHeader.masks()
   private let facts: UnsafePointer<TypeFact>
 
   /// A shape that no record has.
@@ -65,11 +66,13 @@ final class EntryShapes {
   deinit {
     shapes.deallocate()
     steps.deallocate()
+    masks.deallocate()
   }
 
   /// The shape of an entry, of which sixteen bytes are readable; one without a size where it takes the general way.
   @inline(never) func shape(of record: UnsafeRawPointer, _ plan: KeyPlan) -> UnsafePointer<EntryShape> {
-    guard let header = ShortHeader(of: record) else { return none }
+    let header = ShortHeader(of: record, masks)
+    guard header.isShort else { return none }
     let fields = plan.fieldCount
     // How an entry is read depends on its header; how two are compared, on which of its bytes may differ and how.
     let use = fields << 16 | (plan.isBytewise ? plan.firstFree + 1 : 0)

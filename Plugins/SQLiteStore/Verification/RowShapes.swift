@@ -50,9 +50,8 @@ struct RowShape {
   fileprivate var header = ShortHeader()
   fileprivate var plan = -1
 
-  /// Whether a row is of this shape. Sixteen bytes from its record's start are readable.
-  @inline(__always) func matches(_ record: UnsafeRawPointer, _ rowid: Int64) -> Bool {
-    rowids.contains(rowid) && header.matches(record)
+  @inline(__always) fileprivate func isOf(_ header: ShortHeader, _ rowid: Int64, _ plan: Int) -> Bool {
+    self.plan == plan && self.header == header && rowids.contains(rowid)
   }
 }
 
@@ -92,6 +91,8 @@ final class RowShapes {
   private static let bits = 6
   /// In so many places a shape may be, from the one on that its header says.
   private static let probes = 4
+  /// Many more places than shapes, so that seldom two want the same one.
+  private static let recentBits = 8
   private static let mostForms = 16
   private static let mostParts = 64
 
@@ -105,6 +106,9 @@ final class RowShapes {
   private let places: UnsafeMutablePointer<ShortHeader.Value?>
   /// How many shapes gave way to others.
   private var replaced = 0
+  /// The shapes that were met last, by their headers.
+  private let recent: UnsafeMutablePointer<UnsafePointer<RowShape>>
+  private let masks = ShortHeader.masks()
   private let facts: UnsafePointer<TypeFact>
   private let isUTF8: Bool
   private let hasConstants: Bool
@@ -136,33 +140,46 @@ final class RowShapes {
     places = .allocate(capacity: ShortHeader.longest + 1)
     places.initialize(repeating: nil, count: ShortHeader.longest + 1)
     none = UnsafePointer(shapes + count)
+    recent = .allocate(capacity: 1 << Self.recentBits)
+    recent.initialize(repeating: none, count: 1 << Self.recentBits)
   }
 
   deinit {
     shapes.deallocate()
+    recent.deallocate()
     blocks.deallocate()
     words.deallocate()
     pieces.deallocate()
     forms.deallocate()
     named.deallocate()
     places.deallocate()
+    masks.deallocate()
   }
 
   /// The shape of a row, of whose record sixteen bytes are readable; one without a size where it takes the general way.
   /// Before a shape gives way to another one, its rows must have been seen to: `willReplace` does so.
-  @inline(never) func shape(
+  @inline(__always) func shape(
     of record: UnsafeRawPointer, _ rowid: Int64, _ rows: RowPlan, willReplace: () -> Void
   ) -> UnsafePointer<RowShape> {
-    guard let header = ShortHeader(of: record) else { return none }
+    let header = ShortHeader(of: record, masks)
+    let shape = recent[header.place(bits: Self.recentBits)]
     // Tables of the same form have the same operations.
+    if shape.pointee.isOf(header, rowid, Int(bitPattern: rows.operations.baseAddress)) { return shape }
+    let found = lookUp(record, header, rowid, rows, willReplace: willReplace)
+    recent[header.place(bits: Self.recentBits)] = found
+    return found
+  }
+
+  @inline(never) private func lookUp(
+    _ record: UnsafeRawPointer, _ header: ShortHeader, _ rowid: Int64, _ rows: RowPlan, willReplace: () -> Void
+  ) -> UnsafePointer<RowShape> {
+    guard header.isShort else { return none }
     let plan = Int(bitPattern: rows.operations.baseAddress)
     let first = header.place(bits: Self.bits)
     var free: UnsafeMutablePointer<RowShape>?
     for probe in 0..<Self.probes {
       let shape = shapes + (first + probe) & (1 << Self.bits - 1)
-      if shape.pointee.plan == plan, shape.pointee.header == header, shape.pointee.rowids.contains(rowid) {
-        return UnsafePointer(shape)
-      }
+      if shape.pointee.isOf(header, rowid, plan) { return UnsafePointer(shape) }
       if free == nil, shape.pointee.plan == -1 { free = shape }
     }
     if free == nil {

@@ -3,38 +3,42 @@ struct ShortHeader {
   /// Bytes of the longest header that is held so: two words. It tells of one value less.
   static let longest = 16
 
-  /// The header with zeros behind it, and which bits of two words it takes.
+  /// The header with zeros behind it; zero where it is too long.
   private(set) var low: UInt64 = 0
   private(set) var high: UInt64 = 0
-  private var lowMask: UInt64 = ~0
-  private var highMask: UInt64 = ~0
 
   /// A header that no record has.
   init() {}
 
-  /// The header of a record of which sixteen bytes are readable; nil where it is too long.
-  init?(of record: UnsafeRawPointer) {
-    let length = record.byte(0)
-    guard length > 1, length <= Self.longest else { return nil }
-    lowMask = length >= 8 ? ~0 : ~0 &>> UInt64(truncatingIfNeeded: 64 &- 8 &* length)
-    highMask = length > 8 ? ~0 &>> UInt64(truncatingIfNeeded: 128 &- 8 &* length) : 0
-    low = UInt64(littleEndian: record.loadUnaligned(as: UInt64.self)) & lowMask
-    high = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) & highMask
+  /// The header of a record of which sixteen bytes are readable, by the masks of its length: without a branch, where headers
+  /// alternate.
+  @inline(__always) init(of record: UnsafeRawPointer, _ masks: UnsafePointer<SIMD2<UInt64>>) {
+    let mask = masks[record.byte(0)]
+    low = UInt64(littleEndian: record.loadUnaligned(as: UInt64.self)) & mask[0]
+    high = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) & mask[1]
   }
 
-  /// Whether a record starts with this header. Sixteen bytes from its start are readable.
-  @inline(__always) func matches(_ record: UnsafeRawPointer) -> Bool {
-    let first = UInt64(littleEndian: record.loadUnaligned(as: UInt64.self)) ^ low
-    let second = UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) ^ high
-    return first & lowMask | second & highMask == 0
+  /// Whether it is one that is held so.
+  var isShort: Bool { low != 0 }
+
+  /// The masks of headers by their length in bytes: of those that are not held so, all bits are taken away. The caller lets
+  /// go of them.
+  static func masks() -> UnsafePointer<SIMD2<UInt64>> {
+    let masks = UnsafeMutablePointer<SIMD2<UInt64>>.allocate(capacity: 256)
+    masks.initialize(repeating: SIMD2(0, 0), count: 256)
+    for length in 2...longest {
+      masks[length][0] = length >= 8 ? ~0 : ~0 &>> UInt64(64 - 8 * length)
+      masks[length][1] = length > 8 ? ~0 &>> UInt64(128 - 8 * length) : 0
+    }
+    return UnsafePointer(masks)
   }
 
-  static func == (one: Self, other: Self) -> Bool { one.low == other.low && one.high == other.high }
+  @inline(__always) static func == (one: Self, other: Self) -> Bool { one.low == other.low && one.high == other.high }
 
   /// So many bits that tell headers apart.
-  func place(bits: Int) -> Int {
-    let mixed = (low ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(by: high ^ 0xD1B5_4A32_D192_ED03)
-    return Int(truncatingIfNeeded: (mixed.high ^ mixed.low) &>> UInt64(truncatingIfNeeded: 64 &- bits))
+  @inline(__always) func place(bits: Int) -> Int {
+    let mixed = (low ^ high &* 0x9E37_79B9_7F4A_7C15) &* 0xD1B5_4A32_D192_ED03
+    return Int(truncatingIfNeeded: mixed &>> UInt64(truncatingIfNeeded: 64 &- bits))
   }
 
   /// What a header says of one value.

@@ -15,21 +15,14 @@ extension TreeWalker {
     let entryRooms = entryRooms
     let stride = rows.entries.count * EntryForm.room
     let capacity = min(Self.mostRows, Self.mostRooms / max(1, rows.entries.count))
-    // The shape of the row before, and the one of before that.
-    var shape = rowShapes.none
-    var other = rowShapes.none
+    let shapes = rowShapes
     var taken = 0
     for cell in 0..<count where records[cell] != TreeWalker.noRecord {
       let record = page + Int(records[cell])
       let rowid = rowids[cell]
-      if !shape.pointee.matches(record, rowid) {
-        swap(&shape, &other)
-        if !shape.pointee.matches(record, rowid) {
-          shape = rowShapes.shape(of: record, rowid, rows) {
-            addEntries(taken, rows)
-            taken = 0
-          }
-        }
+      let shape = shapes.shape(of: record, rowid, rows) {
+        addEntries(taken, rows)
+        taken = 0
       }
       guard shape.pointee.size == sizes[cell] else {
         let size = Int(sizes[cell])
