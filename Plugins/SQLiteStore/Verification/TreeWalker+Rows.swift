@@ -197,7 +197,9 @@ extension TreeWalker {
         operation += 1
       }
       guard fact.kind != TypeFact.Kind.reserved else { return note(.record, page, at: cell, row: rowid) }
-      if plan.slot >= 0, body <= readable { sources[Int(plan.slot)] = ValueSource(type: type, start: start) }
+      if plan.slot >= 0 {
+        sources[Int(plan.slot)] = body <= readable ? ValueSource(type: type, start: start) : .null
+      }
       guard fact.kind == TypeFact.Kind.text, body <= readable else { continue }
       let bits = Self.overlaid(start, count: body - start)
       guard bits & highBits != 0 || highBits == 0 || plan.checksNumericText else { continue }
