@@ -38,7 +38,7 @@ public struct SalvageRepair: Repair {
       "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
       "index.malformed", "page.unused", "freelist.malformed", "pointer-map.malformed", "schema.mismatch",
       "check.violated",
-      "column.null", "column.type", "virtual-table.malformed",
+      "column.null", "column.type", "virtual-table.malformed", "index.entry-*", "index.not-sorted", "index.not-unique",
     ],
     loss: .rows,
     examples: Self.examples)
@@ -49,6 +49,7 @@ public struct SalvageRepair: Repair {
   /// Offers to put the store together, where something of a table or of the file itself is damaged.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
     guard let driver = context.driver as? any SalvagingDriver, driver.isSalvageable(context.path) else { return nil }
+    let findings = try withoutPlainIndexes(findings, in: context)
     guard isCalled(for: findings, in: context) else {
       let refused = findings.filter { Self.refused.contains($0.code) }
       return refused.isEmpty ? nil : RepairOffer(loss: .rows, mends: [], reason: Self.leave(refused))
@@ -61,10 +62,26 @@ public struct SalvageRepair: Repair {
       order: 10)
   }
 
+  /// Indexes are built anew at no cost, but for those on tables that belong to a module.
+  private func withoutPlainIndexes(_ findings: [Finding], in context: RepairContext) throws(Problem) -> [Finding] {
+    guard findings.contains(where: Self.isOfContent) else { return findings }
+    let catalog = try context.readableCatalog()
+    return findings.filter { finding in
+      guard Self.isOfContent(finding) else { return true }
+      guard let catalog, let table = finding.location.table else { return false }
+      return catalog.table(table) == nil
+    }
+  }
+
+  /// Whether a finding says that an index on sound pages is not what its table asks for.
+  private static func isOfContent(_ finding: Finding) -> Bool {
+    finding.code.matches("index.*") && finding.code != "index.malformed"
+  }
+
   /// Whether something is damaged that only salvage is for. A row that its table refuses may have been written so; it counts as
   /// damaged where something else of the file is, or was.
   private func isCalled(for findings: [Finding], in context: RepairContext) -> Bool {
-    if findings.contains(where: { Self.calls.contains($0.code) }) { return true }
+    if findings.contains(where: { Self.calls.contains($0.code) || Self.isOfContent($0) }) { return true }
     guard findings.contains(where: { Self.refused.contains($0.code) }) else { return false }
     return context.askedFor.contains(description.id)
       || context.found.contains { found in Self.damage.contains { found.code.matches($0) } }
@@ -82,7 +99,8 @@ public struct SalvageRepair: Repair {
     guard let driver = context.driver as? any SalvagingDriver else {
       throw Problem(.unsupported, tried: "salvage", on: context.path, said: "its driver cannot")
     }
-    let virtual = findings.filter { $0.code == "virtual-table.malformed" }.compactMap(\.location.table)
+    let virtual = findings.filter { $0.code == "virtual-table.malformed" || Self.isOfContent($0) }.compactMap(
+      \.location.table)
     let aid = SalvageAid(
       takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance,
       setsAsideRefused: setsAsideRefused(findings, context.path),

@@ -109,4 +109,21 @@ struct FullTextTests {
     #expect(try !session.verifyIntegrity(IntegrityRequest()).contains { $0.severity >= .error })
     #expect(session.verificationAccount?.unverified["words"]?.contains("found 9") == true)
   }
+
+  @Test("an index on the module's own table that contradicts it is built anew with it")
+  func indexOfModule() throws {
+    let path = try make("fts4(text)", "")
+    let root = try #require(
+      Int(try SQLiteFile.value(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'words_segdir'") ?? ""))
+    // The first two values of its row, which are its key, are zeros without bytes (type 8); the first becomes NULL.
+    let page = Array(try folder.read("a.db")[((root - 1) * 4096)..<(root * 4096)])
+    let cell = Int(page[8]) << 8 | Int(page[9])
+    let type = try #require((cell..<cell + 12).first { page[$0] == 8 && page[$0 + 1] == 8 })
+    try FileHandle.update(path).write([0], at: (root - 1) * 4096 + type)
+    #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") != "ok")
+    _ = try Salvager.run(path, SalvageAid(virtualTables: ["words_segdir"]))
+    #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
+    #expect(try found(path, "137") == ["137"])
+    try SQLiteFile.make(path, "INSERT INTO words(words) VALUES('integrity-check')")
+  }
 }

@@ -16,6 +16,8 @@ struct FullTextMend {
     } else {
       if !opens { try reset() }
       try copy.execute("INSERT INTO \(table(""))(\(table(""))) VALUES('rebuild')")
+      // The one table of the module's that has an index.
+      if definition.module != "fts5" { try copy.execute("REINDEX \(table("_segdir"))") }
       outcome.notes.append("the full-text index \(name) was built anew from its contents")
     }
     if let known { tell(known, aside, &outcome) }

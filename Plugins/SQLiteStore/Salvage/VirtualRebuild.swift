@@ -6,13 +6,16 @@ import MendKit
 struct VirtualRebuild {
   let path: String
 
-  /// Mends what can be mended of virtual tables: those that were found damaged, and those whose own tables were changed.
+  /// Mends what can be mended of virtual tables: those that were found damaged, they themselves or their modules' own tables, and
+  /// those whose own tables were changed.
   func run(_ names: [String], _ outcome: inout RepairOutcome) throws(Problem) {
-    for table in try tables() where names.contains(table.name) || outcome.rows.keys.contains(where: table.owns) {
+    for table in try tables() {
+      let isNamed = names.contains { $0 == table.name || table.owns($0) }
+      guard isNamed || outcome.rows.keys.contains(where: table.owns) else { continue }
       // One working copy for each: what a module cannot do must not undo what another has done.
       let copy = try SQLiteWorkingCopy(path)
       do throws(Problem) {
-        if names.contains(table.name) || Self.isDamaged(table, copy) { try mend(table, copy, &outcome) }
+        if isNamed || Self.isDamaged(table, copy) { try mend(table, copy, &outcome) }
         try copy.close()
       } catch {
         outcome.notes.append("the virtual table \(table.name) could not be mended: \(error.said)")
