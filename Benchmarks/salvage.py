@@ -164,7 +164,7 @@ def tool(name, *words):
 def modules_own(path):
     """Tables in which modules keep what follows from others: two that differ may hold the same."""
     con = sqlite3.connect(path)
-    ends = {"fts": ("_data", "_idx", "_docsize", "_segments", "_segdir"), "rtree": ("_node", "_parent", "_rowid")}
+    ends = {"fts": ("_data", "_idx", "_docsize", "_segments", "_segdir", "_stat"), "rtree": ("_node", "_parent", "_rowid")}
     own = []
     for name, sql in con.execute("SELECT name, lower(sql) FROM sqlite_schema WHERE sql LIKE 'create virtual%'"):
         own += [name + end for module, parts in ends.items() if f"using {module}" in sql for end in parts]

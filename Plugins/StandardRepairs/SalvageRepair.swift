@@ -22,10 +22,12 @@ public struct SalvageRepair: Repair {
       A row whose text holds nothing but zeros from the edge of a sector on was cut through by the damage: it goes to a table \
       `lost_and_found_N`, unless indexes and a backup prove what it was.
 
-      A full-text index is built anew from its contents, an R-Tree is put together of its nodes. In a damaged file a row that breaks a CHECK or NOT NULL constraint, \
-      or holds a value of another type than its column allows, was changed by the damage: it goes to a table \
-      `dbmend_set_aside_TABLE`. Rows that every sound index of their table refutes, and rows that no table can be found for, go \
-      to tables `lost_and_found_N`.
+      A full-text index is built anew from its contents, an R-Tree is put together of its nodes. In a damaged file a row that \
+      breaks a CHECK or NOT NULL constraint, or holds a value of another type than its column allows, was changed by the \
+      damage: it gets back what an index still holds of it, or goes to a table `dbmend_set_aside_TABLE`. Where nothing else \
+      is damaged, an application may have written such rows: they stay, unless the repair is asked for with `--with salvage`. \
+      Rows that every sound index of their table refutes, and rows that no table can be found for, go to tables \
+      `lost_and_found_N`.
 
       Where definitions are lost, those of `--schema`, or of the newest good archive, are given to the trees that they fit: by \
       the number and the kinds of their values, and by the order in which tables were made. Another tree of a table becomes \
@@ -36,7 +38,7 @@ public struct SalvageRepair: Repair {
       "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
       "index.malformed", "page.unused", "freelist.malformed", "pointer-map.malformed", "schema.mismatch",
       "check.violated",
-      "column.null", "column.type", "virtual-table.malformed",
+      "column.null", "column.type", "virtual-table.malformed", "index.entry-*", "index.not-sorted", "index.not-unique",
     ],
     loss: .rows,
     examples: Self.examples)
@@ -46,9 +48,12 @@ public struct SalvageRepair: Repair {
 
   /// Offers to put the store together, where something of a table or of the file itself is damaged.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
-    guard let driver = context.driver as? any SalvagingDriver,
-      findings.contains(where: { Self.calls.contains($0.code) }), driver.isSalvageable(context.path)
-    else { return nil }
+    guard let driver = context.driver as? any SalvagingDriver, driver.isSalvageable(context.path) else { return nil }
+    let findings = try withoutPlainIndexes(findings, in: context)
+    guard isCalled(for: findings, in: context) else {
+      let refused = findings.filter { Self.refused.contains($0.code) }
+      return refused.isEmpty ? nil : RepairOffer(loss: .rows, mends: [], reason: Self.leave(refused))
+    }
     let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
     let backup = Self.takesUnproved(context) ? try context.backups?.newestGood() : nil
     return RepairOffer(
@@ -57,15 +62,48 @@ public struct SalvageRepair: Repair {
       order: 10)
   }
 
+  /// Indexes are built anew at no cost, but for those on tables that belong to a module.
+  private func withoutPlainIndexes(_ findings: [Finding], in context: RepairContext) throws(Problem) -> [Finding] {
+    guard findings.contains(where: Self.isOfContent) else { return findings }
+    let catalog = try context.readableCatalog()
+    return findings.filter { finding in
+      guard Self.isOfContent(finding) else { return true }
+      guard let catalog, let table = finding.location.table else { return false }
+      return catalog.table(table) == nil
+    }
+  }
+
+  /// Whether a finding says that an index on sound pages is not what its table asks for.
+  private static func isOfContent(_ finding: Finding) -> Bool {
+    finding.code.matches("index.*") && finding.code != "index.malformed"
+  }
+
+  /// Whether something is damaged that only salvage is for. A row that its table refuses may have been written so; it counts as
+  /// damaged where something else of the file is, or was.
+  private func isCalled(for findings: [Finding], in context: RepairContext) -> Bool {
+    if findings.contains(where: { Self.calls.contains($0.code) || Self.isOfContent($0) }) { return true }
+    guard findings.contains(where: { Self.refused.contains($0.code) }) else { return false }
+    return context.askedFor.contains(description.id)
+      || context.found.contains { found in Self.damage.contains { found.code.matches($0) } }
+  }
+
+  private static func leave(_ refused: [Finding]) -> String {
+    let tables = Set(refused.compactMap(\.location.table)).sorted().joined(separator: ", ")
+    return
+      "nothing else is damaged, so an application may have written the rows of \(tables) that the table's own definition "
+      + "refuses, and they stay: correct them there, or set them aside with --with salvage"
+  }
+
   /// Puts the working copy together.
   public func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome {
     guard let driver = context.driver as? any SalvagingDriver else {
       throw Problem(.unsupported, tried: "salvage", on: context.path, said: "its driver cannot")
     }
-    let virtual = findings.filter { $0.code == "virtual-table.malformed" }.compactMap(\.location.table)
+    let virtual = findings.filter { $0.code == "virtual-table.malformed" || Self.isOfContent($0) }.compactMap(
+      \.location.table)
     let aid = SalvageAid(
       takesUnproved: Self.takesUnproved(context), tellsProvenance: context.tellsProvenance,
-      setsAsideRefused: findings.contains { Self.refused.contains($0.code) },
+      setsAsideRefused: setsAsideRefused(findings, context.path),
       virtualTables: Set(virtual).sorted(),
       schema: { () throws(Problem) in try Self.schema(context) }
     ) { () throws(Problem) in
@@ -84,6 +122,16 @@ public struct SalvageRepair: Repair {
 
   private static func takesUnproved(_ context: RepairContext) -> Bool { context.maxLoss >= .changes }
 
+  /// Whether rows are looked for that their own table refuses: where some were found, and where what is damaged kept the checks
+  /// from seeing them. In a large file the checks that follow tell.
+  private func setsAsideRefused(_ findings: [Finding], _ path: String) -> Bool {
+    if findings.contains(where: { Self.refused.contains($0.code) }) { return true }
+    let size = (try? FileStatus.of(path).size) ?? 0
+    return size <= Self.mostBytesLookedThrough && findings.contains { $0.code == "table.malformed" }
+  }
+
+  private static let mostBytesLookedThrough = 128 << 20
+
   /// What rows have that their own table would refuse; and what keeps every check from seeing such rows.
   private static let refused: [FindingCode] = [
     "check.violated", "column.null", "column.type", "schema.malformed", "file.not-a-database", "file.malformed",
@@ -94,6 +142,13 @@ public struct SalvageRepair: Repair {
   private static let calls: [FindingCode] = [
     "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "schema.mismatch",
     "page.duplicate-reference", "virtual-table.malformed", "index.malformed",
+  ]
+
+  /// What no application leaves behind.
+  private static let damage = [
+    "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "schema.mismatch", "page.*",
+    "index.*", "freelist.malformed",
+    "pointer-map.malformed", "virtual-table.malformed",
   ]
 }
 

@@ -57,6 +57,33 @@ struct MendingTests {
     #expect(try ReindexRepair().offer(for: mending.before, in: context) == nil)
   }
 
+  private static let refused = """
+    create table t(id integer primary key, a text check(a <> 'x'), b); insert into t values(1, 'a', 1), (2, 'b', 2), (3, 'c', 3);
+    create index tb on t(b) where id < 3; pragma ignore_check_constraints = on; update t set a = 'x' where id = 2;
+
+    """
+
+  @Test("a row that its table refuses leaves it where something else of the file is damaged, too")
+  func refusedBesideDamage() throws {
+    let damage =
+      "pragma writable_schema = on; update sqlite_schema set sql = 'create index tb on t(b)' where type = 'index';"
+    let (mending, _) = try mend(SalvageRepair(), Self.refused + damage)
+    #expect(mending.offer?.mends.map(\.code) == ["check.violated"])
+    #expect(mending.outcome?.rows["t"]?.setAside == 1)
+    #expect(try SQLiteFile.rows(mending.copy, "select id, a, b from dbmend_set_aside_t") == [["2", "x", "2"]])
+    #expect(mending.after.map(\.code) == ["index.entry-missing"])
+  }
+
+  @Test("a row that its table refuses stays where nothing else is damaged, unless the repair is asked for by name")
+  func refusedAlone() throws {
+    let (mending, _) = try mend(SalvageRepair(), Self.refused)
+    #expect(mending.offer?.mends.isEmpty == true)
+    #expect(mending.offer?.reason.contains("--with salvage") == true)
+    let example = Example("", script: Self.refused)
+    let asked = try runner.mend(runner.make(example), with: SalvageRepair(), example, askedFor: ["salvage"])
+    #expect(asked.offer?.mends.map(\.code) == ["check.violated"] && asked.after.isEmpty)
+  }
+
   @Test("a real duplicate keeps a unique index from being rebuilt: the repair fails and says so")
   func duplicate() throws {
     let example = Example(

@@ -121,4 +121,50 @@ struct RTreeTests {
     _ = try Salvager.run(path)
     #expect(try tables.map { try SQLiteFile.rows(path, "SELECT * FROM \($0)") } == before)
   }
+
+  @Test(
+    "without a node that can be read the tree is empty, and takes entries again",
+    arguments: [
+      "DELETE FROM grid_node", "UPDATE grid_node SET data = x'00'",
+      "PRAGMA writable_schema = ON; DROP TABLE grid_node; DROP TABLE grid_parent;",
+    ])
+  func nothing(_ damage: String) throws {
+    try SQLiteFile.make(path, damage)
+    let outcome = try mend("grid")
+    #expect(outcome.rows["grid"]?.lost == 4000 && outcome.rows["grid"]?.kept == 0)
+    try SQLiteFile.make(path, "INSERT INTO grid VALUES(1, 2, 3)")
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM grid") == [["1", "2", "3"]])
+  }
+
+  @Test("a table of the module that is not there is made, and what the nodes tell is written into it")
+  func missingTable() throws {
+    let before = try SQLiteFile.rows(path, "SELECT * FROM grid ORDER BY id")
+    try SQLiteFile.make(path, "PRAGMA writable_schema = ON; DROP TABLE grid_parent; DROP TABLE grid_rowid;")
+    _ = try mend("grid")
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM grid ORDER BY id") == before)
+  }
+
+  @Test("zeros in the place of entries, and an entry that left the bounds of its node, do not come back as entries")
+  func invented() throws {
+    let before = Set(try SQLiteFile.rows(path, "SELECT * FROM grid"))
+    let least = try #require(
+      Int(
+        try SQLiteFile.value(
+          path, "SELECT min(rowid) FROM grid_rowid WHERE nodeno IN (SELECT max(nodeno) FROM grid_rowid)") ?? ""))
+    let number =
+      "x'" + String(repeating: "0", count: 16 - String(least, radix: 16).count) + String(least, radix: 16) + "'"
+    try SQLiteFile.make(
+      path,
+      """
+      UPDATE grid_node SET data = CAST(substr(data, 1, instr(data, \(number)) + 11) || x'7FFFFFF0'
+        || substr(data, instr(data, \(number)) + 16) AS BLOB)
+      WHERE nodeno = (SELECT nodeno FROM grid_rowid WHERE rowid = \(least));
+      UPDATE grid_node SET data = CAST(substr(data, 1, 200) || zeroblob(length(data) - 200) AS BLOB)
+      WHERE nodeno = (SELECT min(nodeno) FROM grid_rowid);
+      """)
+    let outcome = try mend("grid")
+    let after = Set(try SQLiteFile.rows(path, "SELECT * FROM grid"))
+    #expect(after.isSubset(of: before) && !after.contains { $0[0] == String(least) })
+    #expect(outcome.rows["grid"]?.lost == before.count - after.count && after.count > 3900)
+  }
 }

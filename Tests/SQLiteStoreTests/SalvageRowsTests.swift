@@ -17,7 +17,6 @@ struct SalvageRowsTests {
       """
       PRAGMA page_size = 1024; CREATE TABLE a(id INTEGER PRIMARY KEY, kind TEXT CHECK(kind IN ('buy', 'rent')), note TEXT);
       CREATE TABLE b(name TEXT PRIMARY KEY, size INT NOT NULL CHECK(size > 9)) WITHOUT ROWID;
-      CREATE INDEX a_kind ON a(kind);
       WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 300)
       INSERT INTO a SELECT i, iif(i % 2, 'buy', 'rent'), 'note ' || i FROM n;
       INSERT INTO b SELECT 'name ' || id, 10 + id FROM a;
@@ -33,6 +32,32 @@ struct SalvageRowsTests {
     #expect(try SQLiteFile.rows(path, "SELECT * FROM dbmend_set_aside_b") == [["name 7", "1"]])
     try SQLiteFile.make(path, "REINDEX")
     #expect(try SQLiteFile.value(path, "SELECT count(*) FROM a") == "299")
+    #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
+  }
+
+  @Test(
+    "a row that its table refuses gets back what an index has of it",
+    arguments: ["kind", "kind, note) WHERE id > (9"], ["UTF-8", "UTF-16le"])
+  func refusedInIndex(_ key: String, _ encoding: String) throws {
+    let path = try SQLiteFile.make(
+      folder.file("x.db"),
+      """
+      PRAGMA page_size = 1024; PRAGMA encoding = '\(encoding)'; CREATE TABLE log(what);
+      CREATE TABLE a(id INTEGER PRIMARY KEY, kind TEXT CHECK(kind IN ('buy', 'rent')), note TEXT, size INT NOT NULL DEFAULT 7);
+      CREATE INDEX a_kind ON a(\(key)); CREATE INDEX a_size ON a(size);
+      CREATE TRIGGER a_changed AFTER UPDATE ON a BEGIN INSERT INTO log VALUES(new.id); END;
+      WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+      INSERT INTO a(id, kind, note) SELECT i, iif(i % 2, 'buy', 'rent'), 'note ' || i FROM n;
+      """)
+    let before = try SQLiteFile.rows(path, "SELECT * FROM a")
+    let bytes = try folder.read("x.db")
+    let found = TextEncoding(rawValue: encoding == "UTF-8" ? 1 : 2)?.bytes("rentnote 200") ?? []
+    let place = try #require(bytes.indices.last { bytes[$0...].starts(with: found) && bytes[$0 / 1024 * 1024] == 13 })
+    try FileHandle.update(path).write(Array("a".utf8), at: place + (encoding == "UTF-8" ? 1 : 2))
+    let outcome = try Salvager.run(path, SalvageAid(setsAsideRefused: true))
+    #expect(outcome.rows["a"]?.fromIndex == 1 && outcome.rows["a"]?.setAside == 0)
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM a NOT INDEXED") == before)
+    #expect(try SQLiteFile.value(path, "SELECT count(*) FROM log") == "0")
     #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
   }
 

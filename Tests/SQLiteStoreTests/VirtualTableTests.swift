@@ -42,4 +42,21 @@ struct VirtualTableTests {
     #expect(Set(places) == ["table.malformed \(shadow)", "virtual-table.malformed v", "index.entry-missing i"])
     #expect(account.byEngine["v"] != nil)
   }
+
+  @Test(
+    "a module without a table that it cannot do without finds its content damaged",
+    arguments: [
+      ("fts5(x)", "v_config"), ("fts5(x)", "v_content"), ("fts5(x)", "v_docsize"), ("fts5(x, content='')", "v_idx"),
+      ("fts4(x)", "v_segdir"), ("rtree(x, a, b)", "v_rowid"),
+    ])
+  func missing(_ module: String, _ shadow: String) throws {
+    try SQLiteFile.make(
+      path,
+      """
+      CREATE VIRTUAL TABLE v USING \(module); INSERT INTO v(x) VALUES (1);
+      PRAGMA writable_schema = ON; DROP TABLE \(shadow);
+      """)
+    let findings = try verify().findings
+    #expect(findings.map(\.code) == ["virtual-table.malformed"] && findings[0].location.table == "v")
+  }
 }

@@ -132,7 +132,7 @@ public struct ExampleRunner {
     let matching = before.filter { finding in repair.description.mends.contains { finding.code.matches($0) } }
     let planning = RepairContext(
       store: store.identity, driver: driver, path: store.path, scratch: nil, backups: store.backups, schema: schema,
-      askedFor: askedFor)
+      askedFor: askedFor, found: before)
     let work = store.folder.file("work")
     let copy = Paths.join(work, "example.data")
     guard !matching.isEmpty, let offer = try repair.offer(for: matching, in: planning) else {
@@ -144,7 +144,7 @@ public struct ExampleRunner {
     }
     let mending = RepairContext(
       store: store.identity, driver: driver, path: copy, scratch: work, backups: store.backups, schema: schema,
-      askedFor: askedFor)
+      askedFor: askedFor, found: before)
     let outcome = try repair.mend(offer.mends, in: mending)
     let after = try findings(of: store, path: copy, example)
     return Mending(before: before, offer: offer, outcome: outcome, after: after, copy: copy, store: store)

@@ -217,16 +217,22 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
       DROP TABLE temp.dbmend_keys;
 
       """
-    // Triggers of the application are not meant for this.
-    let triggers = try connection.query(
-      "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(\(Connection.literal(table.name)))"
-    )
-    let dropped = triggers.compactMap { $0[0].text }.map { "DROP TRIGGER \(quoted($0));\n" }.joined()
-    let restored = triggers.compactMap { $0[1].text }.map { $0 + ";\n" }.joined()
+    let triggers = try triggers(of: table)
     // Deleting a row that an index lacks is an error, but not while the schema may be written.
     csqlite_allow_schema_writes(connection.handle, 1)
     defer { csqlite_allow_schema_writes(connection.handle, 0) }
-    try execute(dropped + script + restored)
+    try execute(triggers.dropped + script + triggers.restored)
+  }
+
+  /// Statements that drop the triggers of a table and make them again: they are not meant for what a repair changes.
+  func triggers(of table: Table) throws(Problem) -> (dropped: String, restored: String) {
+    let triggers = try connection.query(
+      "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(\(Connection.literal(table.name)))"
+    )
+    return (
+      triggers.compactMap { $0[0].text }.map { "DROP TRIGGER \(quoted($0));\n" }.joined(),
+      triggers.compactMap { $0[1].text }.map { $0 + ";\n" }.joined()
+    )
   }
 
   func close() throws(Problem) { try connection.close() }

@@ -24,28 +24,43 @@ struct RTreeContent {
   private(set) var parents: [Int64: Int64] = [:]
   /// How many levels the root says to be above the leaves.
   private(set) var depth: Int?
+  /// Whether the table that names all entries says of others that they are none.
+  private(set) var namesAll = false
 
   static let root: Int64 = 1
+
+  /// The module makes nodes for no more cells (RTREE_MAXCELLS).
+  private static let mostCells = 51
+  /// Nor takes it smaller ones.
+  private static let leastSize = 512 - 64
 
   /// Bytes of nodes that are held in memory.
   private static let mostBytes = 256 << 20
 
   /// Reads the tables of an R-Tree; nil where its definition is none of the module, or there is more than memory is for.
-  init?(_ name: String, definition: String, in connection: Connection) throws(Problem) {
-    guard let columns = Self.columns(definition), columns.coordinates >= 2, columns.coordinates <= 10,
-      columns.coordinates % 2 == 0
-    else { return nil }
+  /// `hasAllNames` says whether the table that names all entries has lost none.
+  init?(
+    _ name: String, _ definition: VirtualDefinition, hasAllNames: Bool, in connection: Connection
+  ) throws(Problem) {
+    // The first argument names the entry, those that begin with a plus sign are no coordinates.
+    let auxiliary = definition.arguments.count { $0.hasPrefix("+") }
+    let coordinates = definition.arguments.count - 1 - auxiliary
+    guard definition.isRTree, (2...10).contains(coordinates), coordinates % 2 == 0 else { return nil }
     self.name = name
-    bounds = columns.coordinates
-    isInteger = columns.isInteger
-    hasAuxiliary = columns.hasAuxiliary
+    bounds = coordinates
+    isInteger = definition.module == "rtree_i32"
+    hasAuxiliary = auxiliary > 0
     func table(_ part: String) -> String { Connection.quoted(name + part) }
     let size = try connection.integer("SELECT sum(length(data)) FROM \(table("_node"))") ?? 0
     guard size <= Self.mostBytes else { return nil }
     let sizes = try connection.query(
       "SELECT length(data) FROM \(table("_node")) GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT 1")
     nodeSize = sizes.first?.first?.integer.map { Int(clamping: $0) } ?? 0
-    guard nodeSize >= 4 + 2 * cellSize || sizes.isEmpty else { return nil }
+    if nodeSize < Self.leastSize {
+      // As the module makes them, then.
+      let pageSize = try connection.integer("PRAGMA page_size") ?? 0
+      nodeSize = min(pageSize - 64, 4 + Self.mostCells * cellSize)
+    }
     var nodes: [Int64: [Cell]] = [:]
     var torn: [Int64] = []
     var depth: Int?
@@ -62,28 +77,24 @@ struct RTreeContent {
     (self.nodes, self.torn, self.depth) = (nodes, torn, depth)
     leaves = try Self.map("SELECT rowid, nodeno FROM \(table("_rowid"))", connection)
     parents = try Self.map("SELECT nodeno, parentnode FROM \(table("_parent"))", connection)
+    // Where it lacks much of what the leaves have, it is the one that is not to be trusted.
+    let unnamed = nodes.reduce(0) { sum, node in
+      isLeaf(node.key, node.value) ? sum + node.value.count { leaves[$0.id] == nil } : sum
+    }
+    namesAll = hasAllNames && unnamed * Self.fewUnnamed <= leaves.count
   }
+
+  /// Of how many entries one may be unnamed.
+  private static let fewUnnamed = 8
 
   private static func map(_ sql: String, _ connection: Connection) throws(Problem) -> [Int64: Int64] {
     var map: [Int64: Int64] = [:]
     try connection.rows(sql) { row throws(Problem) in
-      if let key = row[0].integer, let value = row[1].integer { map[key] = value }
+      // What is no number leads nowhere.
+      if let key = row[0].integer { map[key] = row[1].integer ?? -1 }
       return true
     }
     return map
-  }
-
-  /// The arguments of `USING rtree(…)`: the first names the entry, those that begin with a plus sign are no coordinates.
-  private static func columns(_ definition: String) -> (coordinates: Int, isInteger: Bool, hasAuxiliary: Bool)? {
-    let words = definition.lowercased()
-    guard let using = words.range(of: " using "), let open = words[using.upperBound...].firstIndex(of: "("),
-      let close = words.lastIndex(of: ")"), open < close
-    else { return nil }
-    let module = words[using.upperBound..<open].filter { !$0.isWhitespace }
-    guard module == "rtree" || module == "rtree_i32" else { return nil }
-    let arguments = words[words.index(after: open)..<close].split(separator: ",", omittingEmptySubsequences: false)
-    let auxiliary = arguments.count { $0.drop { $0.isWhitespace }.first == "+" }
-    return (arguments.count - 1 - auxiliary, module == "rtree_i32", auxiliary > 0)
   }
 
   // MARK: Nodes
@@ -128,6 +139,27 @@ struct RTreeContent {
   /// Whether no lower bound is above the upper one.
   func isSound(_ cell: Cell) -> Bool {
     stride(from: 0, to: bounds, by: 2).allSatisfy { isOrdered(cell.bounds[$0], cell.bounds[$0 + 1]) }
+  }
+
+  /// Whether a cell of a leaf is an entry, and not what damage has left in its place.
+  func isEntry(_ cell: Cell) -> Bool {
+    guard isSound(cell) else { return false }
+    if leaves[cell.id] != nil { return true }
+    // What stands beside the tree of an entry cannot be told by the tree.
+    return !hasAuxiliary && !namesAll && (cell.id != 0 || cell.bounds.contains { $0 != 0 })
+  }
+
+  /// The cells that are outside of the bounds of their node on a side where another cell is what these bounds are for: their own
+  /// are not what they were.
+  func strays(of cells: [Cell], within outer: [UInt32]) -> Set<Cell> {
+    guard outer.count == bounds else { return [] }
+    let reached = (0..<bounds).filter { side in cells.contains { $0.bounds[side] == outer[side] } }
+    return Set(
+      cells.filter { cell in
+        reached.contains { side in
+          !(side % 2 == 0 ? isOrdered(outer[side], cell.bounds[side]) : isOrdered(cell.bounds[side], outer[side]))
+        }
+      })
   }
 
   /// The bounds around some cells; nil around none.

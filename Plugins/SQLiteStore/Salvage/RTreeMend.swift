@@ -1,4 +1,3 @@
-import CSQLite
 import MendKit
 
 /// Puts an R-Tree together of the nodes that are left of it.
@@ -10,11 +9,9 @@ struct RTreeMend {
   private static let atOnce = 500
 
   /// Mends the tree that a definition makes; false where that is no R-Tree, or nothing helps.
-  func run(definition: String, _ outcome: inout RepairOutcome) throws(Problem) -> Bool {
-    guard let content = try RTreeContent(name, definition: definition, in: copy.connection) else { return false }
-    // The module's own tables may be written to.
-    csqlite_allow_schema_writes(copy.connection.handle, 1)
-    defer { csqlite_allow_schema_writes(copy.connection.handle, 0) }
+  func run(_ definition: VirtualDefinition, _ outcome: inout RepairOutcome) throws(Problem) -> Bool {
+    guard let content = try RTreeContent(name, definition, hasAllNames: knowsAll(outcome), in: copy.connection)
+    else { return false }
     let tree = RTreeTree(content)
     var aside: Set<Int64> = []
     if tree.isWhole {
@@ -33,6 +30,9 @@ struct RTreeMend {
     return true
   }
 
+  /// Whether the table that names all entries has lost none: else nobody can count them.
+  private func knowsAll(_ outcome: RepairOutcome) -> Bool { outcome.rows[name + "_rowid"].map { $0.lost == 0 } ?? true }
+
   private func isSound() throws(Problem) -> Bool {
     let answer = try VirtualTableCheck(connection: copy.connection, name: name, module: "rtree").run()
     if case .sound = answer { return true }
@@ -41,9 +41,7 @@ struct RTreeMend {
 
   private func tell(_ content: RTreeContent, _ kept: Int, _ aside: Int, _ outcome: inout RepairOutcome) {
     let known = content.leaves.count
-    // Where the table that names all entries has lost some, nobody can count them.
-    let isKnown = outcome.rows[name + "_rowid"].map { $0.lost != nil } ?? true
-    let lost = isKnown ? max(0, known - kept - aside) : nil
+    let lost = knowsAll(outcome) ? max(0, known - kept - aside) : nil
     outcome.rows[name] = RowTally(kept: kept, setAside: aside, lost: lost)
     outcome.notes.append(
       "the R-Tree \(name) was put together of its nodes: \(kept) entries are kept"

@@ -21,24 +21,26 @@ struct RTreeTree {
   init(_ content: RTreeContent) {
     self.content = content
     for (child, parent) in content.parents { children[parent, default: []].append(child) }
-    let root = visit(RTreeContent.root, level: 0)
+    let root = visit(RTreeContent.root, level: 0, within: [])
     depth = root?.height ?? 0
     if root == nil { nodes[RTreeContent.root] = [] }
     if content.nodes.keys.contains(where: { !met.contains($0) }) { isWhole = false }
   }
 
-  private mutating func visit(_ number: Int64, level: Int) -> (height: Int, bounds: [UInt32])? {
+  private mutating func visit(
+    _ number: Int64, level: Int, within outer: [UInt32]
+  ) -> (height: Int, bounds: [UInt32])? {
     guard level <= Self.deepest, met.insert(number).inserted else {
       isWhole = false
       return nil
     }
     let found = content.nodes[number]
-    if let found, content.isLeaf(number, found) { return leaf(number, found) }
+    if let found, content.isLeaf(number, found) { return leaf(number, found, within: outer) }
     let places = found ?? (children[number] ?? []).sorted().map { Cell(id: $0, bounds: []) }
     var kept: [Cell] = []
     var height: Int?
     for place in places {
-      guard let below = visit(place.id, level: level + 1) else { continue }
+      guard let below = visit(place.id, level: level + 1, within: place.bounds) else { continue }
       if height ?? below.height != below.height { isWhole = false }
       height = below.height
       let isRight = !place.bounds.isEmpty && content.isSound(place) && content.areWithin(below.bounds, place.bounds)
@@ -51,11 +53,13 @@ struct RTreeTree {
     return (height + 1, bounds)
   }
 
-  private mutating func leaf(_ number: Int64, _ found: [Cell]) -> (height: Int, bounds: [UInt32])? {
+  private mutating func leaf(
+    _ number: Int64, _ found: [Cell], within outer: [UInt32]
+  ) -> (height: Int, bounds: [UInt32])? {
+    let entries = found.filter(content.isEntry)
+    let strays = content.strays(of: entries, within: outer)
     var kept: [Cell] = []
-    for cell in found where content.isSound(cell) {
-      // What stands beside the tree of an entry cannot be told by the tree.
-      if content.hasAuxiliary, content.leaves[cell.id] == nil { continue }
+    for cell in entries where !strays.contains(cell) {
       guard leaves[cell.id] == nil else {
         isWhole = false
         continue
@@ -72,8 +76,7 @@ struct RTreeTree {
   static func entries(_ content: RTreeContent) -> [Cell] {
     var entries: [Int64: Cell] = [:]
     for (number, cells) in content.nodes.sorted(by: { $0.key < $1.key }) where content.isLeaf(number, cells) {
-      for cell in cells where content.isSound(cell) {
-        if content.hasAuxiliary, content.leaves[cell.id] == nil { continue }
+      for cell in cells where content.isEntry(cell) {
         // Of two, the one on the leaf where the entry is said to be.
         if entries[cell.id] == nil || content.leaves[cell.id] == number { entries[cell.id] = cell }
       }

@@ -1,7 +1,7 @@
 import MendKit
 
-/// Rows that their own table would refuse: in a damaged file their bytes were changed, and nothing tells what they were. They
-/// leave the table for one of their own, with all their values.
+/// Rows that their own table would refuse: in a damaged file their bytes were changed. What an index has of them that the table
+/// takes is what they were; where nothing tells, they leave the table for one of their own, with all their values.
 struct RefusedRows {
   let path: String
 
@@ -40,11 +40,27 @@ struct RefusedRows {
     let isKeyed = table.keyIsStructural && findings.allSatisfy { $0.location.row == nil }
     guard let key = isKeyed ? table.primaryKey.map(copy.quoted) : rowid.map({ [$0] }), !key.isEmpty else { return 0 }
     var rows: Set<[SQLValue]> = []
-    for condition in Set(findings.flatMap({ conditions($0, rowid, copy) })) {
+    let causes = Set(findings.flatMap { conditions($0, rowid, copy) })
+    for condition in causes {
       // A condition that only the application's functions can answer names no row.
       let found = try? copy.connection.query(
         "SELECT \(key.joined(separator: ", ")) FROM \(copy.quoted(table.name)) NOT INDEXED WHERE \(condition)")
       rows.formUnion(found ?? [])
+    }
+    // A key that is structural in a table with rowids is the rowid under another name.
+    let numbers = Set(rows.compactMap(\.rowid))
+    if let rowid, (try? copy.connection.query("SELECT \(rowid) FROM \(copy.quoted(table.name)) LIMIT 0")) != nil,
+      !numbers.isEmpty, numbers.count <= Self.atOnce
+    {
+      let mended = try mendByIndexes(numbers, rowid, of: table, causes, copy)
+      rows = rows.filter { $0.rowid.map { !mended.contains($0) } ?? true }
+      outcome.rows[table.name, default: RowTally(lost: nil)].fromIndex += mended.count
+      if !mended.isEmpty {
+        outcome.notes.append(
+          "\(mended.count == 1 ? "1 row" : "\(mended.count) rows") of \(table.name) that the table's own definition refused "
+            + "got values that an index has of them")
+      }
+      guard !rows.isEmpty else { return mended.count }
     }
     guard !rows.isEmpty else { return 0 }
     let place = try copy.freeName("dbmend_set_aside_" + table.name)

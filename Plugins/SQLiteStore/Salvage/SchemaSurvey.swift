@@ -10,10 +10,17 @@ struct SchemaShapes {
 
   private var shapes: [String: Shape] = [:]
   private let encoding: TextEncoding
+  /// Virtual tables by their names in lower case.
+  private let virtual: [String: VirtualDefinition]
 
   /// Asks the library about the tables of a schema that was tried in a database in memory.
   init(_ objects: [SchemaObject], in memory: Connection, encoding: TextEncoding) {
     self.encoding = encoding
+    virtual = Dictionary(
+      objects.compactMap { object in
+        guard object.kind == "table", !object.isStored else { return nil }
+        return object.sql.flatMap(VirtualDefinition.init).map { (ASCII.lowered(object.name), $0) }
+      }, uniquingKeysWith: { first, _ in first })
     for object in objects where object.kind == "table" && object.isStored {
       shapes[object.name] = try? shape(object.name, memory)
     }
@@ -55,7 +62,7 @@ struct SchemaShapes {
         row.integer(6) == 2
           ? nil
           : ExpectedRecord.Column(
-            allowed: Self.allowed(type, isNotNull: isNotNull, isStrict),
+            allowed: written(name, row.text(1)) ?? Self.allowed(type, isNotNull: isNotNull, isStrict),
             usual: type.isEmpty ? Self.shadowed(name, row.text(1)) : Self.usual(type),
             usualSize: Self.shadowedSize(name, row.text(1))))
       return true
@@ -88,6 +95,23 @@ struct SchemaShapes {
 
   private static func unknown(_ name: String) -> Problem {
     Problem(.unsupported, tried: "read the definition of", on: name, said: "it could not be tried")
+  }
+
+  /// The one class of values that a module ever writes into a column of a table of its own; nil for any other column.
+  private func written(_ table: String, _ column: String) -> UInt8? {
+    guard let cut = table.lastIndex(of: "_"), let module = virtual[ASCII.lowered(String(table[..<cut]))]?.module else {
+      return nil
+    }
+    switch (module, table[cut...], column) {
+    case ("rtree", "_node", "data"), ("rtree_i32", "_node", "data"), ("fts5", "_data", "block"),
+      ("fts5", "_docsize", "sz"),
+      ("fts5", "_idx", "term"):
+      return SerialType.blobBit
+    case ("rtree", "_rowid", "nodeno"), ("rtree_i32", "_rowid", "nodeno"), ("rtree", "_parent", "parentnode"),
+      ("rtree_i32", "_parent", "parentnode"), ("fts5", "_idx", "segid"), ("fts5", "_idx", "pgno"):
+      return SerialType.integerBit
+    default: return nil
+    }
   }
 
   /// What the columns of R-Tree's and FTS's own tables hold, which are declared without a type.

@@ -1,3 +1,4 @@
+import CSQLite
 import MendKit
 
 /// Mends what modules keep in tables of their own: a full-text index holds nothing that its table of contents does not hold, and
@@ -5,13 +6,16 @@ import MendKit
 struct VirtualRebuild {
   let path: String
 
-  /// Mends what can be mended of virtual tables: those that were found damaged, and those whose own tables were changed.
+  /// Mends what can be mended of virtual tables: those that were found damaged, they themselves or their modules' own tables, and
+  /// those whose own tables were changed.
   func run(_ names: [String], _ outcome: inout RepairOutcome) throws(Problem) {
-    for table in try tables() where names.contains(table.name) || outcome.rows.keys.contains(where: table.owns) {
+    for table in try tables() {
+      let isNamed = names.contains { $0 == table.name || table.owns($0) }
+      guard isNamed || outcome.rows.keys.contains(where: table.owns) else { continue }
       // One working copy for each: what a module cannot do must not undo what another has done.
       let copy = try SQLiteWorkingCopy(path)
       do throws(Problem) {
-        if names.contains(table.name) || Self.isDamaged(table, copy) { try mend(table, copy, &outcome) }
+        if isNamed || Self.isDamaged(table, copy) { try mend(table, copy, &outcome) }
         try copy.close()
       } catch {
         outcome.notes.append("the virtual table \(table.name) could not be mended: \(error.said)")
@@ -23,8 +27,8 @@ struct VirtualRebuild {
   /// A virtual table whose module's own tables can be mended.
   private struct Table {
     let name: String
-    let module: String
-    let definition: String
+    let sql: String
+    let definition: VirtualDefinition
 
     /// Whether another table is one of the module's own.
     func owns(_ other: String) -> Bool { other.hasPrefix(name + "_") }
@@ -36,47 +40,34 @@ struct VirtualRebuild {
     return try copy.connection.query(
       "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND ifnull(rootpage, 0) = 0 ORDER BY rowid"
     ).compactMap { row in
-      guard let name = row[0].text, let definition = row[1].text, let module = Self.module(definition) else {
-        return nil
-      }
-      return Table(name: name, module: module, definition: definition)
+      guard let name = row[0].text, let sql = row[1].text, let definition = VirtualDefinition(sql),
+        definition.isFullText || definition.isRTree
+      else { return nil }
+      return Table(name: name, sql: sql, definition: definition)
     }
   }
 
   private func mend(_ table: Table, _ copy: SQLiteWorkingCopy, _ outcome: inout RepairOutcome) throws(Problem) {
-    guard table.module.hasPrefix("fts") else {
-      _ = try RTreeMend(name: table.name, copy: copy).run(definition: table.definition, &outcome)
-      return
+    // The module's own tables may be written to.
+    csqlite_allow_schema_writes(copy.connection.handle, 1)
+    defer { csqlite_allow_schema_writes(copy.connection.handle, 0) }
+    let empty = EmptyVirtualTable(table.name, definition: table.sql)
+    for part in empty?.parts ?? [] {
+      let name = Connection.literal(table.name + part.end)
+      let isThere = "SELECT count(*) FROM sqlite_schema WHERE name = \(name) COLLATE NOCASE"
+      if try copy.connection.integer(isThere) == 0 { try copy.execute(part.sql) }
     }
-    // A table without contents of its own refuses, and stays as it is.
-    let name = copy.quoted(table.name)
-    guard Self.hasContents(table.name, copy),
-      (try? copy.execute("INSERT INTO \(name)(\(name)) VALUES('rebuild')")) != nil
-    else { return }
-    outcome.notes.append("the full-text index \(table.name) was built anew from its contents")
+    if table.definition.isRTree {
+      _ = try RTreeMend(name: table.name, copy: copy).run(table.definition, &outcome)
+    } else {
+      try FullTextMend(name: table.name, definition: table.definition, copy: copy, empty: empty).run(&outcome)
+    }
   }
 
   /// Whether a module says that its tables do not fit together.
   private static func isDamaged(_ table: Table, _ copy: SQLiteWorkingCopy) -> Bool {
-    let check = VirtualTableCheck(connection: copy.connection, name: table.name, module: table.module)
+    let check = VirtualTableCheck(connection: copy.connection, name: table.name, module: table.definition.module)
     if case .damaged? = try? check.run() { return true }
     return false
-  }
-
-  /// Whether most of the rows that the index knows are there: else it is all that is left of them.
-  private static func hasContents(_ name: String, _ copy: SQLiteWorkingCopy) -> Bool {
-    func rows(_ part: String) -> Int? {
-      try? copy.connection.integer("SELECT count(*) FROM \(copy.quoted(name + part)) NOT INDEXED")
-    }
-    guard let known = rows("_docsize"), let there = rows("_content") else { return true }
-    return 2 * there >= known
-  }
-
-  /// The module of a definition, where it is one whose tables can be mended.
-  private static func module(_ definition: String) -> String? {
-    let words = definition.lowercased()
-    guard let using = words.range(of: " using ") else { return nil }
-    let module = words[using.upperBound...].drop { $0 == " " }.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
-    return ["fts3", "fts4", "fts5", "rtree", "rtree_i32"].contains(module) ? String(module) : nil
   }
 }

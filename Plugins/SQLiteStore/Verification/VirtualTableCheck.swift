@@ -18,7 +18,8 @@ struct VirtualTableCheck {
   func run() throws(Problem) -> Answer {
     switch module {
     case "fts3", "fts4", "fts5": return try command("integrity-check")
-    case "rtree", "rtree_i32", "geopoly": return try function("rtreecheck")
+    // The module's check takes no table of geopoly for one of its own.
+    case "rtree", "rtree_i32": return try function("rtreecheck")
     case "fts4aux", "fts5vocab", "dbstat": return .nothingOwn
     default: return .unknown("module \(module) has no check of its own")
     }
@@ -62,8 +63,23 @@ struct VirtualTableCheck {
       switch error.kind {
       case .damaged: return .damaged(error.said)
       case .changing: throw error
-      default: return .unknown(error.said)
+      default: return try lack(error.said).map { .damaged($0) } ?? .unknown(error.said)
       }
     }
+  }
+
+  /// What the module cannot do without and is not there, where it says no more than that it cannot.
+  private func lack(_ said: String) throws(Problem) -> String? {
+    guard !said.hasPrefix("no such module") else { return nil }
+    // Its setting of the format's version is the one that it cannot do without. Another than it knows may be a newer one's.
+    if said.hasPrefix("invalid fts5 file format (found 0,") { return said }
+    let sql = try connection.value(
+      "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = \(Connection.literal(name))")?.text
+    for end in sql.flatMap(VirtualDefinition.init)?.needs ?? [] {
+      let table = name + end
+      let isThere = "SELECT count(*) FROM sqlite_schema WHERE name = \(Connection.literal(table)) COLLATE NOCASE"
+      if try connection.integer(isThere) == 0 { return "its table \(table) is missing" }
+    }
+    return nil
   }
 }

@@ -11,6 +11,8 @@ struct Mending {
   let work: WorkFolder
   /// What the checks found in the store in its place.
   let original: [RuledFinding]
+  /// All of it, whether it is to be mended or not.
+  let found: [Finding]
 
   /// The copy as it stands.
   private(set) var copy: String
@@ -45,6 +47,7 @@ struct Mending {
     self.work = work
     store = result.store
     original = result.toMend
+    found = result.findings
     findings = result.toMend
     (copy, stamp) = try engine.copy(result.store, driver, into: work)
   }
@@ -63,7 +66,7 @@ struct Mending {
       let offers = RepairContext(
         store: store.identity, driver: driver, path: check == nil ? store.path : copy, scratch: nil, backups: backups,
         schema: schema, askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
-        tellsProvenance: engine.settings.tellsProvenance)
+        tellsProvenance: engine.settings.tellsProvenance, found: found)
       let (plan, remarks) = engine.plan(for: findings, of: store, in: offers, tried: tried)
       for remark in remarks where !notes.contains(remark) { notes.append(remark) }
       uncovered = plan.uncovered
@@ -107,7 +110,7 @@ struct Mending {
     let context = RepairContext(
       store: store.identity, driver: driver, path: target, scratch: scratch, backups: backups, schema: schema,
       askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
-      tellsProvenance: engine.settings.tellsProvenance)
+      tellsProvenance: engine.settings.tellsProvenance, found: found)
     let outcome = try repair.mend(present, in: context)
     try engine.settle(target, driver)
 

@@ -78,7 +78,7 @@ private struct RepairInPlace {
     let context = RepairContext(
       store: store.identity, driver: driver, path: store.path, scratch: nil, backups: backups, schema: schema,
       askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
-      tellsProvenance: engine.settings.tellsProvenance)
+      tellsProvenance: engine.settings.tellsProvenance, found: result.findings)
     let (plan, remarks) = engine.plan(for: result.toMend, of: store, in: context, tried: TriedRepairs())
     guard plan.steps.isEmpty else { return true }
     Engine.note(backups, in: &report)

@@ -82,7 +82,7 @@ extension Engine {
         store: result.store.identity, driver: driver, path: result.store.path, scratch: nil,
         backups: try backups(of: result.store, driver, from: source), schema: try schemaText(),
         askedFor: settings.askedForRepairs, patience: patience, maxLoss: result.store.maxLoss,
-        tellsProvenance: settings.tellsProvenance)
+        tellsProvenance: settings.tellsProvenance, found: result.findings)
       let (plan, remarks) = plan(for: result.toMend, of: result.store, in: context, tried: TriedRepairs())
       report.plan = plan.steps.map { $0.planned() }
       Engine.note(context.backups, in: &report)

@@ -47,7 +47,9 @@ extension Engine {
       }
       guard !asked.isEmpty else { continue }
       do throws(Problem) {
-        guard let offer = try repair.offer(for: asked.map(\.finding), in: context), !offer.mends.isEmpty else {
+        guard let offer = try repair.offer(for: asked.map(\.finding), in: context) else { continue }
+        guard !offer.mends.isEmpty else {
+          remarks.append(offer.reason)
           continue
         }
         candidates.append(Candidate(repair: description.id, offer: offer, rank: rank))

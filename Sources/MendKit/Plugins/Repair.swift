@@ -16,7 +16,7 @@ public struct RepairOffer: Sendable, Hashable {
   public var loss: Loss
   /// What it costs where that much is allowed, to keep more than it could else. Repairs are chosen by `loss`.
   public var allowedLoss: Loss?
-  /// The findings that it would mend, of those it was asked about.
+  /// The findings that it would mend, of those it was asked about. Without any, the reason alone is told: why it leaves them.
   public var mends: [Finding]
   /// Why, in one sentence: what will be done and what makes it cost what it costs.
   public var reason: String
@@ -75,12 +75,14 @@ public final class RepairContext {
   public let maxLoss: Loss
   /// Whether the operator wants to know of each row where it came from, in a table of the result.
   public let tellsProvenance: Bool
+  /// What the checks found in the store before any repair.
+  public let found: [Finding]
 
   /// A context; see the properties.
   public init(
     store: StoreIdentity, driver: any Driver, path: String, scratch: String?, backups: (any Backups)?,
     schema: SchemaText?, askedFor: Set<String> = [], patience: Double = 5, maxLoss: Loss = .rows,
-    tellsProvenance: Bool = false
+    tellsProvenance: Bool = false, found: [Finding] = []
   ) {
     self.store = store
     self.driver = driver
@@ -92,6 +94,7 @@ public final class RepairContext {
     self.patience = patience
     self.maxLoss = maxLoss
     self.tellsProvenance = tellsProvenance
+    self.found = found
   }
 }
 

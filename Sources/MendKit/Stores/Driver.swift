@@ -69,7 +69,7 @@ public struct SalvageAid {
   public var tellsProvenance: Bool
   /// Whether rows that their own table would refuse leave it: the store is known to have some.
   public var setsAsideRefused: Bool
-  /// Tables of modules that are damaged within.
+  /// Tables of modules that are damaged within, or of which a table of the module's own is.
   public var virtualTables: [String]
 
   /// Definitions for tables whose own are lost; nil where nobody has any. Asked for when some are missing.
