@@ -17,6 +17,8 @@ final class Salvager {
   var remains: [IndexRemains] = []
   /// Rows of leaves in order whose overflow chain is not whole: their cells, by page.
   var broken: [UInt32: Set<Int>] = [:]
+  /// Whether the freelist has all of the pages that the header counts: else what nothing points to may have been deleted.
+  var isFreelistWhole = true
   /// Leaves whose cells are written to other pages.
   private var rewritten: [UInt32] = []
   var notes: [String] = []
@@ -99,16 +101,12 @@ final class Salvager {
     releaseMisplaced()
     readEvidence()
     releaseExchangedRoots()
-    OrphanPlacement(file: file, survey: survey, evidence: evidence, isSchemaWhole: isSchemaWhole).place(
-      &tables, &claims)
+    OrphanPlacement(
+      file: file, survey: survey, evidence: evidence, isSchemaWhole: isSchemaWhole, isFreelistWhole: isFreelistWhole
+    ).place(&tables, &claims)
     let keyedSalvage = KeyedSalvage(keyedPages)
     for table in keyed where table.isBroken { keyedRows.append((table, keyedSalvage.rows(of: table, &claims))) }
     for row in keyedSalvage.torn { strays.add(row) }
-  }
-
-  /// Pages of the freelist hold what was deleted, and never fill a table.
-  private func claimFreelist() {
-    for page in freePages() { _ = claims.claim(page, for: PageClaimTable.Special.freelist) }
   }
 
   /// Whether rows are left that no table has.
