@@ -89,6 +89,25 @@ struct CellScanTests {
     }
   }
 
+  @Test(
+    "that were deleted stay so where the header is lost, by what free blocks tell of themselves",
+    arguments: [1024, 4096, 65536])
+  func freed(_ pageSize: Int) throws {
+    // Blocks of one cell, and of three, of which two look as they did.
+    let image = try image(
+      (["id % 17 = 3", "id % 23 = 6", "id % 23 = 5", "id % 23 = 4"].map { "DELETE FROM t WHERE \($0);" }).joined(),
+      rows: 6000, pageSize: pageSize)
+    for index in 0..<3 {
+      let (number, cells) = leaf(image, index)
+      var page = image.page(number)
+      // What stood before the first cell, which may have been deleted, cannot be told.
+      let first = try #require(cells.values.min())
+      for at in 0..<first { page[at] = 0 }
+      let found = places(scan(page).cells)
+      #expect(cells.filter { found[$0.key] != $0.value }.isEmpty && found.filter { cells[$0.key] == nil }.isEmpty)
+    }
+  }
+
   @Test("whose record has a changed header are not taken for others")
   func damagedHeader() throws {
     let image = try image()

@@ -74,9 +74,9 @@ struct RecallTests {
         UInt32(try SQLiteFile.value(path, "SELECT rootpage FROM sqlite_schema WHERE name = '\(table)'") ?? ""))
       guard table != "towns" else {
         let keyed = KeyedTable(name: table, number: 9, root: root, expected: .any, terms: [KeyPlan.Term()])
-        let salvage = KeyedSalvage(file, survey)
-        salvage.walk(keyed, &claims)
-        salvage.forEachRow(of: keyed, claims) { entry in
+        let pages = KeyedPages(file, survey)
+        KeyedSurvey(pages: pages).walk(keyed, &claims)
+        pages.forEachRow(of: keyed, claims) { entry in
           guard let name = RecordParts.fields(entry)?.first?.value(file.encoding).text else { return }
           places["\(table) \(name)"] = Set(entry.chain + [entry.page])
         }

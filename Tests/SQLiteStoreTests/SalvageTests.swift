@@ -234,6 +234,34 @@ struct SalvageTests {
     #expect(try SQLiteFile.rows(path, Self.contents[0]) == before[0])
   }
 
+  @Test(
+    "a definition with a bit changed in a word of SQL gets the word back",
+    arguments: ["AUTOINCREMENT", "REFERENCES", "NULL", "CREATE", "WHERE"])
+  func flippedWord(_ word: String) throws {
+    let path = try SQLiteFile.make(
+      folder.file("w.db"),
+      """
+      CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, word TEXT NOT NULL UNIQUE, other REFERENCES t(id));
+      CREATE INDEX t_other ON t(other) WHERE other > 2; INSERT INTO t VALUES(1, 'one', NULL), (2, 'two', 1), (5, 'five', 2);
+      """)
+    let rows = try SQLiteFile.rows(path, "SELECT * FROM t")
+    let schema = try SQLiteFile.rows(path, "SELECT type, name, sql FROM sqlite_schema ORDER BY name")
+    let bytes = try folder.read("w.db")
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: Array(word.utf8)) })
+    try FileHandle.update(path).write([bytes[place + 3] ^ 1], at: place + 3)
+    #expect {
+      let session = try SQLiteDriver().open(path, patience: 1)
+      defer { session.end() }
+      _ = try session.verifyIntegrity(IntegrityRequest())
+    } throws: { error in
+      (error as? Problem)?.kind == .damaged
+    }
+    _ = try Salvager.run(path)
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM t") == rows)
+    #expect(try SQLiteFile.rows(path, "SELECT type, name, sql FROM sqlite_schema ORDER BY name") == schema)
+    #expect(try opinion(path) == "ok")
+  }
+
   @Test("tables that make sequences and indexes of their own keep both")
   func sequences() throws {
     let path = try SQLiteFile.make(

@@ -118,6 +118,23 @@ final class IndexesInPlace {
     return entries.map { reader.values(page: $0.page, cell: Int($0.cell)) }
   }
 
+  /// Puts bits of a table's rows back to what its indexes prove that they were, and takes what they agree on then off the
+  /// differences; how many rows had one. `close` is called before anything is written.
+  func correctBits(
+    _ differences: inout TableDifferences, close: () throws(Problem) -> Void
+  ) throws(Problem) -> Int {
+    let file = try SalvageFile(
+      path, pageSize: header.pageSize, reservedBytes: header.reservedBytes, encoding: header.encodingOfTexts,
+      hasPointerMaps: header.largestRootPage != 0)
+    defer { file.close() }
+    let found = FlippedBits(file).find(&differences)
+    guard found.rows > 0 else { return 0 }
+    try close()
+    for byte in found.bytes { file.edit(byte.page).set8(byte.offset, byte.byte) }
+    try file.write()
+    return found.rows
+  }
+
   /// Mends indexes; the names of those that are as they are to be then. `roots` are those of all trees but the schema's.
   func mend(_ tables: [TableDifferences], roots: [UInt32]) throws(Problem) -> Set<String> {
     var sound: Set<String> = []

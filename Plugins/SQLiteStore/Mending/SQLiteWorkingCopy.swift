@@ -66,10 +66,20 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
     let sharing = inPlace == nil ? try indexesThatSharePages() : []
     // Under auto-vacuum the library moves pages with every table that it makes: nothing that was read before stands then.
     let isStill = inPlace?.header.largestRootPage == 0
+    if !isStill, let inPlace {
+      for (table, _) in work {
+        guard var differences = inPlace.differences(of: table.name) else { continue }
+        try correctBits(&differences, inPlace, &outcome)
+      }
+    }
     var read: [TableDifferences] = []
     var isChanged = false
     for (table, indexes) in work {
       var differences = isStill ? inPlace?.differences(of: table.name) : nil
+      if let inPlace, var found = differences {
+        try correctBits(&found, inPlace, &outcome)
+        differences = found
+      }
       let rebuild = IndexRebuild(
         copy: self, table: table, sharing: sharing, incomplete: incomplete, differences: differences, inPlace: inPlace)
       if try rebuild.setAside(indexes, outcome: &outcome) { isChanged = true }
@@ -89,6 +99,20 @@ final class SQLiteWorkingCopy: SQLiteSession, WorkingCopy {
       outcome.rows[table.name]?.kept = try rowCount(of: table)
     }
     return outcome
+  }
+
+  /// Puts bits of rows back to what indexes prove that they were.
+  private func correctBits(
+    _ differences: inout TableDifferences, _ inPlace: IndexesInPlace, _ outcome: inout RepairOutcome
+  ) throws(Problem) {
+    guard differences.indexes.values.contains(where: { !$0.missing.isEmpty && !$0.extra.isEmpty }) else { return }
+    let rows = try inPlace.correctBits(&differences) { () throws(Problem) in try connection.close() }
+    guard rows > 0 else { return }
+    reconnect(try Self.connect(path, create: false))
+    let told =
+      rows == 1
+      ? "1 row of \(differences.table) has its value" : "\(rows) rows of \(differences.table) have their values"
+    outcome.notes.append("\(told) back in which one bit had changed, as the indexes prove")
   }
 
   /// The copy read past the library; nil where something stands in the way of that.

@@ -65,10 +65,10 @@ final class BackupRows {
     else { return false }
     let tree = KeyedTable(
       name: table.name, number: 2, root: object.root, expected: keyed.expected, terms: Array(keyed.plan.terms))
-    let salvage = KeyedSalvage(file, survey)
-    salvage.walk(tree, &claims)
+    let pages = KeyedPages(file, survey)
+    KeyedSurvey(pages: pages).walk(tree, &claims)
     guard !tree.isBroken else { return false }
-    salvage.forEachRow(of: tree, claims, each)
+    pages.forEachRow(of: tree, claims, each)
     return true
   }
 }

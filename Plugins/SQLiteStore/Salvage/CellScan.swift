@@ -1,7 +1,8 @@
 /// The cells of a table leaf page that is damaged, found one by one.
 ///
 /// First come those that the page's own pointers name. Where the page's header is trustworthy, the bytes that it calls free
-/// are left alone, so that deleted rows stay deleted; everything else that no cell covers is tried offset by offset.
+/// are left alone, so that deleted rows stay deleted; everything else that no cell covers is tried offset by offset, but for
+/// what free blocks tell of themselves.
 struct CellScan {
   /// The rowids that can stand on the page, by its neighbours and parents.
   struct Bounds: Sendable {
@@ -52,8 +53,8 @@ struct CellScan {
     var firstByte = start
     if let pointers = pointers(page, number: number) {
       let read = pointers.offsets.map { cell(page, at: $0, isNamed: true) }
-      let sized = CellResizing(geometry: geometry, bounds: bounds, expected: expected).cells(
-        page, pointers.offsets, read)
+      let sized = CellResizing(geometry: geometry, kind: .tableLeaf, bounds: bounds, expected: expected).cells(
+        page, pointers.header, pointers.offsets, read)
       let found = Dictionary(
         (read.compactMap { $0 } + sized).map { ($0.offset, $0) }, uniquingKeysWith: { first, _ in first })
       named = CellChain.longest(found.values.sorted { $0.offset < $1.offset }, ends: [geometry.usableSize])
@@ -71,7 +72,12 @@ struct CellScan {
       }
     }
     let covered = (named.map { ($0.offset, $0.end) } + skipped).sorted { $0.0 < $1.0 }
-    let unnamed = search(page, from: firstByte, around: covered)
+    var unnamed = search(page, from: firstByte, around: covered)
+    if !result.isHeaderTrustworthy {
+      let cells = (named + unnamed).sorted { $0.offset < $1.offset }
+      let freed = FreedBlocks(page, between: cells, within: firstByte..<geometry.usableSize).blocks
+      unnamed.removeAll { cell in freed.contains { $0.contains(cell.offset) } }
+    }
     let all = named.map { Cell(place: $0, isUnnamed: false) } + unnamed.map { Cell(place: $0, isUnnamed: true) }
     settle(all, &result)
     return result

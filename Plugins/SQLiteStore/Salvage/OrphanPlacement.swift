@@ -9,6 +9,8 @@ struct OrphanPlacement {
   let evidence: [Int: IndexEvidence]
   /// Whether the definitions of all tables are known.
   let isSchemaWhole: Bool
+  /// Whether all free pages are known.
+  let isFreelistWhole: Bool
 
   /// A leaf that nothing points to.
   private struct Orphan {
@@ -38,32 +40,34 @@ struct OrphanPlacement {
     guard !gaps.isEmpty else { return }
     var found: [Int: [Orphan]] = [:]
     var owners: [UInt32: Int] = [:]
-    var given: [Int: Given] = [:]
+    var given: [Int: GivenLeaves] = [:]
     var undecided: [(orphan: Orphan, gaps: [Int])] = []
-    for page in 1...file.filePages where claims.isFree(page) {
-      let facts = survey[page]
-      guard facts.form == .tableLeaf, facts.isSound, facts.cells > 0 else { continue }
-      let orphan = Orphan(page: page, first: facts.first, last: facts.last)
-      let fitting = fitting(orphan, gaps, tables)
+    let origins = OrphanOrigins(file, survey, tables, claims)
+    for (orphan, fitting) in together(orphans(claims).map { ($0, fitting($0, gaps, tables, origins)) }, gaps, origins) {
+      let page = orphan.page
       guard !fitting.isEmpty else { continue }
       guard Set(fitting.map { gaps[$0].table }).count == 1 else {
         undecided.append((orphan, fitting))
         continue
       }
       owners[page] = gaps[fitting[0]].table
-      given[gaps[fitting[0]].table, default: Given()].add(orphan.first, orphan.last)
+      given[gaps[fitting[0]].table, default: GivenLeaves()].add(orphan.first, orphan.last)
       if let gap = narrowest(fitting, gaps) { found[gap, default: []].append(orphan) }
     }
     // What fits one table alone tells where the pages of that table stand.
+    var families: [UInt32: Int] = [:]
     for (orphan, fitting) in undecided {
       let candidates = Set(
         fitting.map { gaps[$0].table }.filter { given[$0]?.overlaps(orphan.first, orphan.last) != true })
+      let family = origins.families[orphan.page]
       guard
-        let table = following(orphan.first, candidates, given, tables) ?? mostTyped(candidates, tables)
+        let table = family.flatMap({ families[$0] }).flatMap({ candidates.contains($0) ? $0 : nil })
+          ?? following(orphan.first, candidates, given, tables) ?? mostTyped(candidates, tables)
           ?? neighbour(of: orphan.page, candidates, owners, tables, claims)
       else { continue }
+      if let family { families[family] = table }
       owners[orphan.page] = table
-      given[table, default: Given()].add(orphan.first, orphan.last)
+      given[table, default: GivenLeaves()].add(orphan.first, orphan.last)
       if let gap = narrowest(fitting.filter { gaps[$0].table == table }, gaps) {
         found[gap, default: []].append(orphan)
       }
@@ -75,9 +79,38 @@ struct OrphanPlacement {
     }
   }
 
+  /// The leaves that nothing points to.
+  private func orphans(_ claims: PageClaimTable) -> [Orphan] {
+    (1...file.filePages).compactMap { page in
+      let facts = survey[page]
+      guard claims.isFree(page), facts.form == .tableLeaf, facts.isSound, facts.cells > 0 else { return nil }
+      return Orphan(page: page, first: facts.first, last: facts.last)
+    }
+  }
+
+  /// Leaves with the gaps that they fit, but for those of tables in which others of the same family have no place.
+  private func together(
+    _ found: [(orphan: Orphan, gaps: [Int])], _ gaps: [Gap], _ origins: OrphanOrigins
+  ) -> [(orphan: Orphan, gaps: [Int])] {
+    var common: [UInt32: Set<Int>] = [:]
+    for (orphan, fitting) in found where !fitting.isEmpty {
+      guard let family = origins.families[orphan.page] else { continue }
+      let tables = Set(fitting.map { gaps[$0].table })
+      common[family] = common[family].map { $0.intersection(tables) } ?? tables
+    }
+    return found.map { orphan, fitting in
+      guard let tables = origins.families[orphan.page].flatMap({ common[$0] }), !tables.isEmpty else {
+        return (orphan, fitting)
+      }
+      return (orphan, fitting.filter { tables.contains(gaps[$0].table) })
+    }
+  }
+
   /// The gaps that a leaf may have been in: those of the table whose indexes prove its rows, if there is one; else those of
   /// tables that can hold its rows and whose indexes, if any speaks, do not refute all of them.
-  private func fitting(_ orphan: Orphan, _ gaps: [Gap], _ tables: [SalvagedTable]) -> [Int] {
+  private func fitting(
+    _ orphan: Orphan, _ gaps: [Gap], _ tables: [SalvagedTable], _ origins: OrphanOrigins
+  ) -> [Int] {
     var proofs: [Int: Int] = [:]
     var fitting = gaps.indices.filter { index in
       let gap = gaps[index]
@@ -93,11 +126,17 @@ struct OrphanPlacement {
       return fitting.filter { gaps[$0].table == best.key }
     }
     fitting.removeAll { refuted.contains(gaps[$0].table) }
-    // A leaf may be of a table whose definition is lost; that it fits one of which nothing is left is no sign then.
+    let told = fitting.filter { gaps[$0].table == origins.tables[orphan.page] }
+    guard told.isEmpty else { return told }
+    // What may have been deleted fills no gap for its shape alone.
+    guard isFreelistWhole || origins.families[orphan.page] != nil else { return [] }
+    // A leaf may be of a table whose definition is lost; that it fits one of which nothing is left, or whose pages are
+    // elsewhere, is no sign then.
     if !isSchemaWhole {
       fitting.removeAll { index in
         let place = tables[gaps[index].table].slots[gaps[index].slot]
         return place.above == nil && place.atMost == nil
+          || !origins.isAmid(orphan.page, tables[gaps[index].table].number)
       }
     }
     // Values that a column of its type mostly holds tell tables apart.
@@ -133,42 +172,9 @@ struct OrphanPlacement {
     return true
   }
 
-  /// The rowids of the leaves that a table was given, in their order.
-  private struct Given {
-    private var firsts: [Int64] = []
-    private var lasts: [Int64] = []
-
-    private func place(of first: Int64) -> Int {
-      var low = 0
-      var high = firsts.count
-      while low < high {
-        let middle = (low + high) / 2
-        if firsts[middle] <= first { low = middle + 1 } else { high = middle }
-      }
-      return low
-    }
-
-    mutating func add(_ first: Int64, _ last: Int64) {
-      let place = place(of: first)
-      firsts.insert(first, at: place)
-      lasts.insert(last, at: place)
-    }
-
-    func overlaps(_ first: Int64, _ last: Int64) -> Bool {
-      let place = place(of: first)
-      return place > 0 && lasts[place - 1] >= first || place < firsts.count && firsts[place] <= last
-    }
-
-    /// Whether one of them ends right before a rowid.
-    func ends(before first: Int64) -> Bool {
-      let place = place(of: first)
-      return place > 0 && lasts[place - 1] == first &- 1
-    }
-  }
-
   /// The table whose leaves so far a leaf goes on from; of several, the one of which most is known.
   private func following(
-    _ first: Int64, _ candidates: Set<Int>, _ given: [Int: Given], _ tables: [SalvagedTable]
+    _ first: Int64, _ candidates: Set<Int>, _ given: [Int: GivenLeaves], _ tables: [SalvagedTable]
   ) -> Int? {
     let following = candidates.filter { given[$0]?.ends(before: first) == true }
     return following.count == 1 ? following.first : mostTyped(following, tables)
@@ -239,17 +245,28 @@ struct OrphanPlacement {
     return first &- above > 1
   }
 
-  /// The leaves of which no two hold the same rowids, in their order. Of two that overlap the one with more rows stays: the
-  /// other is a copy, or an older state of the page.
+  /// Of leaves those that together hold most rows, no two of them the same rowids, in their order: of two that overlap one is
+  /// a copy, an older state of the page, or another table's.
   private func apart(_ orphans: [Orphan]) -> [Orphan] {
+    let sorted = orphans.sorted { ($0.last, $0.page) < ($1.last, $1.page) }
+    // The most rows of the leaves up to each, and how many of them end before it begins.
+    var most = [0]
+    var before: [Int] = []
+    for orphan in sorted {
+      let place = sorted[..<before.count].partitioningIndex { $0.last >= orphan.first }
+      before.append(place)
+      most.append(max(most[most.count - 1], most[place] + Int(survey[orphan.page].cells)))
+    }
     var result: [Orphan] = []
-    for orphan in orphans.sorted(by: { ($0.first, $0.page) < ($1.first, $1.page) }) {
-      guard let last = result.last, orphan.first <= last.last else {
-        result.append(orphan)
+    var end = sorted.count
+    while end > 0 {
+      guard most[end] > most[end - 1] else {
+        end -= 1
         continue
       }
-      if survey[orphan.page].cells > survey[last.page].cells { result[result.count - 1] = orphan }
+      result.append(sorted[end - 1])
+      end = before[end - 1]
     }
-    return result
+    return result.reversed()
   }
 }

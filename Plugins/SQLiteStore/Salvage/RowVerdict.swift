@@ -19,8 +19,9 @@ extension IndexEvidence {
     var mixed = 0
     var refuted = 0
 
-    /// Whether the leaf is one of the table. Rows of other tables may have a few values in common with its own.
-    var speaksFor: Bool { proved > 0 && proved >= mixed }
+    /// Whether the leaf is one of the table. Rows of other tables may have a few values in common with its own, and a leaf that
+    /// was not written last some rows that were deleted since.
+    var speaksFor: Bool { proved > 0 && proved >= mixed && proved * 4 >= refuted }
     var speaksAgainst: Bool { !speaksFor && refuted + mixed > 0 }
   }
 

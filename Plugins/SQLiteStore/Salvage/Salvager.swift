@@ -17,12 +17,14 @@ final class Salvager {
   var remains: [IndexRemains] = []
   /// Rows of leaves in order whose overflow chain is not whole: their cells, by page.
   var broken: [UInt32: Set<Int>] = [:]
+  /// Whether the freelist has all of the pages that the header counts: else what nothing points to may have been deleted.
+  var isFreelistWhole = true
   /// Leaves whose cells are written to other pages.
   private var rewritten: [UInt32] = []
   var notes: [String] = []
   /// The rows of tables without rowid that must be built anew, and what keeps their bytes.
   var keyedRows: [(table: KeyedTable, rows: [KeyedEntry])] = []
-  private var keyedSalvage: KeyedSalvage?
+  private let keyedPages: KeyedPages
   /// Indexes that are as they should be, by the name of their table in lower case, with their numbers among the owners of pages.
   var wholeIndexes: [String: [(name: String, number: Int32)]] = [:]
   /// The pages that entries of the others stand on, by the index's name.
@@ -59,6 +61,7 @@ final class Salvager {
       hasPointerMaps: found.header.largestRootPage != 0)
     header = found
     survey = FileSurvey(file)
+    keyedPages = KeyedPages(file, survey)
     strays = LostAndFound(file)
     claims = PageClaimTable(pageCount: file.filePages)
     schema = SalvagedTable(name: "sqlite_schema", number: 1, root: 1, expected: .schemaRow)
@@ -76,9 +79,8 @@ final class Salvager {
   private func walk() {
     let walk = TableSurvey(file: file, survey: survey)
     for index in tables.indices { walk.walk(&tables[index], &claims) }
-    let keyedSalvage = KeyedSalvage(file, survey)
-    for table in keyed { keyedSalvage.walk(table, &claims) }
-    for table in keyed { keyedSalvage.claimChains(table, &claims) }
+    for table in keyed { KeyedSurvey(pages: keyedPages).walk(table, &claims) }
+    for table in keyed { keyedPages.claimChains(table, &claims) }
     let indexes = IndexSurvey(file: file, survey: survey)
     var number = Int32(tables.count + keyed.count + 2)
     for object in objects where object.type == "index" {
@@ -99,16 +101,12 @@ final class Salvager {
     releaseMisplaced()
     readEvidence()
     releaseExchangedRoots()
-    OrphanPlacement(file: file, survey: survey, evidence: evidence, isSchemaWhole: isSchemaWhole).place(
-      &tables, &claims)
+    OrphanPlacement(
+      file: file, survey: survey, evidence: evidence, isSchemaWhole: isSchemaWhole, isFreelistWhole: isFreelistWhole
+    ).place(&tables, &claims)
+    let keyedSalvage = KeyedSalvage(keyedPages)
     for table in keyed where table.isBroken { keyedRows.append((table, keyedSalvage.rows(of: table, &claims))) }
     for row in keyedSalvage.torn { strays.add(row) }
-    self.keyedSalvage = keyedSalvage
-  }
-
-  /// Pages of the freelist hold what was deleted, and never fill a table.
-  private func claimFreelist() {
-    for page in freePages() { _ = claims.claim(page, for: PageClaimTable.Special.freelist) }
   }
 
   /// Whether rows are left that no table has.
@@ -284,9 +282,7 @@ final class Salvager {
 
   private func leafCell(_ page: UnsafeRawPointer, _ cell: FoundCell) -> TableRebuild.LeafCell {
     guard !cell.hasDamagedSize else {
-      let payload = Array(UnsafeRawBufferPointer(start: page + cell.payloadOffset, count: cell.payloadSize))
-      let bytes = PayloadWriter(file: file).cell(rowid: cell.rowid, payload: payload)
-      return TableRebuild.LeafCell(bytes: bytes, rowid: cell.rowid)
+      return TableRebuild.LeafCell(bytes: file.keep(cell.resized(page, from: cell.offset)), rowid: cell.rowid)
     }
     return TableRebuild.LeafCell(
       bytes: UnsafeRawBufferPointer(start: page + cell.offset, count: cell.end - cell.offset), rowid: cell.rowid)

@@ -101,6 +101,10 @@ struct SchemaTrial {
         return keep(object)
       } catch { said = error.said }
     }
+    if let mended = FlippedWord.mended(object.sql ?? "", said: said.isEmpty ? "syntax error" : said) {
+      change(&object, sql: mended)
+      return addTable(object, columns)
+    }
     if !said.isEmpty, Self.looksWritten(object, said: said) {
       doubtful.insert(name)
       return keep(object)
@@ -173,10 +177,21 @@ struct SchemaTrial {
 
   private mutating func addOther(_ found: SchemaObject) {
     var object = found
-    guard let sql = object.sql, Self.isPlain(sql, object.kind) else { return drop(found) }
+    guard let sql = object.sql else { return drop(found) }
+    guard Self.isPlain(sql, object.kind) else {
+      guard let mended = FlippedWord.mended(sql, said: "syntax error"), Self.isPlain(mended, object.kind) else {
+        return drop(found)
+      }
+      change(&object, sql: mended)
+      return addOther(object)
+    }
     do throws(Problem) {
       try memory.rows(sql) { _ in false }
     } catch {
+      if let mended = FlippedWord.mended(sql, said: error.said) {
+        change(&object, sql: mended)
+        return addOther(object)
+      }
       // What depends on a table that cannot be tried, or on what an application brings along, is believed.
       let isUnknown =
         doubtful.contains(ASCII.lowered(object.table)) || error.said.contains("no such function")

@@ -98,20 +98,21 @@ struct TableSurvey {
   /// Rows of a leaf that are looked at.
   private static let sampledRows = 8
 
-  /// Whether most rows of a leaf are none that the table could hold.
+  /// Whether a leaf that is in order holds rows that the table could not: more than a few changed bytes make of its own.
   private func isAnothers(_ number: UInt32, _ facts: PageFacts, _ expected: ExpectedRecord) -> Bool {
     guard facts.isSound, facts.cells > 0, !expected.columns.isEmpty, let page = file.original(number),
       let header = BTreePage(page, number: number)
     else { return false }
-    var right = 0
-    var looked = 0
-    for index in stride(from: 0, to: header.cellCount, by: max(1, header.cellCount / Self.sampledRows)) {
-      let at = page.big16(header.cellPointers + 2 * index)
-      guard let cell = FoundCell.read(page, at: at, kind: .tableLeaf, geometry: file.geometry) else { continue }
-      looked += 1
-      if expected.accepts(page, cell) { right += 1 }
+    func foreign(step: Int) -> Int {
+      stride(from: 0, to: header.cellCount, by: step).count { index in
+        let at = page.big16(header.cellPointers + 2 * index)
+        guard let cell = FoundCell.read(page, at: at, kind: .tableLeaf, geometry: file.geometry) else { return false }
+        return !expected.accepts(page, cell)
+      }
     }
-    return right * 2 < looked
+    guard foreign(step: max(1, header.cellCount / Self.sampledRows)) > 0 else { return false }
+    let count = foreign(step: 1)
+    return count * 2 > header.cellCount || count > 1 + header.cellCount / 8
   }
 
   /// Whether a leaf belongs where it was found.

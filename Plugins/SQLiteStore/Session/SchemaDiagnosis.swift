@@ -80,7 +80,7 @@ struct SchemaDiagnosis {
   static func looksWritten(_ object: Object) -> Bool {
     // Complaints about where an object is stored are not about its words.
     guard !object.said.hasPrefix("invalid rootpage"), !object.said.hasPrefix("orphan index"),
-      !isRefusedByAnyVersion(object.said)
+      !isRefusedByAnyVersion(object.said), FlippedWord.mended(object.sql, said: object.said) == nil
     else { return false }
     let sql = object.sql
     guard sql.uppercased().hasPrefix("CREATE "),

@@ -1,0 +1,102 @@
+import MendKit
+import TestSupport
+import Testing
+
+@testable import SQLiteStore
+
+@Suite("Leaves that nothing points to any more")
+struct OrphanTests {
+  private let folder: TemporaryFolder
+  private let path: String
+
+  init() throws {
+    folder = try TemporaryFolder("dbmend-orphans")
+    path = folder.file("a.db")
+  }
+
+  private func rows(_ table: String) throws -> Set<[String?]> {
+    Set(try SQLiteFile.rows(path, "SELECT rowid, * FROM \(table) NOT INDEXED"))
+  }
+
+  private func number(_ sql: String) throws -> Int { try #require(Int(try SQLiteFile.value(path, sql) ?? "")) }
+
+  private func zero(_ pages: [Int]) throws {
+    for page in pages { try FileHandle.update(path).write([UInt8](repeating: 0, count: 512), at: (page - 1) * 512) }
+  }
+
+  private func zeroRoots(_ tables: String...) throws {
+    try zero(tables.map { try number("SELECT rootpage FROM sqlite_schema WHERE name = '\($0)'") })
+  }
+
+  private func salvage() throws -> RepairOutcome {
+    let outcome = try Salvager.run(path)
+    #expect(try SQLiteFile.value(path, "PRAGMA quick_check") == "ok")
+    return outcome
+  }
+
+  @Test("of two tables of one shape, written in turns, are told apart by the pointer maps")
+  func pointerMaps() throws {
+    let turns = (1...60).map { turn in
+      let insert = { (name: String) in
+        """
+        WITH RECURSIVE n(i) AS (SELECT \(turn * 20) UNION ALL SELECT i + 1 FROM n WHERE i < \(turn * 20 + 19))
+        INSERT INTO \(name) SELECT i, '\(name) ' || i, printf('%040d', i) FROM n;
+        """
+      }
+      return insert("a") + insert("b")
+    }
+    let create =
+      "CREATE TABLE a(id INTEGER PRIMARY KEY, t TEXT, u TEXT); CREATE TABLE b(id INTEGER PRIMARY KEY, t TEXT, u TEXT);"
+    try SQLiteFile.make(
+      path, "PRAGMA page_size = 512; PRAGMA auto_vacuum = FULL; BEGIN; \(create) \(turns.joined()) COMMIT;")
+    let before = try (rows("a"), rows("b"))
+    try zeroRoots("a", "b")
+    _ = try salvage()
+    let after = try (rows("a"), rows("b"))
+    #expect(after.0 == before.0 && after.1 == before.1)
+  }
+
+  @Test(
+    "hold what was deleted, where a part of the freelist is lost, and fill no gap",
+    arguments: ["NONE", "INCREMENTAL"])
+  func deleted(_ vacuum: String) throws {
+    try SQLiteFile.make(
+      path,
+      """
+      PRAGMA page_size = 512; PRAGMA auto_vacuum = \(vacuum); PRAGMA secure_delete = OFF;
+      CREATE TABLE t(id INTEGER PRIMARY KEY, word TEXT);
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO t SELECT i, 'word ' || i FROM n;
+      DELETE FROM t WHERE id BETWEEN 700 AND 1400;
+      """)
+    let before = try rows("t")
+    let bytes = try folder.read("a.db")
+    let trunk = bytes[32..<36].reduce(0) { $0 << 8 | Int($1) }
+    try #require(trunk > 0)
+    try zero([trunk])
+    try zeroRoots("t")
+    _ = try salvage()
+    let after = try rows("t")
+    #expect(after.isSubset(of: before))
+  }
+
+  @Test("are not taken for a table's because of a few values that its index holds, too")
+  func coincidence() throws {
+    try SQLiteFile.make(
+      path,
+      """
+      PRAGMA page_size = 512;
+      CREATE TABLE t(id INTEGER PRIMARY KEY, n INT, word TEXT, more TEXT);
+      CREATE TABLE u(id INTEGER PRIMARY KEY, n, x, y);
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+        INSERT INTO t SELECT i, i * 7919 % 97, 'word ' || i, 'more' FROM n;
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 44)
+        INSERT INTO u SELECT i * i, i * i * 7919 % 97 + (i % 9 > 0), 'u ' || i, 'y' FROM n;
+      CREATE INDEX t_n ON t(n);
+      """)
+    let before = try (rows("t"), rows("u"))
+    try zeroRoots("t", "u")
+    _ = try salvage()
+    let after = try (rows("t"), rows("u"))
+    #expect(after.0 == before.0 && after.1.isSubset(of: before.1))
+  }
+}
