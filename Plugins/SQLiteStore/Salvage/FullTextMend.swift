@@ -98,7 +98,7 @@ struct FullTextMend {
       SELECT doc, col, group_concat(term, ' ') FROM (SELECT doc, col, term FROM \(instances)
       WHERE doc IN (SELECT id FROM \(table("_docsize")) WHERE \(isLost)) ORDER BY doc, col, offset) GROUP BY doc, col
       """
-    let isRead = try? copy.connection.rows(query) { row throws(Problem) in
+    let isRead: Void? = try? copy.connection.rows(query) { row throws(Problem) in
       words.append((0..<3).map { row[$0] })
       bytesLeft -= 64 + row.text(2).utf8.count
       return bytesLeft > 0
