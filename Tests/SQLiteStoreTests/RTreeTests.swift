@@ -167,4 +167,17 @@ struct RTreeTests {
     #expect(after.isSubset(of: before) && !after.contains { $0[0] == String(least) })
     #expect(outcome.rows["grid"]?.lost == before.count - after.count && after.count > 3900)
   }
+
+  @Test("the bounds of entries of which what stood beside them is lost are kept apart")
+  func unnamed() throws {
+    let before = try SQLiteFile.rows(path, Self.boxes)
+    let lost = try SQLiteFile.rows(path, "SELECT id, x0, x1, y0, y1 FROM boxes WHERE id BETWEEN 70 AND 79 ORDER BY id")
+    try SQLiteFile.make(path, "DELETE FROM boxes_rowid WHERE rowid BETWEEN 70 AND 79")
+    var outcome = RepairOutcome(rows: ["boxes_rowid": RowTally(lost: nil)])
+    try VirtualRebuild(path: path).run([], &outcome)
+    #expect(outcome.rows["boxes"]?.setAside == 10)
+    #expect(try SQLiteFile.rows(path, "SELECT * FROM dbmend_set_aside_boxes ORDER BY id") == lost)
+    #expect(try SQLiteFile.rows(path, Self.boxes) == before.filter { !lost.map { $0[0] }.contains($0[0]) })
+    #expect(try SQLiteFile.value(path, "SELECT rtreecheck('boxes')") == "ok")
+  }
 }

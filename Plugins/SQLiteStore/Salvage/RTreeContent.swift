@@ -141,12 +141,27 @@ struct RTreeContent {
     stride(from: 0, to: bounds, by: 2).allSatisfy { isOrdered(cell.bounds[$0], cell.bounds[$0 + 1]) }
   }
 
+  /// Whether nothing but zeros stands in the place of a cell.
+  private func isBlank(_ cell: Cell) -> Bool { cell.id == 0 && !cell.bounds.contains { $0 != 0 } }
+
   /// Whether a cell of a leaf is an entry, and not what damage has left in its place.
   func isEntry(_ cell: Cell) -> Bool {
     guard isSound(cell) else { return false }
     if leaves[cell.id] != nil { return true }
     // What stands beside the tree of an entry cannot be told by the tree.
-    return !hasAuxiliary && !namesAll && (cell.id != 0 || cell.bounds.contains { $0 != 0 })
+    return !hasAuxiliary && !namesAll && !isBlank(cell)
+  }
+
+  /// The entries of which nothing is left of what stood beside the tree, each once; none where nothing does.
+  var unnamed: [Cell] {
+    guard hasAuxiliary else { return [] }
+    var found: [Int64: Cell] = [:]
+    for (number, cells) in nodes.sorted(by: { $0.key < $1.key }) where isLeaf(number, cells) {
+      for cell in cells where isSound(cell) && leaves[cell.id] == nil && !isBlank(cell) {
+        found[cell.id] = found[cell.id] ?? cell
+      }
+    }
+    return found.values.sorted { $0.id < $1.id }
   }
 
   /// The cells that are outside of the bounds of their node on a side where another cell is what these bounds are for: their own

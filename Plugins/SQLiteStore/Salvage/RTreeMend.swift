@@ -14,6 +14,7 @@ struct RTreeMend {
     else { return false }
     let tree = RTreeTree(content)
     var aside: Set<Int64> = []
+    if !knowsAll(outcome) { try setAsideUnnamed(content, definition, &aside) }
     if tree.isWhole {
       try setAside(content, besides: Set(tree.leaves.keys), &aside)
       try copy.execute(changes(content, tree).joined(separator: "\n"))
@@ -51,6 +52,24 @@ struct RTreeMend {
   // MARK: Changing what is there
 
   private func table(_ part: String) -> String { copy.quoted(name + part) }
+
+  /// Keeps apart the bounds of entries of which what stood beside the tree is lost.
+  private func setAsideUnnamed(
+    _ content: RTreeContent, _ definition: VirtualDefinition, _ aside: inout Set<Int64>
+  ) throws(Problem) {
+    let cells = content.unnamed
+    guard !cells.isEmpty else { return }
+    aside.formUnion(cells.map(\.id))
+    let target = copy.quoted(try copy.freeName("dbmend_set_aside_" + name))
+    let columns = definition.arguments.prefix(1 + content.bounds).compactMap { argument in
+      var tokens = DefinitionTokens(argument)
+      return tokens.takeName().map(copy.quoted)
+    }
+    try copy.execute("CREATE TABLE \(target)(\(columns.joined(separator: ", ")))")
+    try inParts(cells.map { "(\($0.id), \($0.bounds.map(content.literal).joined(separator: ", ")))" }) {
+      "INSERT INTO \(target) VALUES \($0.joined(separator: ", "));"
+    }
+  }
 
   /// Keeps apart what stands beside the tree of entries whose bounds are lost, but for what is kept apart already.
   private func setAside(
