@@ -78,7 +78,8 @@ struct OverflowChain {
   }
 
   /// The pages in their order; nil where the chain is not whole: a page that the file does not have or that belongs to something
-  /// else, or an end that comes too early or too late.
+  /// else, an end that comes too early, or one that comes too late. Where the last page points to what can be no further one,
+  /// the pointer is taken away.
   ///
   /// Pages that belong to `owner` count as if they belonged to nothing.
   func pages(_ claims: PageClaimTable, owner: Int32 = PageClaimTable.Special.nobody) -> [UInt32]? {
@@ -96,7 +97,13 @@ struct OverflowChain {
       result.append(next)
       next = page.big32(0)
     }
-    return next == 0 ? result : nil
+    guard next != 0 else { return result }
+    // The payload is whole, and what would follow it is no page of a chain: the pointer alone was damaged.
+    guard let last = result.last, next > file.filePages || !claims.isFree(next) && claims[next] != owner else {
+      return nil
+    }
+    file.edit(last).set32(0, 0)
+    return result
   }
 
   /// The payload, put together from the cell and the chain.
