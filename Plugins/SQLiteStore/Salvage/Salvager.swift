@@ -48,7 +48,6 @@ final class Salvager {
         advice: "Restore the file from a backup.", code: "schema.malformed")
     }
     var outcome = try salvager.finish(aid)
-    if salvager.hasScatteredRoots { try Self.gatherRoots(path) }
     if aid.setsAsideRefused { try RefusedRows(path: path).setAside(&outcome) }
     try VirtualRebuild(path: path).run(aid.virtualTables, &outcome)
     return outcome
