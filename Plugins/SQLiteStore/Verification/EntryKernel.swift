@@ -97,9 +97,8 @@ enum EntryKernel {
     let start = record + Int(step.pointee.start)
     let action = step.pointee.action
     if action <= ShapeStep.Action.blob {
-      var bits: UInt64 = 0
       return Hash128(
-        start, count: Int(step.pointee.end &- step.pointee.start), salt: step.pointee.salt, bits: &bits)
+        start, count: Int(step.pointee.end &- step.pointee.start), salt: step.pointee.salt)
     }
     if action == ShapeStep.Action.real, let bits = broken(start) { return Hash128(real: bits) }
     return rare(Int(step.pointee.shift), start)

@@ -25,16 +25,15 @@ struct Hash128: Hashable {
 
   /// A text or blob, byte for byte.
   @inline(__always) init(_ bytes: UnsafeRawPointer, count: Int, isText: Bool) {
-    var bits: UInt64 = 0
-    self.init(bytes, count: count, salt: Self.salt(count: count, isText: isText), bits: &bits)
+    self.init(bytes, count: count, salt: Self.salt(count: count, isText: isText))
   }
 
-  /// Likewise; and `bits` are all bytes of it, laid over each other in words of eight. The eight bytes before the value's
-  /// end are readable: a record's header or its page's stand before it.
+  /// Likewise, with the salt of its class and length. The eight bytes before the value's end are readable: a record's header
+  /// or its page's stand before it.
   ///
   /// The last sixteen bytes are taken as they are, what stands before them is folded up: the first block by one product of
   /// its halves, since nothing stands before it, each further one with what there is.
-  @inline(__always) init(_ bytes: UnsafeRawPointer, count: Int, salt: UInt64, bits: inout UInt64) {
+  @inline(__always) init(_ bytes: UnsafeRawPointer, count: Int, salt: UInt64) {
     first = 0x9FB2_1C65_1E98_DF25
     second = salt
     var at = bytes
@@ -45,14 +44,12 @@ struct Hash128: Hashable {
       let product = (low ^ 0xB492_B66F_BE98_F273).multipliedFullWidth(by: high ^ 0x9AE1_6A3B_2F90_404F)
       first = product.low
       second ^= product.high
-      bits |= low | high
       at += 16
       rest &-= 16
       while rest > 16 {
         let low = at.loadUnaligned(as: UInt64.self)
         let high = (at + 8).loadUnaligned(as: UInt64.self)
         fold(low, high)
-        bits |= low | high
         at += 16
         rest &-= 16
       }
@@ -60,12 +57,10 @@ struct Hash128: Hashable {
     let last = UInt64(littleEndian: (at + rest - 8).loadUnaligned(as: UInt64.self))
     if rest > 8 {
       let low = at.loadUnaligned(as: UInt64.self)
-      bits |= low | last
       first ^= low
       second ^= last
     } else if rest > 0 {
       let low = last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* rest)
-      bits |= low
       first ^= low
     }
   }
