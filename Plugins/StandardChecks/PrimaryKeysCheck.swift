@@ -37,12 +37,14 @@ public struct PrimaryKeysCheck: Check {
   /// The findings of each table that rows can be read from. A store that answers no SQL has no keys to look at.
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
     guard let session = try context.sqlSession() else { return [] }
-    let tables = try session.catalog().tables.filter { !$0.isVirtual }
+    let tables = try session.catalog().tables
+    let isRequired = options.flag("required")
     var findings: [Finding] = []
-    for (index, table) in tables.enumerated() {
+    for index in tables.indices where !tables[index].isVirtual && (isRequired || !tables[index].keyIsStructural) {
       context.progress(Double(index) / Double(tables.count))
+      let table = tables[index]
       if table.primaryKey.isEmpty {
-        if options.flag("required") { findings.append(absent(table)) }
+        if isRequired { findings.append(absent(table)) }
         continue
       }
       if table.keyIsStructural { continue }

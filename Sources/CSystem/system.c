@@ -10,6 +10,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #ifdef __linux__
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -157,6 +161,17 @@ int csystem_processors(void) {
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
 #endif
   return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+void csystem_grow_heaps(size_t step, size_t own_mapping) {
+#ifdef __GLIBC__
+  mallopt(M_TOP_PAD, (int)step);
+  mallopt(M_MMAP_THRESHOLD, (int)own_mapping);
+  mallopt(M_TRIM_THRESHOLD, (int)(2 * step));
+#else
+  (void)step;
+  (void)own_mapping;
+#endif
 }
 
 int csystem_open(const char *path, int flags, mode_t mode) {

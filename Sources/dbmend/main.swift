@@ -1,6 +1,8 @@
+import CSystem
 import MendEngine
 import MendKit
 
+csystem_grow_heaps(8 << 20, 4 << 20)
 StandardStreams.keepTaken()
 if let problem = ProgramArguments.problem() {
   Console(environment: .process, noColor: true).complain(problem)

@@ -135,7 +135,12 @@ enum ASCII {
     guard a.utf8.count == b.utf8.count else { return false }
     var a = a
     var b = b
-    return a.withUTF8 { a in b.withUTF8 { b in a.elementsEqual(b) } }
+    return a.withUTF8 { a in
+      b.withUTF8 { b in
+        guard let x = a.baseAddress, let y = b.baseAddress else { return true }
+        return memcmp(x, y, a.count) == 0
+      }
+    }
   }
 
   /// Whether a text begins with these bytes, given as small letters, the case of ASCII's letters not counting.

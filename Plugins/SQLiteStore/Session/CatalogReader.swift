@@ -33,9 +33,9 @@ struct CatalogReader {
         tables.append(try table(object.name, kind))
       }
     }
-    return Catalog(
-      tables: tables, views: schema.objects.filter { $0.type == "view" }.map(\.name),
-      schema: Self.text(schema.objects, shadows: Set(kinds.filter { $0.value.type == "shadow" }.keys)))
+    let objects = schema.objects
+    let shadows = Set(kinds.filter { $0.value.type == "shadow" }.keys)
+    return Catalog(tables: tables, views: Self.views(objects), schema: Self.text(objects, shadows: shadows))
   }
 
   /// The catalog of a schema of which every table is plain, so that nothing has to be asked.
@@ -43,9 +43,12 @@ struct CatalogReader {
     let tables = zip(schema.objects, schema.plain).compactMap { object, plain in
       isOfEngine(object.name) ? nil : plain.map(table)
     }
-    return Catalog(
-      tables: tables, views: schema.objects.filter { $0.type == "view" }.map(\.name),
-      schema: text(schema.objects, shadows: []))
+    let objects = schema.objects
+    return Catalog(tables: tables, views: views(objects), schema: text(objects, shadows: []))
+  }
+
+  private static func views(_ objects: [SchemaReading.Object]) -> [String] {
+    objects.filter { $0.type == "view" }.map(\.name)
   }
 
   private static func table(_ plain: PlainTable) -> Table {

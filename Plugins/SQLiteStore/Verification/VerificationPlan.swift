@@ -80,8 +80,9 @@ struct VerificationPlan {
     self.tables = Array(tables)
     self.firstTree = firstTree
     self.firstFingerprint = firstFingerprint
-    trees.reserveCapacity(2 * tables.count)
-    comparisons.reserveCapacity(2 * tables.count)
+    let indexCount = tables.reduce(0) { $0 + $1.indexes.count }
+    trees.reserveCapacity(tables.count + indexCount)
+    comparisons.reserveCapacity(indexCount)
     tableTrees.reserveCapacity(tables.count)
     for table in tables { add(table) }
     form = nil
@@ -94,14 +95,19 @@ struct VerificationPlan {
     // Where an index is computed by an expression, or is left out, its number is known only when those before it are done.
     let isEven = layout.unknownRoots.isEmpty && !all.contains { $0.indexes.contains { $0.isPartial || $0.root == 0 } }
     guard workers > 1, isEven else { return Self(layout, encoding: encoding) }
-    let parts = Workers.parts(all.count, workers: workers) { range in
+    var parts = Workers.parts(all.count, workers: workers) { range in
       let before = all[..<range.lowerBound].reduce(0) { $0 + $1.indexes.count }
       return Part(
         plan: Self(
           all[range], encoding: encoding, firstTree: range.lowerBound + before, firstFingerprint: before))
     }
-    var whole = parts[0].plan
-    for part in parts.dropFirst() {
+    var whole = parts.removeFirst().plan
+    let trees = parts.reduce(whole.trees.count) { $0 + $1.plan.trees.count }
+    whole.trees.reserveCapacity(trees)
+    whole.comparisons.reserveCapacity(trees - all.count)
+    whole.tableTrees.reserveCapacity(all.count)
+    whole.tables = all
+    for part in parts {
       let plan = part.plan
       guard whole.trees.count == plan.firstTree, whole.comparisons.count == plan.firstFingerprint else {
         return Self(layout, encoding: encoding)
@@ -109,7 +115,6 @@ struct VerificationPlan {
       whole.trees += plan.trees
       whole.comparisons += plan.comparisons
       whole.tableTrees += plan.tableTrees
-      whole.tables += plan.tables
       whole.checks.merge(plan.checks) { first, _ in first }
       whole.engineNeeds.merge(plan.engineNeeds) { $0.union($1) }
     }
@@ -138,12 +143,15 @@ struct VerificationPlan {
 
   /// Whether a table has the shape, and indexes on the same columns, of the one that a form was made for.
   private func isOf(_ form: Form, _ table: SchemaLayout.Table) -> Bool {
-    form.table.shape === table.shape && form.table.indexes.count == table.indexes.count
-      && table.indexes.indices.allSatisfy { place in
-        let (one, other) = (table.indexes[place], form.table.indexes[place])
-        return one.root > 0 && one.isUnique == other.isUnique && one.isPartial == other.isPartial
-          && one.terms == other.terms
-      }
+    guard form.table.shape === table.shape, form.table.indexes.count == table.indexes.count else { return false }
+    // One by one in their places: a copy of an index counts who holds its names, which other threads do at the same time.
+    for place in table.indexes.indices {
+      guard table.indexes[place].root > 0, table.indexes[place].isUnique == form.table.indexes[place].isUnique,
+        table.indexes[place].isPartial == form.table.indexes[place].isPartial,
+        table.indexes[place].terms == form.table.indexes[place].terms
+      else { return false }
+    }
+    return true
   }
 
   private mutating func addIndexes(of table: SchemaLayout.Table, _ form: Form, tree: Int) {

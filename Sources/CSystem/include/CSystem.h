@@ -59,6 +59,11 @@ csystem_option_step csystem_next_option(int argc, char *const argv[], const char
 /* The number of processors that this process may run on, or -1. */
 int csystem_processors(void);
 
+/* Have each heap of the C library take so many bytes of addresses at a time; pages that nobody writes to take no memory. By
+   itself glibc asks the system for every page of a thread's heap, while all other threads that touch new memory wait.
+   Blocks of `own_mapping` bytes and more are mapped by themselves, and given back when they are freed. */
+void csystem_grow_heaps(size_t step, size_t own_mapping);
+
 /* open(2) with close-on-exec added, without variadic arguments. */
 int csystem_open(const char *path, int flags, mode_t mode);
 

@@ -4,15 +4,20 @@ public struct Catalog: Sendable {
   public var tables: [Table]
   /// The views' names.
   public var views: [String]
-  /// The definitions that make the store's schema anew, in an order that works; nil where the engine has no such thing.
-  public var schema: String?
+  private let definitions: @Sendable () -> String?
 
   /// A catalog; see the properties.
-  public init(tables: [Table] = [], views: [String] = [], schema: String? = nil) {
+  public init(
+    tables: [Table] = [], views: [String] = [], schema: @autoclosure @escaping @Sendable () -> String? = nil
+  ) {
     self.tables = tables
     self.views = views
-    self.schema = schema
+    definitions = schema
   }
+
+  /// The definitions that make the store's schema anew, in an order that works; nil where the engine has no such thing. They
+  /// are put together when they are asked for: most who read a catalog do not, and of thousands of tables they are long.
+  public var schema: String? { definitions() }
 
   /// The table of a name, as the engine compares names (ASCII case does not count).
   public func table(_ name: String) -> Table? {

@@ -103,7 +103,15 @@ public enum Workers {
     }
 
     /// To be asked for when every thread has ended: all of them are there then.
-    var results: [Value] { made.withLock { $0.compactMap(\.self) } }
+    var results: [Value] {
+      made.withLock { made in
+        var results: [Value] = []
+        results.reserveCapacity(count)
+        for case let value? in made { results.append(value) }
+        made = []
+        return results
+      }
+    }
   }
 
   private final class Body: Sendable {

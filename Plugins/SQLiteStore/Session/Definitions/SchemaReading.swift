@@ -71,23 +71,43 @@ struct SchemaReading: Sendable {
     isAllPlain = parts.allSatisfy(\.isAllPlain)
     unreviewed = parts.flatMap(\.disagreeing).sorted().map { objects[$0] }
     isAccepted =
-      isAllPlain && unreviewed.isEmpty && parts.allSatisfy(\.isAccepted) && Self.areDistinct(objects)
+      isAllPlain && unreviewed.isEmpty && parts.allSatisfy(\.isAccepted)
+      && Self.areDistinct(objects, parts.flatMap(\.names))
   }
 
-  /// Whether no name and no root is there twice.
-  private static func areDistinct(_ objects: [Object]) -> Bool {
+  /// Whether no name and no root is there twice; where two names have one hash they may be the same.
+  private static func areDistinct(_ objects: [Object], _ names: [UInt64]) -> Bool {
     var roots = NumberSet(capacity: objects.count + 1)
-    var names = NumberSet(capacity: objects.count)
+    var seen = NumberSet(capacity: objects.count)
     _ = roots.insert(1)
-    return objects.allSatisfy { object in
-      // Where two names have one hash they may be the same.
-      object.root > 0 && roots.insert(UInt64(object.root))
-        && names.insert(object.name.utf8.reduce(0xCBF2_9CE4_8422_2325) { hash($0, ASCII.lowered($1)) })
+    return objects.allSatisfy { $0.root > 0 && roots.insert(UInt64($0.root)) } && names.allSatisfy { seen.insert($0) }
+  }
+}
+
+/// Hashes of names that are the same for names that are the same to the library.
+enum NameHash {
+  /// Hashes eight bytes at a time. Of every byte the bit is set that tells small letters from capitals, so a few other
+  /// characters pass for one another, too.
+  static func of(_ name: String) -> UInt64 {
+    var name = name
+    return name.withUTF8 { bytes in
+      let bytes = UnsafeRawBufferPointer(bytes)
+      var sum = UInt64(bytes.count)
+      var at = 0
+      while at < bytes.count {
+        var word: UInt64 = 0
+        if at + 8 <= bytes.count {
+          word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+        } else {
+          for place in at..<bytes.count { word = word << 8 | UInt64(bytes[place]) }
+        }
+        sum = (sum ^ (word | 0x2020_2020_2020_2020)) &* 0x9E37_79B9_7F4A_7C15
+        sum ^= sum >> 29
+        at += 8
+      }
+      return sum
     }
   }
-
-  /// FNV-1a.
-  private static func hash(_ sum: UInt64, _ byte: UInt8) -> UInt64 { (sum ^ UInt64(byte)) &* 0x100_0000_01B3 }
 }
 
 /// Numbers other than 0, in an open table.

@@ -40,9 +40,7 @@ struct SchemaRows {
     let bytes = whole.reduce(0) { $0 + mostBytes - $1.bytesLeft }
     guard whole.count == parts.count, bytes <= mostBytes else { return nil }
     let objects = whole.count == 1 ? whole[0].objects : whole.flatMap(\.objects)
-    let largestRoot = objects.reduce(0) { max($0, $1.root) }
-    return Content(
-      objects: objects, bytes: bytes, isPlain: whole.allSatisfy(\.isPlain) && largestRoot <= pages.pageCount)
+    return Content(objects: objects, bytes: bytes, isPlain: whole.allSatisfy(\.isPlain))
   }
 
   /// Pages of the schema that are worth a thread.
@@ -144,7 +142,7 @@ struct SchemaRows {
     else { return false }
     // Type, name and table stand one behind the other.
     let names = UnsafeRawBufferPointer(rebasing: record[headerEnd..<headerEnd + type.count + name.count + table.count])
-    if isPlain, !Self.isPlain(names) || !Self.isPlain(sql) { isPlain = false }
+    if isPlain, root > pages.pageCount || !Self.isPlain(names) || !Self.isPlain(sql) { isPlain = false }
     let ownName = String(decoding: name, as: UTF8.self)
     // The table of most objects is itself, or that of the object before.
     if Self.areSame(name, table) {

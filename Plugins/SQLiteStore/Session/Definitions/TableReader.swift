@@ -14,6 +14,8 @@ struct TableReader {
     var isContrary = false
     /// The numbers of the objects of which it is not known that their columns say the same as their definitions.
     var disagreeing: [Int] = []
+    /// Of each object, a hash of its name, whatever the case of ASCII's letters.
+    var names: [UInt64] = []
   }
 
   private let objects: [SchemaReading.Object]
@@ -46,7 +48,9 @@ struct TableReader {
 
   private mutating func read(_ range: Range<Int>) -> Part {
     part.plain.reserveCapacity(range.count)
+    part.names.reserveCapacity(range.count)
     for place in range {
+      part.names.append(NameHash.of(objects[place].name))
       let type = objects[place].type
       if type == "table" {
         let table = table(place)
