@@ -30,6 +30,18 @@ struct PointerMap {
   /// Whether a page is a pointer map.
   func isMap(_ page: UInt32) -> Bool { page >= 2 && mapPage(of: page) == page }
 
+  /// The pages that so many roots besides page 1 stand on: the first ones that can hold a b-tree.
+  func rootPages(_ count: Int) -> [UInt32] {
+    var pages: [UInt32] = []
+    pages.reserveCapacity(count)
+    var page: UInt32 = 2
+    while pages.count < count {
+      if !isMap(page), page != lockBytePage { pages.append(page) }
+      page += 1
+    }
+    return pages
+  }
+
   /// The offset of a page's entry within its map.
   func offset(of page: UInt32) -> Int { 5 * (Int(page) - Int(mapPage(of: page)) - 1) }
 }

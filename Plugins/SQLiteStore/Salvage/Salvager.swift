@@ -152,6 +152,8 @@ final class Salvager {
     }
     for page in rewritten { claims.release(page) }
     settleRoots()
+    // Tables that come later are in a schema that is written anew anyway.
+    if !RootExchange(file, roots: roots).isEmpty { writesSchema = true }
     if writesSchema {
       for page in claims.pages(of: schema.number) where page != 1 { claims.release(page) }
     }
@@ -170,16 +172,19 @@ final class Salvager {
       outcome.rows[table.name] = table.tally
     }
     buildLostAndFound(rebuild, &outcome)
+    let exchange = RootExchange(file, roots: roots)
+    let settled = roots
+    for index in objects.indices { objects[index].root = exchange.place(of: objects[index].root) }
     if writesSchema {
       rebuild.build(root: 1, [.cells(schemaCells())])
     } else if schema.needsRebuild {
       rebuild.build(root: 1, schemaParts)
     }
     for index in remains { try index.build(in: file) }
+    exchange.run(roots: [1] + settled)
     let space = SpaceRebuild(file: file)
     space.run(free: file.free, header: header.isInferred ? header.bytes : nil)
     if header.header.largestRootPage != 0 {
-      let roots = objects.map(\.root).filter { $0 > 1 }
       space.writePointerMaps(roots: [1] + roots, free: file.free)
       file.edit(1).set32(52, roots.max() ?? 1)
     }
@@ -190,6 +195,9 @@ final class Salvager {
     completeIndexes(&outcome)
     return outcome
   }
+
+  /// The roots of tables and indexes besides page 1.
+  private var roots: Set<UInt32> { Set(objects.map(\.root).filter { $0 > 1 }) }
 
   /// Whether the definitions of all tables are known. Where more leaves stand apart than a table for them could be held in memory
   /// for, it is taken for granted.

@@ -6,6 +6,16 @@ struct HeaderReview {
   let pages: PageMap
   let trees: [TreePlan]
 
+  /// A root of which the place is not among those that roots have with auto-vacuum, and such a place that is no root.
+  private var misplacedRoot: (root: UInt32, place: UInt32)? {
+    let roots = Set(trees.map(\.root).filter { $0 > 1 })
+    let places = PointerMap(pageSize: pages.pageSize, usableSize: pages.usableSize).rootPages(roots.count)
+    guard let root = roots.max(), let last = places.last, root > last,
+      let place = places.first(where: { !roots.contains($0) })
+    else { return nil }
+    return (root, place)
+  }
+
   var findings: [Finding] {
     var findings: [Finding] = []
     func add(_ byte: Int, _ message: String, _ evidence: String) {
@@ -17,6 +27,12 @@ struct HeaderReview {
         add(
           52, "the header's largest root page is not that of the schema",
           "the header says \(header.largestRootPage), the schema \(largest)")
+      } else if let (root, place) = misplacedRoot {
+        // The library moves what stands where a new root is to be, and what stands last when pages are given back; it
+        // takes any other root that it meets there for damage, and the file for malformed.
+        add(
+          52, "the roots of the tables are not the first pages, as auto-vacuum has them",
+          "page \(root) is a root, and page \(place), which comes before it, is none")
       }
     } else if header.isIncrementalVacuum != 0 {
       add(
