@@ -69,4 +69,31 @@ struct TornRowTests {
     #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
     #expect(try SQLiteFile.rows(path, "SELECT id FROM letters").count == before.count - 1)
   }
+
+  @Test("on leaves of a table without rowid that nothing points to any more")
+  func orphans() throws {
+    let path = try SQLiteFile.make(
+      folder.file("k.db"),
+      """
+      PRAGMA page_size = 512;
+      CREATE TABLE t(name TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
+      WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 600)
+      INSERT INTO t SELECT printf('name %05d', i), printf('%.*c', 370, 'x') FROM n;
+      """)
+    let bytes = try folder.read("k.db")
+    let file = try FileHandle.update(path)
+    let content = { (page: Int) in bytes[page * 512..<(page + 1) * 512] }
+    let ends = (1..<bytes.count / 512).filter {
+      content($0).prefix(4).allSatisfy { $0 == 0 } && content($0).dropFirst(4).first == UInt8(ascii: "x")
+    }
+    #expect(ends.count > 500)
+    for page in ends.enumerated().filter({ $0.offset % 2 == 0 }).map(\.element) + [1] {
+      try file.write([UInt8](repeating: 0, count: 512), at: page * 512)
+    }
+    let outcome = try Salvager.run(path)
+    #expect(try SQLiteFile.value(path, "SELECT count(*) FROM t WHERE length(CAST(body AS BLOB)) = 370") != "0")
+    #expect(try SQLiteFile.value(path, "SELECT count(*) FROM t WHERE body <> printf('%.*c', 370, 'x')") == "0")
+    #expect((outcome.rows["t"]?.setAside ?? 0) > 100)
+    #expect(try SQLiteFile.value(path, "PRAGMA integrity_check") == "ok")
+  }
 }

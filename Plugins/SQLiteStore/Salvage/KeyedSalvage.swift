@@ -23,7 +23,7 @@ final class KeyedSalvage {
     var rows: [KeyedEntry] = []
     // Places in `rows` between which something is missing.
     var gaps: [(from: Int, to: Int)] = []
-    var orphans: [[KeyedEntry]]?
+    var orphans: [Orphan]?
     func add(_ page: UInt32, _ cell: FoundCell) {
       let found = pages.entry(page, cell, claims)
       if let found, !setAsideTorn(found, cell, table) { return rows.append(found) }
@@ -46,7 +46,11 @@ final class KeyedSalvage {
           (last.map { isBefore($0, entry, table) } ?? true) && (after.map { isBefore(entry, $0, table) } ?? true)
         }
         // A page that was here has most of its rows here.
-        for page in orphans ?? [] where 2 * page.count(where: isFitting) >= page.count { found += page }
+        for page in orphans ?? [] where 2 * page.rows.count(where: { isFitting($0.entry) }) >= page.rows.count {
+          for (entry, cell) in page.rows where isFitting(entry) && !setAsideTorn(entry, cell, table) {
+            found.append(entry)
+          }
+        }
         let fitting = found.filter(isFitting)
         gaps.append((rows.count, rows.count + fitting.count))
         rows += fitting.sorted { isBefore($0, $1, table) }
@@ -121,9 +125,15 @@ final class KeyedSalvage {
     return expected
   }
 
-  /// The rows of each page that nothing points to and whose rows are such as the table mostly holds.
-  private func orphans(_ table: KeyedTable, _ claims: PageClaimTable) -> [[KeyedEntry]] {
-    var found: [[KeyedEntry]] = []
+  /// A page that nothing points to.
+  private struct Orphan {
+    /// Its rows of which the overflow chain is whole.
+    let rows: [(entry: KeyedEntry, cell: FoundCell)]
+  }
+
+  /// The pages that nothing points to and whose rows are such as the table mostly holds.
+  private func orphans(_ table: KeyedTable, _ claims: PageClaimTable) -> [Orphan] {
+    var found: [Orphan] = []
     guard file.filePages > 1 else { return [] }
     let expected = learned(table)
     for page in 2...file.filePages where claims.isFree(page) {
@@ -133,7 +143,7 @@ final class KeyedSalvage {
       else { continue }
       let cells = pages.cells(page)
       guard 2 * cells.count(where: { expected.isUsual(content, $0) }) > cells.count else { continue }
-      found.append(cells.compactMap { pages.entry(page, $0, claims) })
+      found.append(Orphan(rows: cells.compactMap { cell in pages.entry(page, cell, claims).map { ($0, cell) } }))
     }
     return found
   }
