@@ -99,4 +99,35 @@ struct OrphanTests {
     let after = try (rows("t"), rows("u"))
     #expect(after.0 == before.0 && after.1.isSubset(of: before.1))
   }
+
+  @Test("and that are copies of what stands in its table fill no other table, unless that had the same rows")
+  func copies() throws {
+    try SQLiteFile.make(
+      path,
+      """
+      PRAGMA page_size = 512;
+      CREATE TABLE a(id INTEGER PRIMARY KEY, n INT, word TEXT); CREATE TABLE b(id INTEGER PRIMARY KEY, n INT, word TEXT);
+      CREATE TABLE twin(id INTEGER PRIMARY KEY, word TEXT, n INT); CREATE TABLE other(id INTEGER PRIMARY KEY, word TEXT, n INT);
+      CREATE TABLE k(word TEXT PRIMARY KEY) WITHOUT ROWID;
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+        INSERT INTO b SELECT i, i * 7919 % 97, 'word ' || i FROM n;
+      INSERT INTO a VALUES(3, 4, 'five'); INSERT INTO k SELECT word FROM b;
+      INSERT INTO twin SELECT id, word, n FROM b; INSERT INTO other SELECT * FROM twin;
+      """)
+    let before = try (rows("b"), rows("twin"))
+    let image = try #require(DatabaseImage(try folder.read("a.db")))
+    let root = try number("SELECT rootpage FROM sqlite_schema WHERE name = 'b'")
+    let leaf = image.long(image.start(root) + image.word(image.start(root) + 12))
+    let keyed = try number("SELECT rootpage FROM sqlite_schema WHERE name = 'k'")
+    // A leaf of the one table is where a page of something else was, and the root of the other is a page of an index.
+    let target = image.long(image.start(keyed) + image.word(image.start(keyed) + 12))
+    try FileHandle.update(path).write(image.page(leaf), at: image.start(target))
+    let other = try number("SELECT rootpage FROM sqlite_schema WHERE name = 'a'")
+    try FileHandle.update(path).write(image.page(keyed), at: image.start(other))
+    try zeroRoots("twin")
+    _ = try salvage()
+    #expect(try rows("a").isEmpty)
+    #expect(try rows("b") == before.0)
+    #expect(try rows("twin") == before.1)
+  }
 }

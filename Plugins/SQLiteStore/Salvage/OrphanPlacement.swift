@@ -43,7 +43,10 @@ struct OrphanPlacement {
     var given: [Int: GivenLeaves] = [:]
     var undecided: [(orphan: Orphan, gaps: [Int])] = []
     let origins = OrphanOrigins(file, survey, tables, claims)
-    for (orphan, fitting) in together(orphans(claims).map { ($0, fitting($0, gaps, tables, origins)) }, gaps, origins) {
+    let orphans = orphans(claims)
+    let copies = copies(among: orphans, tables)
+    let places = orphans.map { ($0, fitting($0, gaps, tables, origins, isCopy: copies.contains($0.page))) }
+    for (orphan, fitting) in together(places, gaps, origins) {
       let page = orphan.page
       guard !fitting.isEmpty else { continue }
       guard Set(fitting.map { gaps[$0].table }).count == 1 else {
@@ -88,6 +91,33 @@ struct OrphanPlacement {
     }
   }
 
+  /// Leaves that are, byte for byte, one that stands in its table: a page was written to a second place, too. Where most leaves
+  /// of a table are there twice, another table may have held the same rows.
+  private func copies(among orphans: [Orphan], _ tables: [SalvagedTable]) -> Set<UInt32> {
+    let alike = Dictionary(grouping: orphans) { OrphanRange(first: $0.first, last: $0.last) }
+    var copies: Set<UInt32> = []
+    for table in tables {
+      var found: Set<UInt32> = []
+      var leaves = 0
+      for slot in table.slots where slot.state == .sound {
+        leaves += 1
+        let facts = survey[slot.page]
+        guard facts.cells > 0, let page = file.original(slot.page) else { continue }
+        for orphan in alike[OrphanRange(first: facts.first, last: facts.last)] ?? [] {
+          guard let content = file.original(orphan.page), memcmp(page, content, file.pageSize) == 0 else { continue }
+          found.insert(orphan.page)
+        }
+      }
+      if found.count < 2 || 2 * found.count < leaves { copies.formUnion(found) }
+    }
+    return copies
+  }
+
+  private struct OrphanRange: Hashable {
+    let first: Int64
+    let last: Int64
+  }
+
   /// Leaves with the gaps that they fit, but for those of tables in which others of the same family have no place.
   private func together(
     _ found: [(orphan: Orphan, gaps: [Int])], _ gaps: [Gap], _ origins: OrphanOrigins
@@ -109,7 +139,7 @@ struct OrphanPlacement {
   /// The gaps that a leaf may have been in: those of the table whose indexes prove its rows, if there is one; else those of
   /// tables that can hold its rows and whose indexes, if any speaks, do not refute all of them.
   private func fitting(
-    _ orphan: Orphan, _ gaps: [Gap], _ tables: [SalvagedTable], _ origins: OrphanOrigins
+    _ orphan: Orphan, _ gaps: [Gap], _ tables: [SalvagedTable], _ origins: OrphanOrigins, isCopy: Bool
   ) -> [Int] {
     var proofs: [Int: Int] = [:]
     var fitting = gaps.indices.filter { index in
@@ -128,6 +158,8 @@ struct OrphanPlacement {
     fitting.removeAll { refuted.contains(gaps[$0].table) }
     let told = fitting.filter { gaps[$0].table == origins.tables[orphan.page] }
     guard told.isEmpty else { return told }
+    // Nothing but its shape speaks for it, and its rows have their place.
+    guard !isCopy else { return [] }
     // What may have been deleted fills no gap for its shape alone.
     guard isFreelistWhole || origins.families[orphan.page] != nil else { return [] }
     // A leaf may be of a table whose definition is lost; that it fits one of which nothing is left, or whose pages are
