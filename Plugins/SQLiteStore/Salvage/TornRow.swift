@@ -21,23 +21,33 @@ struct TornRow {
     let page: UInt32
   }
 
-  /// Whether a text of a row in a cell of a table's leaf holds zeros where a sector is lost, and nowhere else.
+  /// Whether a text of a row in a cell of a table's leaf holds zeros where a sector is lost, and nowhere else; or a whole number
+  /// there takes more bytes than the library writes a zero in.
   func isTorn(_ page: UnsafeRawPointer, _ number: UInt32, _ cell: FoundCell, _ chain: [UInt32]) -> Bool {
     let segments = segments(page, number, cell, chain)
     let lost = segments.flatMap(lostParts)
     guard !lost.isEmpty else { return false }
     var texts: [Range<Int>] = []
+    var isNumberLost = false
     _ = RecordHeader.read(page + cell.payloadOffset, available: cell.localSize, payload: cell.payloadSize) {
       _, type, at in
       if type > 13, type & 1 == 1 { texts.append(at..<at + SerialType.size(type)) }
+      if (writesZeroAsByte ? 2 : 1)...6 ~= type {
+        let number = at..<at + SerialType.size(type)
+        if lost.contains(where: { $0.clamped(to: number) == number }) { isNumberLost = true }
+      }
       return true
     }
+    if isNumberLost { return true }
     // Half a unit of UTF-16 is often zero.
     let least = file.encoding == .utf8 ? 1 : 3
     return texts.contains { text in
       lost.contains { $0.clamped(to: text).count >= least } && !hasZeros(segments, text, besides: lost, least: least)
     }
   }
+
+  /// Whether the file is of a schema format before 4, in which a zero is written as one byte (section 2.1).
+  private var writesZeroAsByte: Bool { file.original(1).map { 1...3 ~= $0.big32(44) } ?? false }
 
   private func segments(
     _ page: UnsafeRawPointer, _ number: UInt32, _ cell: FoundCell, _ chain: [UInt32]
