@@ -112,7 +112,9 @@ struct TornRowTests {
     let bytes = try folder.read("n.db")
     for page in 1..<bytes.count / 1024 {
       let content = bytes[page * 1024..<(page + 1) * 1024]
-      guard content.prefix(4).allSatisfy({ $0 == 0 }), Array(content).firstRange(of: Array("end".utf8)) != nil else { continue }
+      guard content.prefix(4).allSatisfy({ $0 == 0 }), Array(content).firstRange(of: Array("end".utf8)) != nil else {
+        continue
+      }
       try FileHandle.update(path).write([UInt8](repeating: 0, count: 1024), at: page * 1024)
     }
     _ = try Salvager.run(path)
