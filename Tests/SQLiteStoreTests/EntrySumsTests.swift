@@ -143,4 +143,29 @@ struct EntrySumsTests {
     let codes = Opinion.of(SQLiteDriver(), path).codes
     #expect(codes.contains("index.entry-missing") && codes.contains("index.entry-extra"))
   }
+
+  @Test("a byte that differs is found before, in and behind long runs of zeros", arguments: [40, 200, 794, 5000])
+  func zeros(_ count: Int) throws {
+    let folder = try TemporaryFolder("dbmend-sums")
+    let path = try SQLiteFile.make(
+      folder.file("z.db"),
+      """
+      PRAGMA page_size = 1024;
+      CREATE TABLE t(id INTEGER PRIMARY KEY, a INT, b BLOB, c INT, UNIQUE(a, b, c));
+      INSERT INTO t VALUES(312, 56, zeroblob(\(count)), 8388607);
+      """)
+    #expect(Opinion.of(SQLiteDriver(), path).verdict == .sound)
+    let sound = try folder.read("z.db")
+    let pages = sound.count / 1024
+    let index = try #require((1..<pages).first { sound[$0 * 1024] == 10 })
+    let start = index * 1024 + Int(sound[index * 1024 + 8]) << 8 + Int(sound[index * 1024 + 9])
+    // Bytes of the entry's body on its own page, which ends in the number of an overflow page if there is one.
+    for at in [start + 9, start + 20, start + 30] where at < (index + 1) * 1024 - 12 {
+      var damaged = sound
+      damaged[at] ^= 4
+      try folder.write(damaged, to: "z.db")
+      let opinion = Opinion.of(SQLiteDriver(), path)
+      #expect(opinion.verdict == .damaged, "byte \(at - start) of the entry: \(opinion)")
+    }
+  }
 }

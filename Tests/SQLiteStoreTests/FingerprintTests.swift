@@ -33,6 +33,29 @@ import Testing
     }
   }
 
+  @Test(
+    "every byte of an entry's record counts, in long runs of the same byte too",
+    arguments: [0, 1, 32, 113, 128, 255] as [UInt8])
+  func everyByteOfRecord(_ filler: UInt8) {
+    for count in [1, 7, 8, 9, 15, 16, 17, 31, 33, 100, 250, 800, 20_000] {
+      // A header of one byte, and a body.
+      let plain = [1] + [UInt8](repeating: filler, count: count)
+      let hash = record(plain)
+      for at in Set([1, count / 3, count / 2, count - 1, count]) where at > 0 {
+        var other = plain
+        other[at] ^= 16
+        let changed = record(other)
+        #expect(hash.first != changed.first && hash.second != changed.second, "\(count) bytes, byte \(at)")
+      }
+    }
+  }
+
+  private func record(_ bytes: [UInt8]) -> Hash128 {
+    (Array(repeating: 0, count: 16) + bytes).withUnsafeBytes { buffer in
+      buffer.baseAddress.map { BytesHash(record: $0 + 16, size: bytes.count).hash } ?? .null
+    }
+  }
+
   @Test("no two of many short values have a lane in common, and texts are no blobs")
   func short() {
     var seen: Set<UInt64> = []

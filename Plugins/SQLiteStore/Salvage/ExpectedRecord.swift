@@ -24,14 +24,14 @@ struct ExpectedRecord: Sendable {
   /// Of how many columns the declared type, or the module that they belong to, says what they mostly hold.
   var typedColumns: Int { columns.count { !$0.isRowidAlias && $0.usual != 0x1F } }
 
-  /// Whether a record has every column, and in each what columns of its type mostly hold.
-  func isUsual(_ record: UnsafeRawPointer, available: Int, payload: Int) -> Bool {
+  /// Whether a record has every column, unless `isWhole` is false, and in each what columns of its type mostly hold.
+  func isUsual(_ record: UnsafeRawPointer, available: Int, payload: Int, isWhole: Bool = true) -> Bool {
     let count = RecordHeader.read(record, available: available, payload: payload) { column, type, _ in
       guard column < columns.count, !columns[column].isRowidAlias else { return true }
       return SerialType.classBit(type) & (columns[column].usual | SerialType.nullBit) != 0
         && columns[column].usualSize.contains(SerialType.size(type))
     }
-    return count == counts.upperBound
+    return isWhole ? count == counts.upperBound : count.map(counts.contains) ?? false
   }
 
   /// Whether a record's values are what is expected. Text is looked at only with `checksText`.

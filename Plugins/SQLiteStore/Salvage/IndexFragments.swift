@@ -125,7 +125,7 @@ struct IndexFragments {
       guard let (leaf, own) = finders[owner.table].row(rowid) else { continue }
       var isSame: Bool?
       _ = reader.withRecord(page, cell) { entry in
-        _ = reader.withRecord(leaf, own) { isSame = IndexEvidence.isSame(entry, $0, owner.layout) }
+        _ = reader.withRecord(leaf, own) { isSame = IndexEvidence.isSame(entry, $0, owner.layout) ?? true }
       }
       if isSame == true { agreeing += 1 } else { differing += 1 }
     }

@@ -144,14 +144,16 @@ struct OrphanPlacement {
           || !origins.isAmid(orphan.page, tables[gaps[index].table].number)
       }
     }
-    // Values that a column of its type mostly holds tell tables apart.
+    // Values that a column of its type mostly holds tell tables apart; rows from before columns were added lack some.
     let usual = fitting.filter { isUsual(orphan.page, tables[gaps[$0].table].expected) }
     guard usual.isEmpty else { return usual }
-    return tables.contains { isUsual(orphan.page, $0.expected) } ? [] : fitting
+    guard !tables.contains(where: { isUsual(orphan.page, $0.expected) }) else { return [] }
+    let partly = fitting.filter { isUsual(orphan.page, tables[gaps[$0].table].expected, isWhole: false) }
+    return partly.isEmpty ? fitting : partly
   }
 
   /// Whether every record of a leaf has what is usual in a table.
-  private func isUsual(_ page: UInt32, _ expected: ExpectedRecord) -> Bool {
+  private func isUsual(_ page: UInt32, _ expected: ExpectedRecord, isWhole: Bool = true) -> Bool {
     guard !expected.columns.isEmpty, let content = file.original(page), let header = BTreePage(content, number: page)
     else {
       return false
@@ -159,7 +161,7 @@ struct OrphanPlacement {
     for index in 0..<header.cellCount {
       let at = content.big16(header.cellPointers + 2 * index)
       guard let cell = FoundCell.read(content, at: at, kind: .tableLeaf, geometry: file.geometry),
-        expected.accepts(content, cell), expected.isUsual(content, cell)
+        expected.accepts(content, cell), expected.isUsual(content, cell, isWhole: isWhole)
       else { return false }
     }
     return true

@@ -108,14 +108,16 @@ extension IndexEvidence {
     return isSame
   }
 
-  /// Whether an entry has a row's values, as far as the entry has columns that the row stores.
-  static func isSame(_ entry: [KeyValue], _ row: [KeyValue], _ layout: RowLayout.IndexLayout) -> Bool {
+  /// Whether an entry has a row's values, as far as the entry has columns that the row stores; nil where it has none.
+  static func isSame(_ entry: [KeyValue], _ row: [KeyValue], _ layout: RowLayout.IndexLayout) -> Bool? {
+    var isSame: Bool?
     for (value, place) in zip(entry, layout.places) {
       guard let place, place != layout.rowidAlias, place < row.count else { continue }
+      isSame = true
       let own = row[place]
       guard value.type == own.type, value.bits == own.bits, value.bytes.elementsEqual(own.bytes) else { return false }
     }
-    return true
+    return isSame
   }
 }
 

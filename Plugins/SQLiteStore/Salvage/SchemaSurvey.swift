@@ -178,8 +178,8 @@ extension ExpectedRecord {
     ], encoding: nil)
 
   /// Whether a cell's record has what is usual.
-  func isUsual(_ page: UnsafeRawPointer, _ cell: FoundCell) -> Bool {
-    isUsual(page + cell.payloadOffset, available: cell.localSize, payload: cell.payloadSize)
+  func isUsual(_ page: UnsafeRawPointer, _ cell: FoundCell, isWhole: Bool = true) -> Bool {
+    isUsual(page + cell.payloadOffset, available: cell.localSize, payload: cell.payloadSize, isWhole: isWhole)
   }
 
   /// Whether a cell's record is what is expected.

@@ -85,7 +85,12 @@ struct TableSurvey {
     case .tableInterior where !facts.isSound:
       _ = claims.claim(page, for: table.number)
       table.interior.append(page)
-      lose(slot, &table)
+      table.needsRebuild = true
+      let damaged = DamagedInterior(file: file, survey: survey)
+      guard let children = damaged.children(page, above: above, atMost: atMost) else { return lose(slot, &table) }
+      for child in children {
+        visit(child.page, above: child.above, atMost: child.atMost, level: level + 1, &table, &claims)
+      }
     default: lose(slot, &table)
     }
   }

@@ -153,8 +153,10 @@ struct BytesHash {
 
   @inline(__always) private mutating func take(_ first: UInt64, _ second: UInt64) {
     let product = (low ^ first).multipliedFullWidth(by: high ^ second)
-    low = product.low
-    high = product.high
+    // As they are, the halves of a product of two numbers would be factors of the next one: where zeros follow, the lower half
+    // gains zeros at its end and the higher one loses bits, until nothing is left of what came before.
+    low = product.low ^ 0xB492_B66F_BE98_F273
+    high = product.high ^ 0x9AE1_6A3B_2F90_404F
   }
 
   @inline(__always) private static func word(_ bytes: UnsafeRawPointer) -> UInt64 {
