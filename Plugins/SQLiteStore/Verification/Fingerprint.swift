@@ -133,7 +133,11 @@ struct BytesHash {
   @inline(__always) mutating func take(_ bytes: UnsafeRawPointer, _ count: Int) {
     guard count < 16 else {
       let last = bytes + count - 16
-      var at = count > Self.longest ? takeChunks(bytes, until: last) : bytes
+      var at = bytes
+      if count > Self.longest {
+        self = afterChunks(bytes, until: last)
+        at += (last - bytes) & ~63
+      }
       while at < last {
         take(Self.word(at), Self.word(at + 8))
         at += 16
@@ -154,20 +158,19 @@ struct BytesHash {
   /// Bytes that are taken up without ado.
   private static let longest = 80
 
-  /// Takes up a long body but for its last blocks, and tells where these begin. The halves of a product are the factors of the
-  /// next one: where zeros follow, the lower half gains zeros at its end and the higher one loses bits, until nothing is left
-  /// of what came before. So every few blocks other bits are mixed in.
-  @inline(never) private mutating func takeChunks(
-    _ bytes: UnsafeRawPointer, until last: UnsafeRawPointer
-  ) -> UnsafeRawPointer {
+  /// The hash with a long body taken up but for the rest behind its chunks of 64 bytes. The halves of a product are the factors of
+  /// the next one: where zeros follow, the lower half gains zeros at its end and the higher one loses bits, until nothing is
+  /// left of what came before. So every few blocks other bits are mixed in.
+  @inline(never) private func afterChunks(_ bytes: UnsafeRawPointer, until last: UnsafeRawPointer) -> BytesHash {
+    var hash = self
     var at = bytes
     while at + 64 <= last {
-      for block in 0..<4 { take(Self.word(at + 16 &* block), Self.word(at + 16 &* block + 8)) }
-      low ^= 0xB492_B66F_BE98_F273
-      high ^= 0x9AE1_6A3B_2F90_404F
+      for block in 0..<4 { hash.take(Self.word(at + 16 &* block), Self.word(at + 16 &* block + 8)) }
+      hash.low ^= 0xB492_B66F_BE98_F273
+      hash.high ^= 0x9AE1_6A3B_2F90_404F
       at += 64
     }
-    return at
+    return hash
   }
 
   @inline(__always) private mutating func take(_ first: UInt64, _ second: UInt64) {
