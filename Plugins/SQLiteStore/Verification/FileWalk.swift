@@ -68,7 +68,9 @@ struct FileWalk: Sendable {
   private func walkTrees(_ numbers: [Int], _ walkers: WalkerList) -> [WalkUnit] {
     let parts = Mutex<[(tree: Int, parts: [WalkUnit])]>([])
     let trees = trees
-    each(numbers.count, walkers) { walker, number in
+    // Neighbours stand on neighbouring pages mostly: who reads one of them has the others' pages mapped, too.
+    let batch = numbers.count / (Self.fewestBatches * walkers.walkers.count)
+    each(numbers.count, walkers, atATime: max(1, min(Self.mostOfBatch, batch))) { walker, number in
       let tree = numbers[number]
       let unit = WalkUnit(tree: tree, page: trees[tree].root, parent: 0, level: 1)
       if let cut = WorkSplitter(walker: walker).parts(of: unit) {
@@ -84,9 +86,14 @@ struct FileWalk: Sendable {
     each(units.count, walkers) { walker, number in walker.walk(units[number]) }
   }
 
-  /// Does something with each number below `count`, on all walkers.
+  /// Of many trees, how many a worker takes at a time at most, and how often it takes some at least.
+  private static let mostOfBatch = 32
+  private static let fewestBatches = 16
+
+  /// Does something with each number below `count`, on all walkers, each of which takes so many at a time.
   private func each(
-    _ count: Int, _ walkers: WalkerList, _ work: @escaping @Sendable (TreeWalker, Int) -> Void
+    _ count: Int, _ walkers: WalkerList, atATime batch: Int = 1,
+    _ work: @escaping @Sendable (TreeWalker, Int) -> Void
   ) {
     let counter = Counter()
     let progress = progress
@@ -97,11 +104,13 @@ struct FileWalk: Sendable {
     _ = Workers.map(threads, workers: threads) { worker in
       let walker = walkers.walkers[worker]
       while true {
-        let number = counter.next()
-        guard number < count else { return }
-        work(walker, number)
-        guard worker == 0, number % tellsEvery == 0 else { continue }
-        progress(min(1, Double(walker.seen.count * walkers.walkers.count) / Double(pageCount)))
+        let first = batch * counter.next()
+        guard first < count else { return }
+        for number in first..<min(first + batch, count) {
+          work(walker, number)
+          guard worker == 0, number % tellsEvery == 0 else { continue }
+          progress(min(1, Double(walker.seen.count * walkers.walkers.count) / Double(pageCount)))
+        }
       }
     }
   }
