@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -161,6 +162,50 @@ int csystem_processors(void) {
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
 #endif
   return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+#ifdef __linux__
+typedef struct {
+  void *(*body)(void *);
+  void *context;
+  cpu_set_t allowed;
+} elsewhere;
+
+static void *run_elsewhere(void *argument) {
+  elsewhere own = *(elsewhere *)argument;
+  free(argument);
+  sched_setaffinity(0, sizeof own.allowed, &own.allowed);
+  return own.body(own.context);
+}
+
+/* Whether the thread could be created on another processor. */
+static bool start_elsewhere(pthread_t *thread, void *(*body)(void *), void *context) {
+  elsewhere *start = malloc(sizeof *start);
+  if (start == NULL) return false;
+  start->body = body;
+  start->context = context;
+  const int here = sched_getcpu();
+  bool started = false;
+  if (here >= 0 && here < CPU_SETSIZE && sched_getaffinity(0, sizeof start->allowed, &start->allowed) == 0) {
+    cpu_set_t others = start->allowed;
+    CPU_CLR(here, &others);
+    pthread_attr_t attributes;
+    if (CPU_COUNT(&others) > 0 && pthread_attr_init(&attributes) == 0) {
+      started = pthread_attr_setaffinity_np(&attributes, sizeof others, &others) == 0 &&
+                pthread_create(thread, &attributes, run_elsewhere, start) == 0;
+      pthread_attr_destroy(&attributes);
+    }
+  }
+  if (!started) free(start);
+  return started;
+}
+#endif
+
+int csystem_start_thread(pthread_t *thread, void *(*body)(void *), void *context) {
+#ifdef __linux__
+  if (start_elsewhere(thread, body, context)) return 0;
+#endif
+  return pthread_create(thread, NULL, body, context);
 }
 
 void csystem_grow_heaps(size_t step, size_t own_mapping) {

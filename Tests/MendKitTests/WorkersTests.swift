@@ -1,3 +1,4 @@
+import Foundation
 import MendKit
 import Synchronization
 import Testing
@@ -35,6 +36,43 @@ struct WorkersTests {
     }
     #expect(done.withLock { $0 } == (Workers.processors > 1 ? 11 : 1))
   }
+
+  #if os(Linux)
+    @Test(
+      "a thread begins on another processor than its creator's, and may run on any",
+      .enabled(if: Workers.processors > 1, "one processor"))
+    func elsewhere() throws {
+      let allowed = try Self.allowed()
+      var apart = 0
+      for _ in 0..<20 {
+        let begun = Atomic(-1)
+        let here = try Self.processor()
+        let thread = Workers.begin {
+          begun.store((try? Self.processor()) ?? here, ordering: .releasing)
+          return try? Self.allowed()
+        }
+        // The creator goes on, so that its processor is none that is free.
+        while begun.load(ordering: .acquiring) < 0 {}
+        if begun.load(ordering: .relaxed) != here { apart += 1 }
+        #expect(thread.value == allowed)
+      }
+      // Now and then the system moves one of the two meanwhile.
+      #expect(apart >= 15)
+    }
+
+    /// The processor that this thread runs on: the 39th value of proc(5)'s `stat`.
+    private static func processor() throws -> Int {
+      let values = try String(contentsOfFile: "/proc/thread-self/stat", encoding: .utf8).split(separator: ")")[1]
+      return try #require(Int(values.split(separator: " ")[36]))
+    }
+
+    /// The processors that this thread may run on.
+    private static func allowed() throws -> String? {
+      try String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8).split(separator: "\n").first {
+        $0.hasPrefix("Cpus_allowed_list")
+      }.map(String.init)
+    }
+  #endif
 
   @Test("pieces that wait do not keep the others from being done, and no more threads work than may")
   func threads() {

@@ -1,5 +1,6 @@
 import CSystem
 import MendKit
+import Synchronization
 
 /// A file mapped for reading, where a block that the disk does not give reads as zeros and is remembered; or a small file that
 /// was read already, since setting up a mapping costs more than its pages.
@@ -13,6 +14,9 @@ final class Mapping: @unchecked Sendable {
   private let file: FileHandle?
   private let slot: Int32?
   private let content: FileContent?
+  /// Takes pages out of the address space; nil where that is not worth a thread.
+  private let forgetting: Forgetting?
+  private let begun = Mutex<Workers.Pending<Void>?>(nil)
 
   /// Maps a file; nil when it is empty.
   init?(_ file: FileHandle, size: Int) throws(Problem) {
@@ -26,6 +30,7 @@ final class Mapping: @unchecked Sendable {
     self.file = file
     self.slot = slot
     content = nil
+    forgetting = Forgetting(bytes)
   }
 
   /// Takes what was read; nil when that is nothing.
@@ -36,33 +41,21 @@ final class Mapping: @unchecked Sendable {
     self.content = content
     file = nil
     slot = nil
+    forgetting = nil
   }
 
   deinit {
     guard let slot else { return }
-    forget()
+    forgetting?.run()
+    begun.withLock { $0 = nil }
     csystem_unmap(slot)
   }
 
-  /// Takes the pages of a large file out of the address space, on all processors: by itself the system does it on one, which
-  /// takes as long as reading the file.
-  private func forget() {
-    let parts = bytes.count >> Self.forgotten
-    guard parts > 1 else { return }
-    let range = AddressRange(start: UInt(bitPattern: start), count: bytes.count)
-    _ = Workers.map(parts, workers: Workers.processors) { part in
-      let first = part << Self.forgotten
-      let count = part == parts - 1 ? range.count - first : 1 << Self.forgotten
-      _ = madvise(UnsafeMutableRawPointer(bitPattern: range.start + UInt(first)), count, MADV_DONTNEED)
-    }
-  }
-
-  /// The bits of so many bytes that one worker takes at a time.
-  private static let forgotten = 23
-
-  private struct AddressRange {
-    let start: UInt
-    let count: Int
+  /// Says that hardly any page is looked at from now on: another thread begins to take them out of the address space, which
+  /// for a whole file takes as long as reading it.
+  func isDone() {
+    guard let forgetting else { return }
+    begun.withLock { if $0 == nil { $0 = Workers.begin(forgetting.run) } }
   }
 
   /// Whether what was read is what the file held: false when the file was cut off meanwhile. Throws when the disk did not give
@@ -79,6 +72,33 @@ final class Mapping: @unchecked Sendable {
       said: "\(count) blocks from byte \(first) on could not be read from the disk",
       advice: "Look at the system's log (dmesg) for the disk's errors, and copy the file to another disk.",
       code: "disk.read-error")
+  }
+}
+
+/// Takes the pages of a large file out of the address space, part by part, by as many threads as are at it: the system by
+/// itself does it on one. A page that is looked at all the same is mapped again.
+private final class Forgetting: Sendable {
+  /// The bits of so many bytes that are taken out at a time.
+  private static let partBits = 22
+
+  private let start: UInt
+  private let count: Int
+  private let next = Atomic(0)
+
+  /// Nil where there is but one part.
+  init?(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count > 1 << Self.partBits else { return nil }
+    start = UInt(bitPattern: bytes.baseAddress)
+    count = bytes.count
+  }
+
+  func run() {
+    while true {
+      let first = next.wrappingAdd(1, ordering: .relaxed).oldValue << Self.partBits
+      guard first < count else { return }
+      let size = min(count - first, 1 << Self.partBits)
+      _ = madvise(UnsafeMutableRawPointer(bitPattern: start + UInt(first)), size, MADV_DONTNEED)
+    }
   }
 }
 

@@ -66,6 +66,12 @@ final class PageMap: @unchecked Sendable {
     return UnsafeRawPointer(spare) + (index == wholePages ? 0 : pageSize)
   }
 
+  /// Says that hardly any page is looked at from now on.
+  func isDone() {
+    main?.isDone()
+    side?.isDone()
+  }
+
   /// Throws when the system could not read a part of the files, or one was cut off meanwhile.
   func confirmRead() throws(Problem) {
     for mapping in [main, side].compactMap({ $0 }) {

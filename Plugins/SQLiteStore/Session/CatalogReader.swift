@@ -38,12 +38,14 @@ struct CatalogReader {
     return Catalog(tables: tables, views: Self.views(objects), schema: Self.text(objects, shadows: shadows))
   }
 
-  /// The catalog of a schema of which every table is plain, so that nothing has to be asked.
-  static func catalog(ofPlain schema: SchemaReading) -> Catalog {
-    let tables = zip(schema.objects, schema.plain).compactMap { object, plain in
-      isOfEngine(object.name) ? nil : plain.map(table)
-    }
+  /// The catalog of a schema of which every table is plain, so that nothing has to be asked: made by all processors where the
+  /// tables are many.
+  private static func catalog(ofPlain schema: SchemaReading) -> Catalog {
     let objects = schema.objects
+    let parts = Workers.parts(objects.count, workers: Workers.processors) { range in
+      range.compactMap { isOfEngine(objects[$0].name) ? nil : schema.plain[$0].map(table) }
+    }
+    let tables = parts.count == 1 ? parts[0] : Array(parts.joined())
     return Catalog(tables: tables, views: views(objects), schema: text(objects, shadows: []))
   }
 
@@ -153,5 +155,6 @@ struct CatalogReader {
     return texts.map { String(decoding: $0, as: UTF8.self) }.joined()
   }
 
-  private static func isOfEngine(_ name: String) -> Bool { ASCII.hasPrefix(name, "sqlite_") }
+  /// Whether a table is one that the library makes for itself.
+  static func isOfEngine(_ name: String) -> Bool { ASCII.hasPrefix(name, "sqlite_") }
 }

@@ -101,6 +101,7 @@ class SQLiteSession: SQLSession {
     knownSchema = nil
     ahead = nil
     rowCounts = [:]
+    countedRows = nil
   }
 
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
@@ -121,6 +122,7 @@ class SQLiteSession: SQLSession {
     let result = try check.run()
     suspectIndexes = result.suspectIndexes
     rowCounts = result.rowCounts
+    countedRows = schema.isAllPlain && result.countsAll ? rowCounts : nil
     verificationAccount = result.account
     return result.findings
   }
@@ -131,6 +133,9 @@ class SQLiteSession: SQLSession {
     let hint = isSuspect && !table.isVirtual ? " NOT INDEXED" : ""
     return try connection.integer("SELECT count(*) FROM \(quoted(table.name))\(hint)") ?? 0
   }
+
+  /// What a verification counted, where it read every table.
+  private(set) var countedRows: [String: Int]?
 
   func sequences() throws(Problem) -> [SequenceState] {
     let tables = try catalog().tables.filter(\.hasSequence)

@@ -5,8 +5,10 @@ struct Verification {
   var findings: [Finding] = []
   /// Indexes that are not what their tables make of them, or whose pages are damaged.
   var suspectIndexes: Set<String> = []
-  /// Rows of the tables whose b-trees are whole.
+  /// Rows of the tables whose b-trees are whole, the library's own left out.
   var rowCounts: [String: Int] = [:]
+  /// Whether that is every table.
+  var countsAll = true
   /// Which way each part was verified.
   var account = VerificationAccount(engine: "sqlite")
 }
@@ -30,11 +32,11 @@ struct NativeVerification {
       pages: pages, header: header, trees: plan.trees, fingerprints: plan.comparisons.count, setting: setting,
       workers: request.workers, progress: request.progress)
     var result = walk.run()
-    let catalog = try schema.catalog(connection)
+    if result.troubles.entries.isEmpty { pages.isDone() }
 
     var verification = Verification()
     let words = TroubleWords(
-      plan: plan, pages: pages, catalog: catalog, hasOverlay: view.hasOverlay, hasPointerMaps: setting.hasPointerMaps,
+      plan: plan, pages: pages, hasOverlay: view.hasOverlay, hasPointerMaps: setting.hasPointerMaps,
       claims: PageClaims(walk: walk).claims(of: result.pagesTwice(perCause: request.findingsPerCause)))
     verification.findings = HeaderReview(header: header, pages: pages, trees: plan.trees).findings
     verification.findings += schema.review()
@@ -43,20 +45,26 @@ struct NativeVerification {
     verification.findings += words.findings(freelist: result.freelist, perCause: request.findingsPerCause)
     verification.findings += words.findings(unused: result.unused)
     verification.rowCounts.reserveCapacity(plan.tableTrees.count)
-    for (table, tree) in plan.tableTrees where !result.troubles.brokenTrees.contains(tree) {
-      verification.rowCounts[table] = result.entryCounts[tree]
+    for (table, tree) in plan.tableTrees where !CatalogReader.isOfEngine(table) {
+      if result.troubles.brokenTrees.contains(tree) {
+        verification.countsAll = false
+      } else {
+        verification.rowCounts[table] = result.entryCounts[tree]
+      }
     }
     for finding in verification.findings where finding.severity >= .error {
       if let index = finding.location.index { verification.suspectIndexes.insert(index) }
     }
     if request.isFull {
       try compareContent(plan, walk, &result, words, &verification)
-      try askEngine(plan, layout, catalog, result, &verification)
+      try askEngine(plan, layout, result, &verification)
     }
     tell(plan, layout, result, &verification)
-    let whole = WholeTables(plan: plan, result: result, hasContent: request.isFull).names
-    for (place, finding) in verification.findings.enumerated() where finding.code == "table.malformed" {
-      verification.findings[place].hidesNoRow = finding.location.table.map(whole.contains) ?? false
+    if !result.troubles.entries.isEmpty {
+      let whole = WholeTables(plan: plan, result: result, hasContent: request.isFull).names
+      for (place, finding) in verification.findings.enumerated() where finding.code == "table.malformed" {
+        verification.findings[place].hidesNoRow = finding.location.table.map(whole.contains) ?? false
+      }
     }
     // Zeros that stand for what could not be read, or pages of two states, prove nothing.
     try view.confirmUnheld()
@@ -95,7 +103,7 @@ struct NativeVerification {
 
   /// What only SQLite can tell, table by table.
   private func askEngine(
-    _ plan: VerificationPlan, _ layout: SchemaLayout, _ catalog: Catalog, _ result: FileWalk.Result,
+    _ plan: VerificationPlan, _ layout: SchemaLayout, _ result: FileWalk.Result,
     _ verification: inout Verification
   ) throws(Problem) {
     var needs = plan.engineNeeds
@@ -112,6 +120,7 @@ struct NativeVerification {
       if !(plan.checks[tree] ?? []).isEmpty { needs[table, default: []].insert(.rows(because: "CHECK constraints")) }
     }
     let broken = Set(result.troubles.brokenTrees.compactMap { $0 >= 0 ? plan.trees[$0].table : nil })
+    let catalog = needs.isEmpty ? Catalog(tables: [], schema: "") : try schema.catalog(connection)
     var engine = EngineIntegrityCheck(connection: connection, view: view, catalog: catalog, request: request)
     for (table, ofTable) in needs.sorted(by: { $0.key < $1.key }) where !broken.contains(table) {
       let needsIndexes = ofTable.contains { if case .index = $0 { true } else { false } }

@@ -4,7 +4,6 @@ import MendKit
 struct TroubleWords {
   let plan: VerificationPlan
   let pages: PageMap
-  let catalog: Catalog
   /// Whether pages stand in a log or journal, so that a byte's place in the file says nothing.
   let hasOverlay: Bool
   let hasPointerMaps: Bool

@@ -4,6 +4,7 @@
 #define DBMEND_CSYSTEM_H
 
 #include <getopt.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,6 +59,11 @@ csystem_option_step csystem_next_option(int argc, char *const argv[], const char
 
 /* The number of processors that this process may run on, or -1. */
 int csystem_processors(void);
+
+/* pthread_create(3), with the new thread on another processor than this one where there is another that it may run on.
+   Left to itself Linux often puts it behind its creator, where it waits for milliseconds while another processor is idle.
+   It may run anywhere once it runs. */
+int csystem_start_thread(pthread_t *thread, void *(*body)(void *), void *context);
 
 /* Have each heap of the C library take so many bytes of addresses at a time; pages that nobody writes to take no memory. By
    itself glibc asks the system for every page of a thread's heap, while all other threads that touch new memory wait.

@@ -1,3 +1,4 @@
+import CSystem
 import MendKit
 
 /// Buffers on their way from one producer to the hashes. Large ones are hashed by a thread of their own, so that
@@ -45,15 +46,10 @@ final class HashLane {
       var thread = pthread_t()
     #endif
     let context = Unmanaged.passRetained(ring)
-    let result = pthread_create(
-      &thread, nil,
+    let result = csystem_start_thread(
+      &thread,
       { context in
-        #if canImport(Darwin)
-          let pointer: UnsafeMutableRawPointer? = context
-        #else
-          let pointer = context
-        #endif
-        if let pointer { Unmanaged<Ring>.fromOpaque(pointer).takeRetainedValue().run() }
+        if let context { Unmanaged<Ring>.fromOpaque(context).takeRetainedValue().run() }
         return nil
       }, context.toOpaque())
     if result != 0 {

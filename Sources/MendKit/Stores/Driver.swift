@@ -150,6 +150,9 @@ public protocol StoreSession: AnyObject {
   /// The number of rows of one table.
   func rowCount(of table: Table) throws(Problem) -> Int
 
+  /// The rows of every table, by its name, where the session happens to know them all; nil where it does not.
+  var countedRows: [String: Int]? { get }
+
   /// The state of every sequence that a table draws its keys from.
   func sequences() throws(Problem) -> [SequenceState]
 
@@ -163,6 +166,9 @@ public protocol StoreSession: AnyObject {
 extension StoreSession {
   /// For drivers that have one way only.
   public var verificationAccount: VerificationAccount? { nil }
+
+  /// For drivers that count when they are asked.
+  public var countedRows: [String: Int]? { nil }
 
   /// For sessions that hold one state for as long as they live.
   public func confirm() throws(Problem) {}

@@ -126,15 +126,10 @@ public enum Workers {
       var thread = pthread_t()
     #endif
     let body = Unmanaged.passRetained(Body(run))
-    let result = pthread_create(
-      &thread, nil,
+    let result = csystem_start_thread(
+      &thread,
       { context in
-        #if canImport(Darwin)
-          let pointer: UnsafeMutableRawPointer? = context
-        #else
-          let pointer = context
-        #endif
-        if let pointer { Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run() }
+        if let context { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
         return nil
       }, body.toOpaque())
     if result != 0 {

@@ -6,8 +6,6 @@ import Synchronization
 final class Schema: Sendable {
   private struct Parts {
     var catalog: Catalog?
-    /// The catalog, where a thread is at it.
-    var pendingCatalog: Workers.Pending<Catalog>?
     var layout: SchemaLayout?
     var review: [Finding]?
     var plans: [TextEncoding: Plan] = [:]
@@ -45,31 +43,26 @@ final class Schema: Sendable {
   /// Whether every version of the library takes it as it is; see `SchemaReading`.
   var isAccepted: Bool { reading.isAccepted }
 
-  /// Makes the layout, the plan and the catalog where that takes no question to the library.
+  /// Makes the layout and the plan where that takes no question to the library.
   func prepare(encoding: TextEncoding, workers: Int) {
     guard let layout = SchemaLayoutReader.layout(reading) else { return }
-    let reading = reading
-    let catalog = workers > 1 ? Workers.begin { CatalogReader.catalog(ofPlain: reading) } : nil
     let plan = Plan(plan: VerificationPlan.plan(layout, encoding: encoding, workers: workers))
     parts.withLock {
       $0.layout = layout
       $0.plans[encoding] = plan
-      $0.pendingCatalog = catalog
     }
   }
 
   /// The schema in common terms.
   func catalog(_ connection: Connection) throws(Problem) -> Catalog {
-    let (known, pending) = parts.withLock { ($0.catalog, $0.pendingCatalog) }
-    if let known { return known }
-    let catalog =
-      if let pending { pending.value } else { try CatalogReader(connection: connection, schema: reading).read() }
-    parts.withLock {
-      $0.catalog = catalog
-      $0.pendingCatalog = nil
-    }
+    if let known = parts.withLock({ $0.catalog }) { return known }
+    let catalog = try CatalogReader(connection: connection, schema: reading).read()
+    parts.withLock { $0.catalog = catalog }
     return catalog
   }
+
+  /// Whether every table is one of the catalog, or the engine's own.
+  var isAllPlain: Bool { reading.isAllPlain }
 
   /// What rows of the schema table say otherwise than the definitions beside them.
   func review() -> [Finding] {

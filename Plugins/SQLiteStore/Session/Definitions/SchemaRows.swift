@@ -24,12 +24,14 @@ struct SchemaRows {
   /// Where they are many, several workers read a part each.
   static func read(_ pages: PageMap, workers: Int = 1) -> Content? {
     let children = workers > 1 ? childrenOfRoot(pages) : []
-    let perWorker = (children.count + workers - 1) / workers
+    // A few parts for each worker, since none takes as long as another.
+    let perPart = max(fewestPages, (children.count - 1) / (4 * workers) + 1)
+    let count = (children.count + perPart - 1) / perPart
     let parts: [SchemaRows?]
-    if perWorker >= fewestPages {
-      parts = Workers.map(workers, workers: workers) { part in
+    if count > 1 {
+      parts = Workers.map(count, workers: workers) { part in
         var rows = SchemaRows(pages)
-        let own = children.dropFirst(part * perWorker).prefix(perWorker)
+        let own = children[part * perPart..<min((part + 1) * perPart, children.count)]
         return own.allSatisfy { rows.readTree($0, level: 2) } ? rows : nil
       }
     } else {
@@ -39,7 +41,7 @@ struct SchemaRows {
     let whole = parts.compactMap { $0 }
     let bytes = whole.reduce(0) { $0 + mostBytes - $1.bytesLeft }
     guard whole.count == parts.count, bytes <= mostBytes else { return nil }
-    let objects = whole.count == 1 ? whole[0].objects : whole.flatMap(\.objects)
+    let objects = whole.count == 1 ? whole[0].objects : Array(whole.map(\.objects).joined())
     return Content(objects: objects, bytes: bytes, isPlain: whole.allSatisfy(\.isPlain))
   }
 
