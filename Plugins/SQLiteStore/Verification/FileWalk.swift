@@ -72,6 +72,7 @@ struct FileWalk: Sendable {
     let batch = numbers.count / (Self.fewestBatches * walkers.walkers.count)
     each(numbers.count, walkers, atATime: max(1, min(Self.mostOfBatch, batch))) { walker, number in
       let tree = numbers[number]
+      if number + 1 < numbers.count { walker.pages.prefetch(trees[numbers[number + 1]].root) }
       let unit = WalkUnit(tree: tree, page: trees[tree].root, parent: 0, level: 1)
       if let cut = WorkSplitter(walker: walker).parts(of: unit) {
         parts.withLock { $0.append((tree, cut)) }

@@ -10,6 +10,7 @@ extension TreeWalker {
     auditPage(page, header, number)
     for cell in 0..<header.cellCount {
       let at = page.big16(header.cellPointers + 2 * cell)
+      prefetchChild(behind: cell, page, header)
       walkIndex(page.big32(at), parent: number, level: level + 1)
       takeSeparator(number, cell: cell, counts: true)
     }

@@ -25,6 +25,7 @@ extension TreeWalker {
       let rowid = Int64(bitPattern: key.value)
       if let previousRowid, rowid < previousRowid { note(.rowidOrder, number, at: at, row: rowid) }
       if let atMost, rowid > atMost { note(.rowidOrder, number, at: at, row: rowid) }
+      prefetchChild(behind: cell, page, header)
       walkTable(page.big32(at), parent: number, level: level + 1, atMost: rowid)
       previousRowid = max(previousRowid ?? rowid, rowid)
     }

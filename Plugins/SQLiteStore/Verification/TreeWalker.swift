@@ -211,6 +211,13 @@ final class TreeWalker {
     return (page, header)
   }
 
+  /// Has the child behind a cell's fetched while that one is read.
+  @inline(__always) func prefetchChild(behind cell: Int, _ page: UnsafeRawPointer, _ header: BTreePage) {
+    guard cell + 1 < header.cellCount else { return pages.prefetch(header.rightChild(page)) }
+    let at = page.big16(header.cellPointers + 2 * (cell + 1))
+    if at + 4 <= pages.usableSize { pages.prefetch(page.big32(at)) }
+  }
+
   /// Marks a page as met; nil when there is none of that number, or it was met before.
   func claim(_ number: UInt32, from parent: UInt32) -> UnsafeRawPointer? {
     guard let page = pages[number] else {
