@@ -72,7 +72,7 @@ void csystem_grow_heaps(size_t step, size_t own_mapping);
 
 /* Has the processor begin to fetch so many bytes that will be read soon; nothing happens where they are not mapped. */
 static inline void csystem_prefetch(const void *start, size_t count) {
-  for (size_t at = 0; at < count; at += 64) __builtin_prefetch((const char *)start + at, 0, 2);
+  for (size_t at = 0; at < count; at += 64) __builtin_prefetch((const char *)start + at, 0, 3);
 }
 
 /* open(2) with close-on-exec added, without variadic arguments. */
