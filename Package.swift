@@ -30,12 +30,13 @@ let package = Package(
     .target(name: "StandardRepairs", dependencies: ["MendKit"], path: "Plugins/StandardRepairs"),
     .target(
       name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
+    .target(name: "JSONStore", dependencies: ["MendKit"], path: "Plugins/JSONStore"),
 
     .executableTarget(
       name: "dbmend",
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
-        "CSystem",
+        "JSONStore", "CSystem",
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "CSQLite"], path: "Tests/TestSupport"),
@@ -49,7 +50,8 @@ let package = Package(
     .testTarget(name: "MendReportTests", dependencies: ["MendReport", "MendKit", "TestSupport"]),
     .testTarget(
       name: "PluginTests",
-      dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "TestSupport"]),
+      dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "TestSupport"]),
+    .testTarget(name: "JSONStoreTests", dependencies: ["JSONStore", "MendKit", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),

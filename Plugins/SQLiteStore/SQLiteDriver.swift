@@ -1,7 +1,7 @@
 import MendKit
 
 /// SQLite database files, in rollback-journal or write-ahead-log mode.
-public struct SQLiteDriver: SalvagingDriver, ComparingDriver {
+public struct SQLiteDriver: SQLDriver, SalvagingDriver, ComparingDriver {
   /// The driver; it holds no state.
   public init() {}
 
@@ -66,6 +66,14 @@ public struct SQLiteDriver: SalvagingDriver, ComparingDriver {
 
   /// Whether the header is there, or told by the pages.
   public func isSalvageable(_ path: String) -> Bool { (try? SalvageHeader.read(path)) != nil }
+
+  /// Everything that is in order is kept.
+  public func salvagePlan(_ path: String) -> (loss: Loss, reason: String) {
+    (
+      .rows,
+      "keeps every page that is in order and puts the rest together; rows that can be read nowhere are lost"
+    )
+  }
 
   /// Holds a database against a backup of it, page by page.
   public func comparison(of path: String, isUnchanged: Bool, restores: Bool, patience: Double) throws(Problem)

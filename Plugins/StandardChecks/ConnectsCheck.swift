@@ -18,6 +18,8 @@ public struct ConnectsCheck: Check {
     finds: [
       FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
       FindingDescription("file.malformed", .fatal, "the engine finds the file too damaged to open"),
+      FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text of a document"),
+      FindingDescription("file.byte-order-mark", .warning, "a byte order mark stands before the text of a document"),
       FindingDescription("schema.malformed", .fatal, "the definitions of the tables cannot be read"),
       FindingDescription(
         "schema.mismatch", .fatal, "the engine refuses a row of the schema table that contradicts its own definition"),
@@ -108,6 +110,11 @@ extension ConnectsCheck {
     Example(
       "a database whose header is gone", script: script,
       damage: [.overwrite(offset: 0, bytes: [UInt8](repeating: 0, count: 16))], finds: ["file.not-a-database"]),
+    Example("a document in JSON", kind: "json", script: #"{"users": []}"#),
+    Example(
+      "a document with a byte order mark", kind: "json", script: "\u{FEFF}{}", finds: ["file.byte-order-mark"]),
+    Example("a document with zeros behind it", kind: "json", script: "{}\u{0}\u{0}", finds: ["file.nul-tail"]),
+    Example("a document that is torn", kind: "json", script: #"{"users": ["#, finds: ["file.malformed"]),
     Example(
       "a definition that is no statement",
       script: script + "pragma writable_schema = on; update sqlite_schema set sql = 'garble' where name = 'users';",

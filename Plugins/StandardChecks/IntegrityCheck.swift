@@ -43,6 +43,12 @@ public struct IntegrityCheck: Check {
       FindingDescription("header.malformed", .error, "a field of the file header is wrong"),
       FindingDescription("file.tail", .warning, "the file goes on beyond the end of the database"),
       FindingDescription("text.invalid", .warning, "a text is not valid in the database's encoding"),
+      FindingDescription("text.not-utf8", .error, "a text of a document is not in UTF-8"),
+      FindingDescription("document.duplicate-key", .warning, "an object of a document has a key twice"),
+      FindingDescription(
+        "document.lone-surrogate", .warning, "an escape in a document stands for half a character"),
+      FindingDescription("file.byte-order-mark", .warning, "a byte order mark stands before the text"),
+      FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text"),
       FindingDescription("file.malformed", .fatal, "the file is damaged where no table or index can be named"),
       FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
       FindingDescription("file.encrypted", .fatal, "the file looks encrypted"),
@@ -214,6 +220,18 @@ extension IntegrityCheck {
     Example(
       "a text that is no UTF-8", script: orders + "update orders set sku = cast(x'626ff674' as text) where id = 1;",
       finds: ["text.invalid"]),
+    Example("a document in JSON", kind: "json", script: #"{"users": [{"name": "Ada"}], "theme": "dark"}"#),
+    Example(
+      "a document that is torn", kind: "json", script: #"{"users": [{"name": "Ada"}], "theme": "da"#,
+      finds: ["file.malformed"]),
+    Example(
+      "a document that other tools stumble over", kind: "json",
+      script: "\u{FEFF}" + #"{"a": 1, "a": 2, "b": "\uD800"}"#,
+      finds: ["file.byte-order-mark", "document.duplicate-key", "document.lone-surrogate"]),
+    Example(
+      "a document with a text in Latin-1, and zeros behind it", kind: "json", script: #"{"name": "Xndr"}"# + "   ",
+      damage: [.overwrite(offset: 10, bytes: [0xC4]), .overwrite(offset: 16, bytes: [0, 0, 0])],
+      finds: ["text.not-utf8", "file.nul-tail"]),
     Example(
       "an index of a constraint that the schema table has under another table",
       script: """

@@ -22,6 +22,7 @@ public struct CreateMissingTablesRepair: Repair {
 
   /// Offers to make the tables that the schema text defines. Reads the definitions, and the structure of the store.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
+    guard context.answersSQL else { return nil }
     let work = Work(findings, in: context)
     guard !work.tables.isEmpty, let traces = try Traces(in: context) else { return nil }
     let names = work.tables.joined(separator: ", ")
@@ -40,7 +41,7 @@ public struct CreateMissingTablesRepair: Repair {
   public func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome {
     let work = Work(findings, in: context)
     let traces = try Traces(in: context)
-    let copy = try context.driver.openCopy(context.path)
+    let copy = try context.sqlDriver().openCopy(context.path)
     do throws(Problem) {
       try copy.execute(work.statements.map { $0.text + ";\n" }.joined())
       try copy.close()

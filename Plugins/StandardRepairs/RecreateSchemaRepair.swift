@@ -35,6 +35,7 @@ public struct RecreateSchemaRepair: Repair {
 
   /// Offers a new store where a part of the old one cannot be read, or where it is asked for by name.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
+    guard context.answersSQL else { return nil }
     let isAskedFor = context.askedFor.contains(description.id)
     let mends = Unmendable.excluded(from: findings, askedFor: isAskedFor).filter { finding in
       // An empty table has no rows either.
@@ -60,7 +61,7 @@ public struct RecreateSchemaRepair: Repair {
     let live = context.liveRows()
     let archived = try context.backups?.newestGood()?.rows ?? [:]
     try context.clearPlace()
-    let store = try context.driver.createStore(context.path)
+    let store = try context.sqlDriver().createStore(context.path)
     var outcome = RepairOutcome(notes: ["made a new, empty store from \(schema.path)"])
     do throws(Problem) {
       let statements = SQLStatements(schema.text).building.filter {

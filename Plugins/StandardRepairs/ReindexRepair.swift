@@ -22,6 +22,7 @@ public struct ReindexRepair: Repair {
 
   /// Offers to rebuild the indexes that the findings name. Costs nothing, unless rows leave their table.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
+    guard context.answersSQL else { return nil }
     let work = try Work(findings, in: context)
     guard !work.indexes.isEmpty else { return nil }
     let isRefuted = work.mends.contains { $0.code == "row.refuted" }
@@ -37,7 +38,7 @@ public struct ReindexRepair: Repair {
   /// Rebuilds the indexes on the working copy.
   public func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome {
     let work = try Work(findings, in: context)
-    let copy = try context.driver.openCopy(context.path)
+    let copy = try context.sqlDriver().openCopy(context.path)
     do throws(Problem) {
       var outcome = try copy.rebuildIndexes(work.indexes)
       try copy.close()

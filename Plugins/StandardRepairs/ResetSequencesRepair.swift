@@ -43,6 +43,7 @@ public struct ResetSequencesRepair: Repair {
 
   /// Offers to set the sequences of the tables that the findings name.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
+    guard context.answersSQL else { return nil }
     let mends = findings.filter { $0.code.matches("sequence.*") && $0.location.table != nil }
     guard !mends.isEmpty else { return nil }
     return RepairOffer(
@@ -53,7 +54,7 @@ public struct ResetSequencesRepair: Repair {
   /// Sets the sequences on the working copy.
   public func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome {
     let tables = tables(findings.filter { $0.code.matches("sequence.*") })
-    let copy = try context.driver.openCopy(context.path)
+    let copy = try context.sqlDriver().openCopy(context.path)
     do throws(Problem) {
       try copy.resetSequences(tables)
       try copy.close()

@@ -10,7 +10,8 @@ public struct RestorePagesRepair: Repair {
       Holds the store against the newest good archive, or against what `--from` names, page by page. Where everything that \
       survives of the store is as it is in the archive, the archive is the store: then the pages that differ are taken from \
       it, and the loss is `none`. One page that can be read and was written since is enough for the repair to have nothing \
-      to offer, since old content must not come back in place of a newer one.
+      to offer, since old content must not come back in place of a newer one. Files without pages are held against the archive \
+      byte by byte: a torn one of which the archive has the beginning gets the rest.
       """,
     kind: .repair,
     mends: ["*"],
@@ -35,7 +36,7 @@ public struct RestorePagesRepair: Repair {
     return RepairOffer(
       loss: .none, mends: mends,
       reason:
-        "takes \(result.differing) of \(result.parts) pages from the archive \(Paths.name(of: backup.path)); nothing "
+        "takes \(result.differing) of \(result.parts) \(result.unit) from the archive \(Paths.name(of: backup.path)); nothing "
         + "was committed since it was taken: \(result.reason)", order: 5)
   }
 
@@ -53,7 +54,7 @@ public struct RestorePagesRepair: Repair {
         advice: "Run dbmend again.")
     }
     var outcome = RepairOutcome(notes: [
-      "took \(result.differing) of \(result.parts) pages from \(Paths.name(of: backup.path)) of "
+      "took \(result.differing) of \(result.parts) \(result.unit) from \(Paths.name(of: backup.path)) of "
         + "\(UTCTime(seconds: backup.taken).iso)"
     ])
     outcome.rows = result.rows.mapValues { RowTally(fromBackup: $0) }
@@ -81,6 +82,10 @@ extension RestorePagesRepair {
 
   private static let examples = [
     Example("a healthy store with an archive", script: script, afterBackup: ""),
+    Example(
+      "a document of which the end is lost, and the rest is the archive's", kind: "json",
+      script: #"{"users": [{"name": "Ada"}, {"name": "Grace"}]}"#, afterBackup: "", damage: [.truncate(to: 25)],
+      finds: ["file.malformed"]),
     Example(
       "a page of a table is noise, and nothing was committed since the archive was taken", script: script,
       afterBackup: "", damage: [.overwrite(offset: 3 * 4096, bytes: [UInt8](repeating: 0xA5, count: 4096))],

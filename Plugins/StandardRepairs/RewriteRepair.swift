@@ -30,6 +30,7 @@ public struct RewriteRepair: Repair {
 
   /// Offers to write the store anew, where its definitions can be read.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
+    guard context.answersSQL else { return nil }
     let mends = findings.filter { finding in
       // An index that claims another's page is built anew; here it would be copied as it is.
       description.mends.contains { finding.code.matches($0) }
@@ -51,7 +52,7 @@ public struct RewriteRepair: Repair {
 
   /// Writes the working copy anew.
   public func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome {
-    let copy = try context.driver.openCopy(context.path)
+    let copy = try context.sqlDriver().openCopy(context.path)
     do throws(Problem) {
       var outcome = RepairOutcome(notes: ["wrote all content into a new file"])
       let malformed = findings.filter { $0.code != "file.malformed" && Self.ofRows.contains($0.code) }

@@ -22,6 +22,9 @@ public struct SalvageRepair: Repair {
       A row whose text holds nothing but zeros from the edge of a sector on was cut through by the damage: it goes to a table \
       `lost_and_found_N`, unless indexes and a backup prove what it was.
 
+      A document in JSON that is torn is closed behind its last whole value, and what stood behind that is named; zeros \
+      behind a whole document, and a byte order mark before it, go at no loss.
+
       A full-text index is built anew from its contents, an R-Tree is put together of its nodes. In a damaged file a row that \
       breaks a CHECK or NOT NULL constraint, or holds a value of another type than its column allows, was changed by the \
       damage: it gets back what an index still holds of it, or goes to a table `dbmend_set_aside_TABLE`. Where nothing else \
@@ -37,7 +40,7 @@ public struct SalvageRepair: Repair {
     mends: [
       "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
       "index.malformed", "page.unused", "freelist.malformed", "pointer-map.malformed", "schema.mismatch",
-      "check.violated",
+      "file.nul-tail", "check.violated",
       "column.null", "column.type", "virtual-table.malformed", "index.entry-*", "index.not-sorted", "index.not-unique",
     ],
     loss: .rows,
@@ -56,10 +59,10 @@ public struct SalvageRepair: Repair {
     }
     let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
     let backup = Self.takesUnproved(context) ? try context.backups?.newestGood() : nil
+    let plan = driver.salvagePlan(context.path)
     return RepairOffer(
-      loss: .rows, allowedLoss: backup == nil ? nil : .changes, mends: mends,
-      reason: "keeps every page that is in order and puts the rest together; rows that can be read nowhere are lost",
-      order: 10)
+      loss: plan.loss, allowedLoss: backup == nil || plan.loss == .none ? nil : .changes, mends: mends,
+      reason: plan.reason, order: 10)
   }
 
   /// Indexes are built anew at no cost, but for those on tables that belong to a module.
@@ -140,7 +143,7 @@ public struct SalvageRepair: Repair {
   /// What only salvage is for, and what tells that the file is damaged where others fail. The rest of what it mends, others mend
   /// too.
   private static let calls: [FindingCode] = [
-    "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "schema.mismatch",
+    "table.malformed", "file.malformed", "file.nul-tail", "file.not-a-database", "schema.malformed", "schema.mismatch",
     "page.duplicate-reference", "virtual-table.malformed", "index.malformed",
   ]
 
@@ -161,6 +164,11 @@ extension SalvageRepair {
 
   private static let examples = [
     Example("a sound store", script: orders),
+    Example("a sound document", kind: "json", script: #"{"users": [1, 2, 3]}"#),
+    Example(
+      "a document that is torn", kind: "json", script: #"{"users": [{"name": "Ada"}, {"name": "Gra"#,
+      finds: ["file.malformed"]),
+    Example("zeros behind a document", kind: "json", script: "[1, 2]\u{0}\u{0}\u{0}", finds: ["file.nul-tail"]),
     Example(
       "the root of a table, which only says where its leaves are, is gone", script: orders,
       damage: [.overwrite(offset: 4096, bytes: [UInt8](repeating: 0, count: 4096))], finds: ["table.malformed"]),

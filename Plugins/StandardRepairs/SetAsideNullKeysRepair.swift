@@ -32,6 +32,7 @@ public struct SetAsideNullKeysRepair: Repair {
 
   /// Offers to move the rows of the tables that the findings name.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
+    guard context.answersSQL else { return nil }
     let mends = findings.filter { $0.code == "key.null" && $0.location.table != nil }
     guard !mends.isEmpty, let catalog = try context.readableCatalog() else { return nil }
     let places = tables(mends).map { "\($0) to \(Self.place(for: $0, in: catalog))" }
@@ -42,7 +43,7 @@ public struct SetAsideNullKeysRepair: Repair {
 
   /// Moves the rows on the working copy.
   public func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome {
-    let copy = try context.driver.openCopy(context.path)
+    let copy = try context.sqlDriver().openCopy(context.path)
     do throws(Problem) {
       var outcome = RepairOutcome()
       for name in tables(findings.filter({ $0.code == "key.null" })) {

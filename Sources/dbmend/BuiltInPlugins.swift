@@ -1,3 +1,4 @@
+import JSONStore
 import MendKit
 import SQLiteStore
 import StandardChecks
@@ -7,5 +8,6 @@ import StandardRepairs
 /// preferred; drivers are named here, in the order in which they are asked whether they know a file.
 enum BuiltInPlugins {
   /// All of them.
-  static let registry = PluginRegistry(drivers: [SQLiteDriver()], checks: standardChecks, repairs: standardRepairs)
+  static let registry = PluginRegistry(
+    drivers: [SQLiteDriver(), JSONDriver()], checks: standardChecks, repairs: standardRepairs)
 }

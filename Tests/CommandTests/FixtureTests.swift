@@ -81,11 +81,11 @@ import Testing
   /// Findings that no file in a repository can show, and why.
   private let withoutFixture: [String: String] = [
     "disk.no-room": "depends on the machine's volumes",
-    "file.malformed": "for damage that no table, index or page is named for: SQLite gives up as it reads the schema",
     "file.unreadable": "needs a device that fails to read",
     "journal.malformed": "SQLite takes a damaged journal for none",
     "page.rotten": "needs an archive, which knows its store by the absolute path and the file's times",
     "row-count.dropped": "needs an archive, which knows its store by the absolute path",
+    "size.dropped": "needs an archive, which knows its store by the absolute path",
     "wal.malformed": "needs the index of the log that a running application keeps: a log alone ends at the damage",
     "wal.unapplied": "SQLite's driver lays the log over the file and has no more to say",
   ]

@@ -144,8 +144,7 @@ private struct TextStoreDriver: Driver {
 
   private func unused() -> Problem { Problem(.unsupported, tried: "use", on: "a stub", said: "not here") }
 
-  func openCopy(_ path: String) throws(Problem) -> any WorkingCopy { throw unused() }
-  func createStore(_ path: String) throws(Problem) -> any WorkingCopy { throw unused() }
+  func settle(_ copy: String) throws(Problem) {}
   func snapshot(
     _ path: String, form: SnapshotForm, staging: String?, patience: Double
   ) throws(Problem) -> StoreSnapshot { throw unused() }

@@ -150,7 +150,7 @@ struct RepairTests {
     let site = try damagedShop()
     site.prefer(
       MadeRepair("clumsy", mends: ["index.*"]) { context throws(Problem) in
-        let copy = try context.driver.openCopy(context.path)
+        let copy = try context.sqlDriver().openCopy(context.path)
         try copy.execute("delete from orders")
         try copy.close()
         throw Problem(.system, tried: "mend", on: context.path, said: "it broke off")
@@ -185,7 +185,7 @@ struct RepairTests {
       drivers: site.registry.drivers, checks: site.registry.checks,
       repairs: [
         MadeRepair("butcher", mends: ["index.*"]) { context throws(Problem) in
-          let copy = try context.driver.openCopy(context.path)
+          let copy = try context.sqlDriver().openCopy(context.path)
           try copy.execute("drop index orders_sku; delete from users")
           try copy.close()
           return RepairOutcome()

@@ -39,7 +39,6 @@ struct DescriptionTests {
       "file.unreadable": "needs a device that fails; FileExistsTests reads one that does",
     ],
     "connects": [
-      "file.malformed": "the driver's tests have files that the engine gives up on",
       "journal.hot": "needs a writer that is killed; the driver's tests have one",
       "journal.foreign": "a second file; the driver's tests have several",
       "wal.foreign": "a second file; the driver's tests have several",
@@ -50,7 +49,6 @@ struct DescriptionTests {
     "integrity": [
       "page.rotten": "a change that leaves the file's time as it was; PageRotTests make one",
       "index.entry-count": "an index that cannot be compared row by row; the driver's tests have one",
-      "file.malformed": "damage that no page is named for; the driver's tests have files that the engine gives up on",
       "file.not-a-database": "found on opening: see the examples of connects",
       "file.encrypted": "found on opening: see the examples of file-exists",
       "schema.malformed": "found on opening: see the examples of connects",

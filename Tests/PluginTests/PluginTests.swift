@@ -1,3 +1,4 @@
+import JSONStore
 import MendKit
 import SQLiteStore
 import StandardChecks
@@ -6,7 +7,8 @@ import TestSupport
 import Testing
 
 /// Every plugin that comes with dbmend.
-let registry = PluginRegistry(drivers: [SQLiteDriver()], checks: standardChecks, repairs: standardRepairs)
+let registry = PluginRegistry(
+  drivers: [SQLiteDriver(), JSONDriver()], checks: standardChecks, repairs: standardRepairs)
 
 /// One example of one plugin.
 struct PluginExample: CustomTestStringConvertible, Sendable {

@@ -17,8 +17,7 @@ struct TallyDriver: Driver {
   func sidecars(of path: String) -> [String] { [] }
   func installObstacle(_ path: String) -> Problem? { nil }
   func openers(of path: String) -> [Blocker] { [] }
-  func openCopy(_ path: String) throws(Problem) -> any WorkingCopy { throw unsupported(path) }
-  func createStore(_ path: String) throws(Problem) -> any WorkingCopy { throw unsupported(path) }
+  func settle(_ copy: String) throws(Problem) {}
   func stamp(_ path: String) throws(Problem) -> StoreStamp { throw unsupported(path) }
   func install(_ copy: String, over path: String, expected: StoreStamp?, patience: Double) throws(Problem) {
     throw unsupported(path)

@@ -31,18 +31,26 @@ public struct ExampleRunner {
   public func make(_ example: Example) throws -> Store {
     let folder = try TemporaryFolder("dbmend-example")
     // A name that speaks for no kind of store, so that only the content does.
-    let path = folder.file("example.data")
-    guard example.kind == "sqlite" else { throw PreparationFailed("no maker of stores of kind \(example.kind)") }
-    try SQLiteFile.make(path, example.script)
+    let path = folder.file(example.kind == "json" ? "example.json" : "example.data")
+    try Self.run(example.script, example.kind, path)
     guard chmod(path, 0o644) == 0 else { throw PreparationFailed("cannot set the mode of \(path)") }
     var backups: CopiedBackup?
     if let script = example.afterBackup {
       guard let driver = registry.driver(example.kind) else { throw PreparationFailed("no driver \(example.kind)") }
       backups = try CopiedBackup(of: path, driver: driver, into: folder.path)
-      try SQLiteFile.make(path, script)
+      try Self.run(script, example.kind, path)
     }
     for damage in example.damage { try damage.apply(to: path) }
     return Store(folder: folder, path: path, backups: backups)
+  }
+
+  /// What a script is, depends on the kind of store: SQL for one, the whole content of another. An empty one changes nothing.
+  private static func run(_ script: String, _ kind: String, _ path: String) throws {
+    switch kind {
+    case "sqlite": try SQLiteFile.make(path, script)
+    case "json": if !script.isEmpty { try Durable.write(Array(script.utf8), to: path) }
+    default: throw PreparationFailed("no maker of stores of kind \(kind)")
+    }
   }
 
   /// A context for the checks of a store, or of a copy of it.

@@ -146,7 +146,8 @@ final class PageComparison: StoreComparison {
   // MARK: What came of it
 
   func finish() throws(Problem) -> ComparisonResult {
-    var result = ComparisonResult(isSame: false, differing: differing.count, parts: Int(pages), reason: "")
+    var result = ComparisonResult(
+      isSame: false, differing: differing.count, parts: Int(pages), unit: "pages", reason: "")
     guard let layout, rest.isEmpty, pages > 0 else {
       result.reason = changed == nil ? "the backup is no whole database" : "its header was written since"
       return result

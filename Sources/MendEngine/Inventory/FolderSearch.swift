@@ -86,7 +86,7 @@ struct FolderSearch {
       files[portion * Self.portion..<min((portion + 1) * Self.portion, files.count)].map { file in
         // A file that may not be read can still be known by its name; its check then says that it may not be read.
         let head = (try? StoreFile.head(of: file.path)) ?? FileHead(path: file.path, bytes: [], size: file.size)
-        return registry.driver(forFile: head)
+        return registry.driver(forFile: head, isFound: true)
       }
     }.flatMap(\.self)
   }

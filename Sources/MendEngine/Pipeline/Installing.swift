@@ -10,7 +10,7 @@ extension Engine {
     attributes: FileAttributes?, entry: inout Journal.Entry, journal: Journal
   ) throws(Problem) {
     observer.began(.installing(store.identity))
-    try settle(copy, driver)
+    try driver.settle(copy)
     let isMissing = !FileStatus.exists(store.path)
     let file = try FileHandle.update(copy)
     if isMissing, let attributes { try attributes.apply(to: file) }
@@ -32,7 +32,7 @@ extension Engine {
     guard let main = members.first else {
       throw Problem(.archive, tried: "extract", on: record.path, said: "it holds no file")
     }
-    try settle(main.path, driver)
+    try driver.settle(main.path)
     return (main.path, main.attributes)
   }
 }

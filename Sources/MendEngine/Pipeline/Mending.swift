@@ -112,7 +112,7 @@ struct Mending {
       askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
       tellsProvenance: engine.settings.tellsProvenance, found: found)
     let outcome = try repair.mend(present, in: context)
-    try engine.settle(target, driver)
+    try driver.settle(target)
 
     let result = engine.runChecks(store, .copy(target, driver))
     if let problem = result.problems.first { throw problem }

@@ -144,7 +144,7 @@ extension Engine {
         engine: self, result: result, driver: driver, backups: backups, schema: schema, work: work)
       try mending.run()
       take(mending, into: &report)
-      try settle(mending.copy, driver)
+      try driver.settle(mending.copy)
       try write(mending.copy, to: file)
       report.notes.append("The result was written to \(file); the original is untouched.")
       let after = mending.check?.findings ?? result.findings

@@ -76,10 +76,4 @@ extension Engine {
     }
     return try work(true)
   }
-
-  /// Folds what stands beside a working copy (a log) into its one file.
-  func settle(_ copy: String, _ driver: any Driver) throws(Problem) {
-    guard driver.sidecars(of: copy).contains(where: { FileStatus.exists($0) }) else { return }
-    try driver.openCopy(copy).close()
-  }
 }

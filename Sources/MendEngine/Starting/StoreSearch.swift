@@ -86,7 +86,7 @@ struct StoreSearch {
         advice: "Name the database files, or a folder nearer to them: dbmend init PATH…")
     }
     do throws(Problem) {
-      guard let driver = registry.driver(forFile: try head(of: path, status)) else { return }
+      guard let driver = registry.driver(forFile: try head(of: path, status), isFound: true) else { return }
       add(Candidate(path: path, driver: driver))
     } catch {
       leave(path, error)

@@ -93,7 +93,7 @@ public struct Example: Sendable {
   public var title: String
   /// The kind of store, as its driver's id.
   public var kind: String
-  /// What makes it: a script for the engine, run on a new store. For SQLite: SQL for `sqlite3`.
+  /// What makes it: a script for the engine, run on a new store. For SQLite: SQL for `sqlite3`; for JSON: the file's content.
   public var script: String
   /// What is done to the file when the scripts have run.
   public var damage: [Damage]

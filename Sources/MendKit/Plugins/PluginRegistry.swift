@@ -30,9 +30,10 @@ public struct PluginRegistry: Sendable {
   }
 
   /// The driver that knows a file by its first bytes: one that is certain before one that finds it likely.
-  public func driver(forFile file: FileHead) -> (any Driver)? {
+  /// One that a search came upon, rather than that somebody named, is known to fewer.
+  public func driver(forFile file: FileHead, isFound: Bool = false) -> (any Driver)? {
     var likely: (any Driver)?
-    for driver in drivers {
+    for driver in drivers where !isFound || driver.isFoundBySearch {
       switch driver.recognise(file) {
       case .certain: return driver
       case .likely: likely = likely ?? driver

@@ -98,6 +98,18 @@ public final class RepairContext {
   }
 }
 
+extension RepairContext {
+  /// Whether the store's kind is written to in SQL.
+  public var answersSQL: Bool { driver is any SQLDriver }
+
+  /// The driver as one that writes SQL. Throws where the store's kind answers none.
+  public func sqlDriver() throws(Problem) -> any SQLDriver {
+    if let driver = driver as? any SQLDriver { return driver }
+    throw Problem(
+      .unsupported, tried: "write SQL to", on: path, said: "a store of kind \(driver.description.id) answers none")
+  }
+}
+
 /// The definitions that lost tables are made from again.
 public struct SchemaText: Sendable, Hashable {
   /// Where it was read.

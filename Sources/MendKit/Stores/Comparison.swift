@@ -23,16 +23,19 @@ public struct ComparisonResult: Sendable, Hashable {
   public var differing: Int
   /// Parts that the backup has.
   public var parts: Int
+  /// What the parts are: pages, bytes.
+  public var unit: String
   /// What proves that nothing was committed since, or what speaks against it: the part of a sentence.
   public var reason: String
   /// After restoring, rows of the parts that were written over, table by table.
   public var rows: [String: Int]
 
   /// A result; see the properties.
-  public init(isSame: Bool, differing: Int, parts: Int, reason: String, rows: [String: Int] = [:]) {
+  public init(isSame: Bool, differing: Int, parts: Int, unit: String, reason: String, rows: [String: Int] = [:]) {
     self.isSame = isSame
     self.differing = differing
     self.parts = parts
+    self.unit = unit
     self.reason = reason
     self.rows = rows
   }

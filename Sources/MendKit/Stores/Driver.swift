@@ -7,6 +7,10 @@ public protocol Driver: Sendable {
   /// Whether a file is of this kind, by its first bytes and its name.
   func recognise(_ file: FileHead) -> Recognition
 
+  /// Whether a search through a folder finds stores of this kind, or only who names one does: files without magic bytes stand
+  /// everywhere, and few of them are an application's data.
+  var isFoundBySearch: Bool { get }
+
   /// Opens a store for reading: one consistent view for as long as the session lives. Creates nothing and changes nothing,
   /// not even when the path is missing. Waits up to `patience` seconds for a lock.
   func open(_ path: String, patience: Double) throws(Problem) -> any StoreSession
@@ -16,11 +20,8 @@ public protocol Driver: Sendable {
   /// by the session's `confirm`.
   func openUnheld(_ path: String, patience: Double) throws(Problem) -> any StoreSession
 
-  /// Opens a working copy for writing. Nobody else has it open.
-  func openCopy(_ path: String) throws(Problem) -> any WorkingCopy
-
-  /// Makes a new, empty store for a repair that builds one anew.
-  func createStore(_ path: String) throws(Problem) -> any WorkingCopy
+  /// Folds what stands beside a working copy, such as a log, into its one file. Nobody else has it open.
+  func settle(_ copy: String) throws(Problem)
 
   /// The store as it is for an archive: a consistent snapshot of it, or, where it cannot be read as a database any more, the
   /// raw bytes of all its files. `staging` is a folder for what must be copied while a lock is held; nil asks for a snapshot
@@ -46,6 +47,23 @@ public protocol Driver: Sendable {
   func openers(of path: String) -> [Blocker]
 }
 
+/// A driver whose stores are written to in SQL.
+public protocol SQLDriver: Driver {
+  /// Opens a working copy for writing. Nobody else has it open.
+  func openCopy(_ path: String) throws(Problem) -> any WorkingCopy
+
+  /// Makes a new, empty store for a repair that builds one anew.
+  func createStore(_ path: String) throws(Problem) -> any WorkingCopy
+}
+
+extension SQLDriver {
+  /// Opens the copy, which has the engine read its log, and closes it.
+  public func settle(_ copy: String) throws(Problem) {
+    guard sidecars(of: copy).contains(where: { FileStatus.exists($0) }) else { return }
+    try openCopy(copy).close()
+  }
+}
+
 /// A driver that gets back what can be read of a store which its engine cannot read any more.
 public protocol SalvagingDriver: Driver {
   /// Makes a readable store of a damaged working copy, in its place: what is in order stays, what can be found in the rest
@@ -54,8 +72,11 @@ public protocol SalvagingDriver: Driver {
   /// Rows that can be read nowhere in it are taken from the backup of the aid where it is proved that they were there.
   func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome
 
-  /// Whether so much of a store is left that salvage could begin. Looks at its first pages only.
+  /// Whether so much of a store is left that salvage could begin.
   func isSalvageable(_ path: String) -> Bool
+
+  /// What salvage costs at most, and what it does, as a sentence of a plan.
+  func salvagePlan(_ path: String) -> (loss: Loss, reason: String)
 }
 
 /// What a salvage may draw on beside the damaged store.
@@ -92,6 +113,9 @@ public struct SalvageAid {
 }
 
 extension Driver {
+  /// For kinds that have magic bytes.
+  public var isFoundBySearch: Bool { true }
+
   /// For engines whose readers never hold up a writer.
   public func openUnheld(_ path: String, patience: Double) throws(Problem) -> any StoreSession {
     try open(path, patience: patience)
@@ -257,6 +281,29 @@ public protocol SQLSession: StoreSession {
 extension SQLSession {
   /// Most engines keep their own tables elsewhere.
   public func isReserved(_ name: String) -> Bool { false }
+}
+
+/// A session on a store that is one document.
+public protocol DocumentSession: StoreSession {
+  /// The values at places of the document, by JSON Pointer (RFC 6901); a place that is not there has none.
+  func values(at pointers: [String]) throws(Problem) -> [String: DocumentValue]
+}
+
+/// A value of a document.
+public struct DocumentValue: Sendable, Hashable {
+  /// What it is. A number without a fraction is an integer.
+  public enum Kind: String, Sendable, CaseIterable { case object, array, string, number, integer, boolean, null }
+
+  /// What it is.
+  public var kind: Kind
+  /// The value as text; nil for objects and arrays.
+  public var text: String?
+
+  /// A value.
+  public init(kind: Kind, text: String?) {
+    self.kind = kind
+    self.text = text
+  }
 }
 
 /// One value of a row.

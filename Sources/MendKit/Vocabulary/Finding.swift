@@ -51,6 +51,8 @@ public struct Finding: Sendable, Hashable {
     public var byte: Int?
     /// A file other than the store's own: a member of a folder, a sidecar.
     public var file: String?
+    /// The place of the byte in a text.
+    public var text: TextPosition?
 
     /// A location; every part may be left out.
     public init(
@@ -65,6 +67,20 @@ public struct Finding: Sendable, Hashable {
       self.page = page
       self.byte = byte
       self.file = file
+    }
+  }
+
+  /// A place in a text.
+  public struct TextPosition: Sendable, Hashable {
+    /// The line, from 1.
+    public var line: Int
+    /// The character in the line, from 1.
+    public var character: Int
+
+    /// A place; see the properties.
+    public init(line: Int, character: Int) {
+      self.line = line
+      self.character = character
     }
   }
 

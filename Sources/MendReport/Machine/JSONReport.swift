@@ -79,6 +79,8 @@ struct JSONReport {
       "key": place.key.map { .string($0) },
       "page": place.page.map { .integer($0) },
       "byte": place.byte.map { .integer($0) },
+      "line": place.text.map { .integer($0.line) },
+      "character": place.text.map { .integer($0.character) },
       "file": place.file.map { .string($0) },
       "count": .integer(finding.count),
       "evidence": finding.evidence.map { .string($0) },

@@ -94,7 +94,10 @@ struct SARIFReport {
       "physicalLocation": .object([
         "artifactLocation": .object(["uri": .string(URIReference.of(store.path, context))]),
         // A database has no lines; GitHub's code scanning shows no result without a first one.
-        "region": .object(["startLine": .integer(1), "byteOffset": place.byte.map { .integer($0) }]),
+        "region": .object([
+          "startLine": .integer(place.text?.line ?? 1), "startColumn": place.text.map { .integer($0.character) },
+          "byteOffset": place.byte.map { .integer($0) },
+        ]),
       ]),
       "logicalLocations": logical.isEmpty ? nil : .array(logical),
     ])

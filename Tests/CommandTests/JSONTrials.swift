@@ -1,0 +1,75 @@
+import MendKit
+import TestSupport
+import Testing
+
+/// JSON files, through every command.
+@Suite("Trials: JSON files") struct JSONTrials {
+  private static let profile =
+    #"{"schema_version": 3, "users": [{"id": 1, "name": "Ada"}, {"id": 2, "name": "Grace"}], "theme": "dark"}"#
+
+  @Test("a torn file is found to the byte, line and character, and gets its end back from the archive at no loss")
+  func torn() throws {
+    let trial = try Trial()
+    try trial.folder.write(Self.profile, to: "profile.json")
+    #expect(try trial.dbmend("backup", "profile.json").exit == 0)
+    try trial.folder.write(Array(Self.profile.utf8.prefix(50)), to: "profile.json")
+    let check = try trial.dbmend("check", "profile.json")
+    #expect(check.exit == 1 && check.codes == ["file.malformed"])
+    let finding = check.store()?["findings"]?.array?.first
+    #expect(finding?["byte"]?.integer == 50 && finding?["line"]?.integer == 1)
+    #expect(finding?["character"]?.integer == 51)
+    let repair = try trial.dbmend("repair", "profile.json", "--max-loss", "none", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try trial.folder.read("profile.json") == Array(Self.profile.utf8))
+  }
+
+  @Test("without an archive it is closed, the lost end is named, and the damaged file is in an archive")
+  func closed() throws {
+    let trial = try Trial()
+    try trial.folder.write(Array(Self.profile.utf8.prefix(60)), to: "profile.json")
+    let refused = try trial.dbmend("repair", "profile.json", "--max-loss", "none", "--yes")
+    #expect(refused.exit == 1)
+    #expect(try trial.folder.read("profile.json").count == 60)
+    let repair = try trial.dbmend("repair", "profile.json", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(repair.tells("lost are the"))
+    #expect(try trial.dbmend("check", "profile.json").exit == 0)
+    #expect(try trial.dbmend("list").output.contains("damaged"))
+  }
+
+  @Test("keys, version, rows and size are held against the rules of the configuration; a failed command is put back")
+  func configured() throws {
+    let trial = try Trial()
+    try trial.folder.write(Self.profile, to: "profile.json")
+    try trial.configure(
+      "profile.json",
+      more: """
+        checks:
+          - integrity
+          - required-keys: { keys: { /users: array, /theme: string }, schema_version: 3 }
+          - row-counts: { minimum: { users: 2 } }
+          - size: { max_drop: 50% }
+        """)
+    let passed = try trial.dbmend("preflight", "--", "true")
+    #expect(passed.exit == 0, "\(passed.everything)")
+    let failed = try trial.dbmend("preflight", "--", "sh", "-c", "echo '{\"schema_version\": 4}' > profile.json")
+    #expect(failed.exit == 4, "\(failed.everything)")
+    #expect(try trial.folder.read("profile.json") == Array(Self.profile.utf8))
+    try trial.folder.write(#"{"schema_version": 4, "users": [], "theme": 1}"#, to: "profile.json")
+    let check = try trial.dbmend("check")
+    #expect(
+      Set(check.codes) == ["document.version", "document.key-type", "row-count.below-minimum", "size.dropped"],
+      "\(check.everything)")
+    let restore = try trial.dbmend("restore", "latest", "production/profile")
+    #expect(restore.exit == 0, "\(restore.everything)")
+    #expect(try trial.folder.read("profile.json") == Array(Self.profile.utf8))
+  }
+
+  @Test("a search through a folder leaves JSON files alone, since few of them are an application's data")
+  func search() throws {
+    let trial = try Trial("app.db")
+    try trial.folder.write("{", to: "report.json")
+    let check = try trial.dbmend("check", ".")
+    #expect(check.exit == 0, "\(check.everything)")
+  }
+}
