@@ -19,7 +19,7 @@ public struct JSONDriver: SalvagingDriver, ComparingDriver {
     finds: [
       FindingDescription("file.malformed", .fatal, "the text stops being JSON, or ends too early"),
       FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text"),
-      FindingDescription("text.not-utf8", .error, "a text is not in UTF-8"),
+      FindingDescription("text.encoding", .error, "a text is not in UTF-8"),
       FindingDescription("file.byte-order-mark", .warning, "a byte order mark stands before the text"),
       FindingDescription("document.duplicate-key", .warning, "an object has a key twice"),
       FindingDescription("document.lone-surrogate", .warning, "an escape stands for half a character"),

@@ -32,7 +32,7 @@ struct JSONFindings {
   /// Of its values.
   func ofValues(_ most: Int) -> [Finding] {
     let kinds: [(JSONScanner.Remark.Kind, FindingCode, Severity, String)] = [
-      (.notUTF8, "text.not-utf8", .error, "a text holds bytes that are not UTF-8"),
+      (.notUTF8, "text.encoding", .error, "a text holds bytes that are not UTF-8"),
       (
         .duplicateKey, "document.duplicate-key", .warning,
         "an object has this key for the second time; most programs see the last value only"

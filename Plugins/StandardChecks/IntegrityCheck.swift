@@ -43,7 +43,7 @@ public struct IntegrityCheck: Check {
       FindingDescription("header.malformed", .error, "a field of the file header is wrong"),
       FindingDescription("file.tail", .warning, "the file goes on beyond the end of the database"),
       FindingDescription("text.invalid", .warning, "a text is not valid in the database's encoding"),
-      FindingDescription("text.not-utf8", .error, "a text of a document is not in UTF-8"),
+      FindingDescription("text.encoding", .error, "a text of a document is not in UTF-8"),
       FindingDescription("document.duplicate-key", .warning, "an object of a document has a key twice"),
       FindingDescription(
         "document.lone-surrogate", .warning, "an escape in a document stands for half a character"),
@@ -231,7 +231,7 @@ extension IntegrityCheck {
     Example(
       "a document with a text in Latin-1, and zeros behind it", kind: "json", script: #"{"name": "Xndr"}"# + "   ",
       damage: [.overwrite(offset: 10, bytes: [0xC4]), .overwrite(offset: 16, bytes: [0, 0, 0])],
-      finds: ["text.not-utf8", "file.nul-tail"]),
+      finds: ["text.encoding", "file.nul-tail"]),
     Example(
       "an index of a constraint that the schema table has under another table",
       script: """

@@ -18,6 +18,8 @@ public struct ReportContext: Sendable {
     case backup
     /// `restore`.
     case restore
+    /// `write`: new content for a store.
+    case write
   }
 
   /// How much the text tells.

@@ -9,7 +9,8 @@ struct Program {
   /// The commands, in the order in which the help lists them.
   static let commands: [any (Subcommand & SendableMetatype).Type] = [
     InitCommand.self, CheckCommand.self, RepairCommand.self, PreflightCommand.self, BackupCommand.self,
-    ListCommand.self, VerifyCommand.self, PruneCommand.self, RestoreCommand.self, StatusCommand.self,
+    ListCommand.self, VerifyCommand.self, PruneCommand.self, RestoreCommand.self, WriteCommand.self,
+    StatusCommand.self,
     PluginsCommand.self, HelpCommand.self,
   ]
 

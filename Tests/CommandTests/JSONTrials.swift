@@ -65,6 +65,63 @@ import Testing
     #expect(try trial.folder.read("profile.json") == Array(Self.profile.utf8))
   }
 
+  /// Runs `dbmend write` in the trial's folder with this on its standard input.
+  private func write(_ trial: Trial, _ text: String, _ words: String = "profile.json") throws -> ProgramResult {
+    try trial.folder.write(text, to: "new")
+    return try run(
+      ["sh", "-c", "\"$0\" write \(words) < new", Trial.program], folder: trial.folder.path,
+      environment: ["LC_ALL": "C.UTF-8"])
+  }
+
+  @Test("write makes a file, replaces it after archiving it, keeps its mode, and refuses what is damaged")
+  func writes() throws {
+    let trial = try Trial()
+    #expect(try write(trial, Self.profile).exit == 0)
+    #expect(try trial.folder.read("profile.json") == Array(Self.profile.utf8))
+    chmod(trial.file("profile.json"), 0o600)
+    let replaced = try write(trial, #"{"schema_version": 4}"#)
+    #expect(replaced.exit == 0, "\(replaced.output)\(replaced.errors)")
+    #expect(try FileStatus.of(trial.file("profile.json")).mode & 0o777 == 0o600)
+    let refused = try write(trial, #"{"schema_version": 5"#)
+    #expect(refused.exit == 1 && refused.output.contains("not written"))
+    #expect(try trial.folder.read("profile.json") == Array(#"{"schema_version": 4}"#.utf8))
+    #expect(try write(trial, "").exit == 2)
+    #expect(try trial.dbmend("restore", "latest", "profile.json").exit == 0)
+    #expect(try trial.folder.read("profile.json") == Array(Self.profile.utf8))
+    // A damaged file is archived as what it is, and replaced.
+    try trial.folder.write("{", to: "profile.json")
+    #expect(try write(trial, Self.profile).exit == 0)
+    #expect(try trial.folder.names().filter { $0 != "new" } == ["dbmend-archives", "profile.json"])
+  }
+
+  @Test("of what was written over the newest stay, and what a backup archived is left alone")
+  func keeps() throws {
+    let trial = try Trial()
+    try trial.folder.write("[0]", to: "profile.json")
+    #expect(try trial.dbmend("backup", "profile.json").exit == 0)
+    for number in 1...9 { #expect(try write(trial, "[\(number)]", "--keep 3 profile.json").exit == 0) }
+    let archives = try trial.dbmend("list").json?["archives"]?.array ?? []
+    #expect(archives.count == 4, "\(archives)")
+    #expect(try write(trial, "[1]", "--keep 0 profile.json").exit == 2)
+  }
+
+  @Test("writers take turns, and none is lost")
+  func turns() throws {
+    let trial = try Trial()
+    try trial.folder.write("[0]", to: "profile.json")
+    let writers = 12
+    let folder = trial.folder.path
+    let results = Workers.map(writers, workers: writers) { number in
+      try? run(
+        ["sh", "-c", "echo \"[$1]\" | \"$0\" write --keep 50 profile.json", Trial.program, "\(number + 1)"],
+        folder: folder, environment: ["LC_ALL": "C.UTF-8"])
+    }
+    for result in results { #expect(result?.exit == 0, "\(result?.output ?? "")\(result?.errors ?? "")") }
+    // Each content but the last was archived by the writer that came behind it.
+    let archives = try trial.dbmend("list").json?["archives"]?.array ?? []
+    #expect(archives.count == writers)
+  }
+
   @Test("a search through a folder leaves JSON files alone, since few of them are an application's data")
   func search() throws {
     let trial = try Trial("app.db")

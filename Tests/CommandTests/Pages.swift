@@ -75,7 +75,7 @@ struct Page {
   private static func commands(in line: String) -> [String] {
     var rest = Substring(line.split(separator: " #").first ?? "")
     if rest.hasPrefix("echo") || rest.contains("install ") { return [] }
-    for end in ["&&", "||", "|", ")", "  "] {
+    for end in ["&&", "||", "|", " < ", ")", "  "] {
       if let start = rest.firstRange(of: "dbmend "), let at = rest[start.upperBound...].firstRange(of: end) {
         rest = rest[..<at.lowerBound]
       }

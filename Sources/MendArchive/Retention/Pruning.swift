@@ -20,16 +20,17 @@ public struct PruneOutcome: Sendable {
 extension Repository {
   /// Removes the archives that a policy does not keep, of one store or of all; in a dry run only says which. Archives
   /// of damaged stores never push good ones out, and one that cannot be read is named and kept: before anything of a
-  /// store goes, its newest good archive is read whole, and the next older one takes its place where that fails.
+  /// store goes, its newest good archive is read whole, and the next older one takes its place where that fails. With a
+  /// `reason`, archives that were taken for another one are left alone.
   public func prune(
-    _ policy: RetentionPolicy, only: StoreIdentity? = nil, dryRun: Bool
+    _ policy: RetentionPolicy, only: StoreIdentity? = nil, reason: String? = nil, dryRun: Bool
   ) throws(Problem) -> PruneOutcome {
     var records = try records()
     var outcome = PruneOutcome()
-    var removed = selected(policy, only, records)
+    var removed = selected(policy, only, reason, records)
     while let (index, problem) = unreadableNewest(records, removed) {
       records[index].problem = problem
-      removed = selected(policy, only, records)
+      removed = selected(policy, only, reason, records)
     }
     let orphans = orphans(records, removed, only)
     for (index, record) in records.enumerated() {
@@ -51,13 +52,15 @@ extension Repository {
   }
 
   /// The indexes of the records that the policy lets go. Records with a problem are never among them.
-  private func selected(_ policy: RetentionPolicy, _ only: StoreIdentity?, _ records: [Record]) -> Set<Int> {
+  private func selected(
+    _ policy: RetentionPolicy, _ only: StoreIdentity?, _ reason: String?, _ records: [Record]
+  ) -> Set<Int> {
     var candidates: [Retention.Candidate] = []
     var indexes: [Int] = []
     var others = 0
     for (index, record) in records.enumerated() {
       guard let manifest = record.manifest, let size = record.size, record.problem == nil,
-        only == nil || manifest.store == only
+        only == nil || manifest.store == only, reason == nil || manifest.reason == reason
       else {
         others += record.size ?? 0
         continue

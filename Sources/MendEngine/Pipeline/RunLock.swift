@@ -11,11 +11,12 @@ final class RunLock {
 
   deinit { release() }
 
-  /// Takes the lock of a repository, whose folder is made when it is missing. A run that holds it already is named.
-  static func take(_ repository: String) throws(Problem) -> RunLock {
+  /// Takes the lock of a repository, whose folder is made when it is missing. Waits up to `patience` seconds for a run that holds
+  /// it already, and names that.
+  static func take(_ repository: String, patience: Double = 0) throws(Problem) -> RunLock {
     try Paths.makeFolder(repository, mode: 0o700)
     let file = try open(Paths.join(repository, name))
-    guard try FileLock.take(.exclusive, file, start: 0, length: 0) else {
+    guard try wait(for: file, patience) else {
       let text = String(decoding: (try? file.read(32, at: 0)) ?? [], as: UTF8.self)
       let pid = Int(text.prefix { $0.isNumber })
       throw Problem(
@@ -27,6 +28,17 @@ final class RunLock {
     try file.truncate(to: 0)
     try file.write(Array("\(getpid())\n".utf8), at: 0)
     return RunLock(file)
+  }
+
+  /// Tries to take the lock until the patience is over. Who waits asks a hundred times a second: the system tells nobody when a
+  /// lock is free, but for who waits without an end.
+  private static func wait(for file: FileHandle, _ patience: Double) throws(Problem) -> Bool {
+    let start = Clock.system.steady()
+    while true {
+      if try FileLock.take(.exclusive, file, start: 0, length: 0) { return true }
+      if Clock.system.steady() - start >= patience { return false }
+      usleep(10_000)
+    }
   }
 
   private static func open(_ path: String) throws(Problem) -> FileHandle {

@@ -15,12 +15,14 @@ final class RunSession {
 
   /// Locks the repositories, in the order of their paths so that two runs cannot wait for each other, and cleans up after
   /// runs that died.
-  static func open(_ repositories: [String], action: String, clock: Clock) throws(Problem) -> RunSession {
+  static func open(
+    _ repositories: [String], action: String, patience: Double = 0, clock: Clock
+  ) throws(Problem) -> RunSession {
     var locks: [RunLock] = []
     var journals: [String: Journal] = [:]
     var notes: [String] = []
     for repository in Set(repositories).sorted() {
-      locks.append(try RunLock.take(repository))
+      locks.append(try RunLock.take(repository, patience: patience))
       var recovery = JournalRecovery(repository: repository)
       try recovery.recover()
       notes += recovery.notes
@@ -44,7 +46,8 @@ final class RunSession {
 extension Engine {
   /// Opens a session on the repositories of stores. Where neither a store's file nor its repository is there, there is
   /// nothing to lock, and nothing is made.
-  func openSession(_ stores: [ManagedStore], action: String, makingRepository: Bool = false) throws(Problem)
+  func openSession(_ stores: [ManagedStore], action: String, makingRepository: Bool = false, patience: Double = 0)
+    throws(Problem)
     -> RunSession
   {
     var repositories: [String] = []
@@ -52,6 +55,6 @@ extension Engine {
     where makingRepository || (try? FileStatus.of(store.path))?.kind == .file || FileStatus.exists(store.repository) {
       repositories.append(store.repository)
     }
-    return try RunSession.open(repositories, action: action, clock: clock)
+    return try RunSession.open(repositories, action: action, patience: patience, clock: clock)
   }
 }

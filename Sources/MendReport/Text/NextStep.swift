@@ -83,6 +83,8 @@ struct NextStep {
     switch say.context.purpose {
     case .check, .preflight, .backup, .restore:
       return NextStep("see what a repair would do:", say.run("repair", ["--plan", target]))
+    case .write:
+      return NextStep("mend the new content, and write it again:", say.again(store))
     case .plan, .repair, .repairToFile:
       return NextStep("to go back to its newest good archive:", say.run("restore", ["latest", target]))
     }
@@ -120,6 +122,7 @@ struct NextStep {
       case .preflight: preflight(context.command)
       case .backup: run("backup", [target(store)])
       case .restore: run("restore", ["latest", target(store)])
+      case .write: run("write", [target(store)]) + " < NEW"
       }
     }
   }

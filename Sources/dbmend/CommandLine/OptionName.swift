@@ -10,7 +10,7 @@ enum OptionName: String, CaseIterable, Sendable {
   // Of the program alone.
   case version
   // Of single commands.
-  case explain, expect, plan, output, from, schema, provenance, with, yes, force
+  case explain, expect, plan, output, from, schema, provenance, with, yes, force, keep
   case dryRun = "dry-run"
   case completions, man, configuration
 
@@ -111,6 +111,9 @@ extension OptionName {
         letter: "y",
         meaning: "Do not ask before a repair that may lose more than rows, and let --output replace a file")
     case .force: OptionFacts(meaning: "Replace a dbmend.yaml that is there")
+    case .keep:
+      OptionFacts(
+        metavar: "N", meaning: "How many of the contents that were written over stay in archives; at least 1 (5)")
     case .dryRun: OptionFacts(letter: "n", meaning: "Say what would be removed, and remove nothing")
     case .completions:
       OptionFacts(

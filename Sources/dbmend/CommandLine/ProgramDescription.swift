@@ -11,7 +11,7 @@ struct ProgramDescription: Sendable {
 
   /// What stands at the start of the manual page.
   let discussion = [
-    "dbmend guards stores (SQLite databases for now) at the moment when they are most at risk: just before an update. "
+    "dbmend guards stores (SQLite databases and JSON files) at the moment when they are most at risk: just before an update. "
       + "Checks read a store and produce findings; repairs mend findings on a working copy, which takes the store's "
       + "place only when the same checks pass on it, and only after an archive of the old content has been written and "
       + "read back.",
