@@ -13,14 +13,14 @@ public struct JSONDriver: SalvagingDriver, ComparingDriver {
     discussion: """
       Reads the whole file, by the letter of RFC 8259, at any depth. What stands under the keys of the outermost object, \
       lists and objects alike, counts as tables for the checks, with a row for each element or member; a file that is one \
-      list has one table, `$`. A folder is not searched for JSON files: name them. A program that writes the file anew while it is read is noticed.
+      list, or an object of more than 256 of them, has one table, `$`. A folder is not searched for JSON files: name them. A program that writes the file anew while it is read is noticed.
       """,
     kind: .driver,
     finds: [
       FindingDescription("file.malformed", .fatal, "the text stops being JSON, or ends too early"),
       FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text"),
       FindingDescription("text.encoding", .error, "a text is not in UTF-8"),
-      FindingDescription("file.byte-order-mark", .warning, "a byte order mark stands before the text"),
+      FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text"),
       FindingDescription("document.duplicate-key", .warning, "an object has a key twice"),
       FindingDescription("document.lone-surrogate", .warning, "an escape stands for half a character"),
     ])

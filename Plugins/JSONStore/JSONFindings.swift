@@ -23,8 +23,9 @@ struct JSONFindings {
     if document.start > 0 {
       findings.append(
         Finding(
-          "file.byte-order-mark", .warning, at: Finding.Location(byte: 0),
-          "a byte order mark stands before the text, which some programs refuse", evidence: "EF BB BF"))
+          "file.byte-order-mark", .error, at: Finding.Location(byte: 0),
+          "a byte order mark stands before the text, which JSON must not have and many programs refuse",
+          evidence: "EF BB BF"))
     }
     return findings
   }

@@ -47,7 +47,7 @@ public struct IntegrityCheck: Check {
       FindingDescription("document.duplicate-key", .warning, "an object of a document has a key twice"),
       FindingDescription(
         "document.lone-surrogate", .warning, "an escape in a document stands for half a character"),
-      FindingDescription("file.byte-order-mark", .warning, "a byte order mark stands before the text"),
+      FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text"),
       FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text"),
       FindingDescription("file.malformed", .fatal, "the file is damaged where no table or index can be named"),
       FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),

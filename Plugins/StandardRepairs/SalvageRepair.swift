@@ -40,7 +40,7 @@ public struct SalvageRepair: Repair {
     mends: [
       "table.malformed", "file.malformed", "file.not-a-database", "schema.malformed", "page.duplicate-reference",
       "index.malformed", "page.unused", "freelist.malformed", "pointer-map.malformed", "schema.mismatch",
-      "file.nul-tail", "check.violated",
+      "file.nul-tail", "file.byte-order-mark", "check.violated",
       "column.null", "column.type", "virtual-table.malformed", "index.entry-*", "index.not-sorted", "index.not-unique",
     ],
     loss: .rows,
@@ -143,7 +143,8 @@ public struct SalvageRepair: Repair {
   /// What only salvage is for, and what tells that the file is damaged where others fail. The rest of what it mends, others mend
   /// too.
   private static let calls: [FindingCode] = [
-    "table.malformed", "file.malformed", "file.nul-tail", "file.not-a-database", "schema.malformed", "schema.mismatch",
+    "table.malformed", "file.malformed", "file.nul-tail", "file.byte-order-mark", "file.not-a-database",
+    "schema.malformed", "schema.mismatch",
     "page.duplicate-reference", "virtual-table.malformed", "index.malformed",
   ]
 
@@ -168,6 +169,8 @@ extension SalvageRepair {
     Example(
       "a document that is torn", kind: "json", script: #"{"users": [{"name": "Ada"}, {"name": "Gra"#,
       finds: ["file.malformed"]),
+    Example(
+      "a byte order mark before a document", kind: "json", script: "\u{FEFF}[1, 2]", finds: ["file.byte-order-mark"]),
     Example("zeros behind a document", kind: "json", script: "[1, 2]\u{0}\u{0}\u{0}", finds: ["file.nul-tail"]),
     Example(
       "the root of a table, which only says where its leaves are, is gone", script: orders,

@@ -124,6 +124,10 @@ struct JSONDriverTests {
     #expect(try rows(#"{"by name": {"a": [1, 2], "b": {}}, "n": [[], [], []]}"#) == ["by name": 2, "n": 3])
     #expect(try rows("[1, [2], {\"a\": 1}]") == ["$": 3])
     #expect(try rows("7") == [:])
+    #expect(try rows(#"{"a": [1, 2], "b": 1, "a": {"x": 1}}"#) == ["a": 1])
+    // An object that holds users under their names is one table, however many there are.
+    let users = (0..<100_000).map { "\"user \($0)\": {\"n\": \($0)}" }.joined(separator: ",")
+    #expect(try rows("{\(users)}") == ["$": 100_000])
     #expect(throws: Problem.self) { try rows("[1") }
   }
 

@@ -23,7 +23,8 @@ struct JSONDocument {
   let wholePart: JSONScanner.WholePart?
   /// What the outermost value is; nil where none begins.
   let root: JSONKind?
-  /// The members of the outermost object that are objects or arrays, or the outermost array itself under the name `$`.
+  /// The members of the outermost object that are objects or arrays; the outermost array itself under the name `$`, and so an
+  /// object of very many.
   let collections: [Collection]
 
   /// The unit of a text in UTF-16 or UTF-32, by its byte order mark or by where its NUL bytes stand.
@@ -77,32 +78,40 @@ struct JSONDocument {
 
 /// Counts what the top-level collections hold.
 private struct CollectionCounter: JSONVisitor {
+  /// An object of more collections than these is one itself: it holds its users, say, under their names.
+  private static let most = 256
+
   var text = UnsafeRawBufferPointer(start: nil, count: 0)
   private(set) var root: JSONKind?
-  private(set) var collections: [JSONDocument.Collection] = []
-  private var isInCollection = false
+  /// The members of the outermost object, or the elements of the outermost array.
+  private var members = 0
+  private var named: [JSONDocument.Collection] = []
+  private var places: [String: Int] = [:]
+  /// The collection that is open.
+  private var current: Int?
+
+  var collections: [JSONDocument.Collection] {
+    root == .array || named.count > Self.most ? [JSONDocument.Collection(name: "$", rows: members)] : named
+  }
 
   mutating func began(_ kind: JSONKind, at start: Int, key: Range<Int>?, level: Int) {
     switch level {
-    case 0:
-      root = kind
-      if kind == .array { begin("$") }
-    case 1 where root == .array:
-      collections[0].rows += 1
+    case 0: root = kind
     case 1:
-      isInCollection = kind == .array || kind == .object
-      guard isInCollection, let key else { return }
+      members += 1
+      current = nil
+      guard kind == .array || kind == .object, let key, named.count <= Self.most else { return }
       let name = JSONText.string(UnsafeRawBufferPointer(rebasing: text[key]))
       // Of two members of one key, programs see the last.
-      collections.removeAll { $0.name == name }
-      begin(name)
-    case 2 where root == .object && isInCollection:
-      collections[collections.count - 1].rows += 1
+      let place = places[name] ?? named.count
+      if place == named.count { named.append(JSONDocument.Collection(name: name, rows: 0)) }
+      named[place].rows = 0
+      places[name] = place
+      current = place
+    case 2: if let current { named[current].rows += 1 }
     default: break
     }
   }
 
   mutating func ended(_ kind: JSONKind, _ range: Range<Int>, level: Int) {}
-
-  private mutating func begin(_ name: String) { collections.append(JSONDocument.Collection(name: name, rows: 0)) }
 }
