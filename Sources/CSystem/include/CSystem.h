@@ -78,6 +78,9 @@ static inline void csystem_prefetch(const void *start, size_t count) {
 /* open(2) with close-on-exec added, without variadic arguments. */
 int csystem_open(const char *path, int flags, mode_t mode);
 
+/* pipe(2), both ends close-on-exec. */
+int csystem_pipe(int ends[2]);
+
 /* Have a program to be spawned start in a folder; 0, or an error number. */
 int csystem_spawn_in_folder(posix_spawn_file_actions_t *actions, const char *folder);
 

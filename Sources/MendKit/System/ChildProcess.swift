@@ -38,13 +38,39 @@ public enum ChildProcess {
     _ words: [String], output: Stream = .inherited, folder: String? = nil, environment: [String: String] = [:],
     started: (Int32) -> Void = { _ in }
   ) -> Ending {
+    var streams: [Int32] = [0, 1, 2]
+    var nowhere: FileHandle?
+    switch output {
+    case .inherited: break
+    case .standardError: streams[1] = 2
+    case .none:
+      nowhere = try? FileHandle.open("/dev/null", O_WRONLY, tried: "open")
+      streams[1] = nowhere?.descriptor ?? 2
+    }
+    defer { nowhere?.close() }
+    switch spawn(words, folder: folder, environment: environment.mapValues { $0 }, streams: streams) {
+    case .success(let pid):
+      started(pid)
+      return wait(for: pid)
+    case .failure(let failure): return .notStarted(failure.number)
+    }
+  }
+
+  /// Why a program could not be started.
+  struct StartFailure: Error {
+    let number: Int32
+  }
+
+  /// Starts a program, found through PATH, with these three descriptors as its standard streams; its process id. `environment`
+  /// is added to this process's own, and a nil takes a variable away.
+  static func spawn(
+    _ words: [String], folder: String?, environment: [String: String?], streams: [Int32]
+  ) -> Result<Int32, StartFailure> {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    switch output {
-    case .inherited: break
-    case .standardError: posix_spawn_file_actions_adddup2(&actions, 2, 1)
-    case .none: posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+    for (target, source) in streams.enumerated() where source != Int32(target) {
+      posix_spawn_file_actions_adddup2(&actions, source, Int32(target))
     }
     if let folder { csystem_spawn_in_folder(&actions, folder) }
 
@@ -68,7 +94,7 @@ public enum ChildProcess {
       }
       pointer += 1
     }
-    variables += environment.map { "\($0.key)=\($0.value)" }
+    variables += environment.compactMap { name, value in value.map { "\(name)=\($0)" } }
 
     var pid: pid_t = 0
     let result = withCStrings(words) { arguments in
@@ -76,12 +102,11 @@ public enum ChildProcess {
         posix_spawnp(&pid, words.first ?? "", &actions, &attributes, arguments, variables)
       }
     }
-    guard result == 0 else { return .notStarted(result) }
-    started(pid)
-    return wait(for: pid)
+    return result == 0 ? .success(pid) : .failure(StartFailure(number: result))
   }
 
-  private static func wait(for pid: pid_t) -> Ending {
+  /// Waits for a program that was started.
+  static func wait(for pid: pid_t) -> Ending {
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0 {
       guard errno == EINTR else { return .notStarted(errno) }

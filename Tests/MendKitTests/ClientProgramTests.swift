@@ -1,0 +1,74 @@
+import MendKit
+import Testing
+
+@Suite("Client programs")
+struct ClientProgramTests {
+  private let shell = ClientProgram(name: "sh", path: "/bin/sh")
+
+  private func run(_ script: String, input: [UInt8] = [], _ change: (inout Limits) -> Void = { _ in }) throws
+    -> ClientProgram.Outcome
+  {
+    var limits = Limits()
+    change(&limits)
+    return try shell.run(
+      ["-c", script], input: input, environment: ["DBMEND_WORD": "said", "HOME": nil], timeLimit: limits.time,
+      outputLimit: limits.output)
+  }
+
+  private struct Limits {
+    var time = Double.infinity
+    var output = 1 << 20
+  }
+
+  @Test("a program gets its input and environment, and is heard on both streams")
+  func exchange() throws {
+    let outcome = try run("cat; echo \"$DBMEND_WORD ${HOME-none}\"; echo trouble >&2; exit 3", input: Array("in ".utf8))
+    #expect(outcome.text == "in said none\n")
+    #expect(outcome.ending == .exited(3))
+    #expect(outcome.lastWords == "trouble")
+    #expect(!outcome.isSuccess)
+  }
+
+  @Test("more than a pipe holds goes both ways at once")
+  func large() throws {
+    let input = [UInt8](repeating: 0x61, count: 900_000)
+    let outcome = try run("tee /dev/stderr", input: input)
+    #expect(outcome.output == input)
+    #expect(outcome.isSuccess)
+    #expect(outcome.errors.count >= 60_000)
+  }
+
+  @Test("a program that does not read its input is no trouble")
+  func deaf() throws {
+    let outcome = try run("exec <&-; echo done", input: [UInt8](repeating: 0x61, count: 900_000))
+    #expect(outcome.text == "done\n")
+    #expect(outcome.isSuccess)
+  }
+
+  @Test("one that takes too long or writes too much is ended, and one that aborts is told")
+  func limits() throws {
+    let slow = try run("echo begun >&2; exec sleep 60") { $0.time = 0.3 }
+    #expect(slow.limit == .time(0.3))
+    #expect(slow.lastWords.contains("did not end"))
+    let flood = try run("exec yes") { $0.output = 100_000 }
+    #expect(flood.limit == .output(100_000))
+    let aborted = try run("kill -ABRT $$")
+    #expect(aborted.ending == .killed(6))
+    #expect(aborted.lastWords == "it was ended by signal 6")
+  }
+
+  @Test("a program that is missing names its package, one that cannot be started says why")
+  func missing() throws {
+    #expect(try ClientProgram.find("sh", package: "dash").path.hasSuffix("/sh"))
+    do {
+      _ = try ClientProgram.find("dbmend-none", package: "apt install none")
+      Issue.record("there is no such program")
+    } catch {
+      #expect(error.kind == .unsupported)
+      #expect(error.code == "engine.missing")
+      #expect(error.advice == "Install it: apt install none.")
+    }
+    let outcome = try ClientProgram(name: "none", path: "/dbmend-none").run([])
+    #expect(outcome.ending == .notStarted(2))
+  }
+}
