@@ -1,3 +1,4 @@
+import FolderStore
 import JSONStore
 import MendKit
 import SQLiteStore
@@ -9,5 +10,6 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [SQLiteDriver(), JSONDriver()], checks: standardChecks, repairs: standardRepairs)
+    drivers: [SQLiteDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
+    repairs: standardRepairs)
 }
