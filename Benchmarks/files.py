@@ -40,7 +40,8 @@ def documents(table, dbmend, folder):
     # A folder is checked as such once it was archived.
     subprocess.run([dbmend, "backup", "-q", place], check=True)
     tar = ["sh", "-c", f"tar -cf - {place} | cat"]
-    beside(table, f"check of {what} / tar | cat", [dbmend, "check", place], tar)
+    subprocess.run([dbmend, "backup", "--config", configuration, "-q"], check=True)
+    beside(table, f"check of {what} / tar | cat", [dbmend, "check", "--config", configuration], tar)
     dump = ["sh", "-c", f"tar -cf - {place} | zstd -q -T0 -f -o {folder}/copy.zst"]
     backup(table, what, dbmend, folder, place, dump, "tar | zstd -T0")
 

@@ -19,7 +19,12 @@ import Testing
       damage: "touch -r b.json ../t; printf ']' | dd of=b.json bs=1 seek=2 conv=notrunc; touch -r ../t b.json",
       codes: ["file.rotten", "file.malformed"], repairs: ["none": (0, .archived)]),
     DamageCase(
-      name: "JSON that a program cut off", damage: "truncate -s 5 b.json", codes: ["file.malformed"],
+      name: "JSON that is torn, and the rest is the archive's", damage: "truncate -s 24 b.json",
+      codes: ["file.malformed"],
+      repairs: ["none": (0, .archived)]),
+    DamageCase(
+      name: "JSON that was written to and cut off", damage: "echo '{\"name\": \"Gra' > b.json",
+      codes: ["file.malformed"],
       repairs: ["rows": (1, .damaged), "changes": (0, .archived)]),
     DamageCase(
       name: "a file that is zeros, with its old time",
@@ -63,7 +68,7 @@ import Testing
       let made = try run(
         "sh", "-c",
         """
-        cd \(trial.folder.path); mkdir -p docs/sub docs/many; cd docs; echo first > a.txt; echo '{"name": "Ada"}' > b.json
+        cd \(trial.folder.path); mkdir -p docs/sub docs/many; cd docs; echo first > a.txt; echo '{"name": "Ada", "field": "mathematics"}' > b.json
         echo third > sub/c; ln -s a.txt link; for i in $(seq 30); do printf $i > many/$i; done
         for i in $(seq 9); do printf 0$i > many/$i; done; find . -type f -exec touch -d '1 hour ago' {} +
         """)
@@ -92,5 +97,26 @@ import Testing
       case .text: Issue.record("a folder is no text")
       }
     }
+  }
+
+  @Test("a file that another process has open is not replaced, and one that may not be read is told")
+  func held() throws {
+    let trial = try Trial()
+    let made = try run(
+      "sh", "-c",
+      "cd \(trial.folder.path); chmod 755 .; mkdir docs; echo first > docs/a.txt; echo more > docs/b.txt; touch -d '1 hour ago' docs/*"
+    )
+    try #require(made.exit == 0)
+    try #require(try trial.dbmend("backup", "docs").exit == 0)
+    let path = trial.folder.path
+    try #require(try run("sh", "-c", "cd \(path)/docs; \(Self.rotten)").exit == 0)
+    let repair = try run(
+      "sh", "-c", "cd \(path); exec 5< docs/a.txt; timeout 30 \(Trial.program) repair docs; echo exit $?")
+    #expect(repair.output.contains("exit 1") && repair.output.contains("is open in"), "\(repair)")
+    #expect(try trial.dbmend("repair", "docs").exit == 0)
+    guard geteuid() == 0 else { return }
+    chmod(trial.file("docs/b.txt"), 0o600)
+    let check = try trial.dbmend("check", "--repository", "other", "docs", user: Trial.nobody)
+    #expect(check.exit == 1, "\(check.everything)")
   }
 }
