@@ -31,12 +31,13 @@ let package = Package(
     .target(
       name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
     .target(name: "JSONStore", dependencies: ["MendKit"], path: "Plugins/JSONStore"),
+    .target(name: "DuckDBStore", dependencies: ["MendKit", "CSystem"], path: "Plugins/DuckDBStore"),
 
     .executableTarget(
       name: "dbmend",
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
-        "JSONStore", "CSystem",
+        "JSONStore", "DuckDBStore", "CSystem",
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "CSQLite"], path: "Tests/TestSupport"),
@@ -50,8 +51,9 @@ let package = Package(
     .testTarget(name: "MendReportTests", dependencies: ["MendReport", "MendKit", "TestSupport"]),
     .testTarget(
       name: "PluginTests",
-      dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "TestSupport"]),
+      dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "DuckDBStore", "TestSupport"]),
     .testTarget(name: "JSONStoreTests", dependencies: ["JSONStore", "MendKit", "TestSupport"]),
+    .testTarget(name: "DuckDBStoreTests", dependencies: ["DuckDBStore", "MendKit", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),

@@ -1,3 +1,4 @@
+import DuckDBStore
 import JSONStore
 import MendKit
 import SQLiteStore
@@ -9,5 +10,5 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [SQLiteDriver(), JSONDriver()], checks: standardChecks, repairs: standardRepairs)
+    drivers: [SQLiteDriver(), DuckDBDriver(), JSONDriver()], checks: standardChecks, repairs: standardRepairs)
 }

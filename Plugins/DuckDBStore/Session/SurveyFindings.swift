@@ -1,0 +1,118 @@
+import MendKit
+
+/// What is to be said of blocks that are not what was written: whose they are, and what stood in them.
+struct SurveyFindings {
+  private let session: DuckDBSession
+  private let survey: FileSurvey
+
+  init(_ session: DuckDBSession, _ survey: FileSurvey) {
+    self.session = session
+    self.survey = survey
+  }
+
+  /// Blocks that damage is looked up for by number.
+  private static let most = 10_000
+
+  /// One finding for each of the first blocks of each table, and the rest counted.
+  func findings(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
+    let blocks = Set(survey.unreadable.prefix(Self.most))
+    let parts = try Segments.holding(blocks, session)
+    var findings: [Finding] = []
+    var owned: Set<Int> = []
+    for (table, segments) in parts.sorted(by: { $0.key < $1.key }) {
+      let hit = Set(segments.flatMap(\.blocks)).intersection(blocks).sorted()
+      owned.formUnion(hit)
+      for (number, block) in hit.prefix(request.findingsPerCause).enumerated() {
+        let held = segments.filter { $0.blocks.contains(block) }
+        let columns = Set(held.map(\.column)).sorted()
+        var location = place(block)
+        location.table = table
+        findings.append(
+          Finding(
+            "table.malformed", .error, at: location,
+            "\(words(block)); it holds values of \(columns.prefix(5).joined(separator: ", "))"
+              + (columns.count > 5 ? " and \(columns.count - 5) more columns" : "") + " of \(table)",
+            evidence: evidence(block), count: number == 0 ? max(1, hit.count - request.findingsPerCause + 1) : 1))
+      }
+    }
+    let others = blocks.subtracting(owned).sorted()
+    let hasIndex = session.structure.catalog.tables.contains { !$0.primaryKey.isEmpty || !$0.indexes.isEmpty }
+    for (number, block) in others.prefix(request.findingsPerCause).enumerated() {
+      findings.append(
+        Finding(
+          hasIndex ? "index.malformed" : "file.malformed", .error, at: place(block),
+          "\(words(block)); it holds no rows of any table" + (hasIndex ? ": most probably it is an index's" : ""),
+          evidence: evidence(block), count: number == 0 ? max(1, others.count - request.findingsPerCause + 1) : 1))
+    }
+    return findings
+  }
+
+  private func place(_ block: Int) -> Finding.Location {
+    Finding.Location(page: block, byte: offset(block))
+  }
+
+  private func offset(_ block: Int) -> Int {
+    FileHeaders.end + block * (survey.headers.active?.blockSize ?? 262_144)
+  }
+
+  private func words(_ block: Int) -> String {
+    survey.missing.contains(block)
+      ? "the file ends before block \(block)" : "block \(block) is not what was written (its checksum is wrong)"
+  }
+
+  private func evidence(_ block: Int) -> String { "byte \(offset(block)) of the file" }
+
+  /// Damage that keeps the engine from opening the file, or that is told without an engine.
+  static func problem(_ survey: FileSurvey, on path: String, said: String? = nil) -> Problem {
+    let blocks = survey.unreadable
+    let list = blocks.prefix(5).map(String.init).joined(separator: ", ") + (blocks.count > 5 ? " and \(blocks.count - 5) more" : "")
+    let of = survey.headers.active.map { " of \($0.blockCount)" } ?? ""
+    return Problem(
+      .damaged, tried: "read the database", on: path,
+      said: "\(blocks.count == 1 ? "block" : "blocks") \(list)\(of) cannot be read"
+        + (survey.missing.isEmpty ? " (wrong checksum)" : " (the file is shorter than its header says)")
+        + (said.map { "; DuckDB: \($0)" } ?? ""),
+      code: "file.malformed")
+  }
+}
+
+/// A run of values of one column in one row group, and the blocks that hold it.
+struct Segment: Hashable {
+  var rowGroup: Int
+  var column: String
+  var blocks: [Int]
+  /// What else the engine says of it: where it stands and what it holds. Equal texts mean equal content, most probably.
+  var signature: String
+
+  init?(_ row: JSONValue) {
+    guard let group = row["row_group_id"]?.integer, let column = row["column_name"]?.string,
+      let block = row["block_id"]?.integer
+    else { return nil }
+    rowGroup = group
+    self.column = column
+    blocks = [block] + (row["additional_block_ids"]?.array ?? []).compactMap(\.integer)
+    let keys = ["column_path", "segment_type", "start", "count", "compression", "stats", "block_id", "block_offset"]
+    signature = keys.map { String(describing: row[$0] ?? .null) }.joined(separator: "|")
+  }
+}
+
+enum Segments {
+  /// The segments of every table that lie in these blocks, by the table's name.
+  static func holding(_ blocks: Set<Int>, _ session: DuckDBSession) throws(Problem) -> [String: [Segment]] {
+    guard !blocks.isEmpty else { return [:] }
+    let list = blocks.sorted().map(String.init).joined(separator: ", ")
+    let tables = session.structure.catalog.tables
+    let answers = try session.ask(
+      tables.map { table in
+        "SELECT * FROM pragma_storage_info(\(session.sqlName(table.name).asLiteral)) "
+          + "WHERE block_id IN (\(list)) OR list_has_any(additional_block_ids, [\(list)]::BIGINT[])"
+      })
+    var found: [String: [Segment]] = [:]
+    for (table, answer) in zip(tables, answers) {
+      if let words = answer.failure { throw session.problem(words) }
+      let segments = answer.rows.compactMap { Segment($0) }
+      if !segments.isEmpty { found[table.name] = segments }
+    }
+    return found
+  }
+}
