@@ -1,7 +1,7 @@
 import MendKit
 
 /// DuckDB database files.
-public struct DuckDBDriver: Driver {
+public struct DuckDBDriver: SQLDriver, SalvagingDriver, ComparingDriver, LoggedDriver {
   /// The driver; it holds no state.
   public init() {}
 
@@ -36,15 +36,66 @@ public struct DuckDBDriver: Driver {
   /// Certain by the magic bytes; likely by the name.
   public func recognise(_ file: FileHead) -> Recognition {
     if FileHeaders.hasMagic(file.bytes) { return .certain }
+    if ContentSigns.knownKind(file.bytes) == nil, Self.hasDatabaseHeader(file) { return .certain }
     let name = Paths.name(of: file.path).lowercased()
     guard let dot = name.lastIndex(of: ".") else { return .no }
     return Self.extensions.contains(String(name[name.index(after: dot)...])) ? .likely : .no
+  }
+
+  /// Whether the first header is gone, and one of the others tells what the file is.
+  private static func hasDatabaseHeader(_ file: FileHead) -> Bool {
+    guard file.size > FileHeaders.end, (file.size - FileHeaders.end) % 16_384 == 0,
+      let handle = try? FileHandle.read(file.path), let headers = try? FileHeaders(handle)
+    else { return false }
+    return headers.active != nil
   }
 
   /// Takes a copy and has the engine open it.
   public func open(_ path: String, patience: Double) throws(Problem) -> any StoreSession {
     try DuckDBSession.open(path, patience: patience)
   }
+
+  /// Opens a working copy for writing.
+  public func openCopy(_ path: String) throws(Problem) -> any WorkingCopy { try DuckDBWorkingCopy(path) }
+
+  /// Makes a new, empty database.
+  public func createStore(_ path: String) throws(Problem) -> any WorkingCopy {
+    guard !FileStatus.exists(path) else {
+      throw Problem(.refused, tried: "make a new database at", on: path, said: "something stands there already")
+    }
+    return try DuckDBWorkingCopy(path)
+  }
+
+  // MARK: - Mending
+
+  /// Puts headers right, takes blocks of the backup that are proved to be the same, and writes what can be read into a new file.
+  public func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome {
+    try Salvage(copy, aid).run()
+  }
+
+  /// Whether the headers tell where the catalog is.
+  public func isSalvageable(_ path: String) -> Bool { SalvagePlan.isPossible(path) }
+
+  /// Nothing is lost where no table is touched.
+  public func salvagePlan(_ path: String) -> (loss: Loss, reason: String) { SalvagePlan.of(path) }
+
+  /// Holds a database against a backup of it, block by block.
+  public func comparison(of path: String, isUnchanged: Bool, restores: Bool, patience: Double) throws(Problem)
+    -> any StoreComparison
+  {
+    try BlockComparison(path, isUnchanged: isUnchanged, restores: restores)
+  }
+
+  /// What setting the log aside comes to.
+  public func logPlan(_ path: String) throws(Problem) -> String? { try LogMending(path)?.plan }
+
+  /// Takes what cannot be replayed out of the log beside a working copy.
+  public func setAsideLog(_ copy: String) throws(Problem) -> RepairOutcome {
+    guard let mending = try LogMending(copy) else { return RepairOutcome() }
+    return try mending.run()
+  }
+
+  // MARK: - Copies and places
 
   /// Has the engine write a checkpoint of a working copy, which takes its log up.
   public func settle(_ copy: String) throws(Problem) { try Settling.settle(copy) }

@@ -2,7 +2,7 @@ import MendKit
 
 /// The repairs that come with dbmend, the least invasive first.
 public let standardRepairs: [any Repair] = [
-  RestorePagesRepair(), ReindexRepair(), ResetSequencesRepair(), CreateMissingTablesRepair(), SetAsideNullKeysRepair(),
+  RestorePagesRepair(), SetAsideLogRepair(), ReindexRepair(), ResetSequencesRepair(), CreateMissingTablesRepair(), SetAsideNullKeysRepair(),
   SalvageRepair(),
   RewriteRepair(),
   RestoreBackupRepair(), RecreateSchemaRepair(),

@@ -90,6 +90,8 @@ struct DatabaseHeader: Equatable {
   var blockCount: Int
   /// The size of a block in the file.
   var blockSize: Int
+  /// The number of the form that the catalog is written in: 1 for the oldest, 0 where the file does not say.
+  var compatibility: UInt64
 
   /// The value of a pointer that leads nowhere.
   static let nowhere = UInt64.max
@@ -105,5 +107,6 @@ struct DatabaseHeader: Equatable {
     freeList = free
     blockCount = Int(count)
     self.blockSize = Int(blockSize)
+    compatibility = bytes.uint64(start + 56) ?? 0
   }
 }

@@ -33,7 +33,7 @@ class DuckDBSession: SQLSession {
         .damaged, tried: "open the database", on: path, said: "it is encrypted by DuckDB, and dbmend has no key",
         code: "file.encrypted")
     }
-    guard headers.hasMagic else {
+    guard headers.hasMagic || headers.active != nil else {
       if let sign = try ContentSigns.encryption(of: file) {
         throw Problem(
           .damaged, tried: "open the database", on: path, said: "it looks encrypted: \(sign)", code: "file.encrypted")

@@ -93,7 +93,7 @@ public struct Example: Sendable {
   public var title: String
   /// The kind of store, as its driver's id.
   public var kind: String
-  /// What makes it: a script for the engine, run on a new store. For SQLite: SQL for `sqlite3`; for JSON: the file's content.
+  /// What makes it: a script for the engine, run on a new store. For SQLite and DuckDB: SQL; for JSON: the file's content.
   public var script: String
   /// What is done to the file when the scripts have run.
   public var damage: [Damage]
@@ -126,7 +126,7 @@ public struct Example: Sendable {
   }
 
   /// A change to the file's bytes or its place in the file system.
-  public enum Damage: Sendable {
+  public indirect enum Damage: Sendable {
     /// Write these bytes at an offset from the start of the file.
     case overwrite(offset: Int, bytes: [UInt8])
     /// Put the second text in place of the first everywhere in the file; both have the same length.
@@ -137,5 +137,7 @@ public struct Example: Sendable {
     case remove
     /// Set the file's permission bits.
     case mode(Int)
+    /// Do this to the file whose name is that of the store's and a suffix.
+    case beside(String, Damage)
   }
 }
