@@ -1,3 +1,4 @@
+import DuckDBStore
 import JSONStore
 import MendKit
 import SQLiteStore
@@ -8,7 +9,7 @@ import Testing
 
 /// Every plugin that comes with dbmend.
 let registry = PluginRegistry(
-  drivers: [SQLiteDriver(), JSONDriver()], checks: standardChecks, repairs: standardRepairs)
+  drivers: [SQLiteDriver(), DuckDBDriver(), JSONDriver()], checks: standardChecks, repairs: standardRepairs)
 
 /// One example of one plugin.
 struct PluginExample: CustomTestStringConvertible, Sendable {

@@ -98,10 +98,9 @@ struct Client {
       throw Problem(.program, tried: "ask DuckDB about", on: database, said: outcome.lastWords)
     }
     var sections = Self.split(outcome.output, by: mark)
-    let setUpOutput = sections.isEmpty ? [] : sections.removeFirst()
-    _ = setUpOutput
+    if !sections.isEmpty { sections.removeFirst() }
     var errors = Self.errors(outcome.errors)
-    var failed = sections.prefix(count).count { $0.isEmpty }
+    let failed = sections.prefix(count).count { $0.isEmpty }
     // What was said before the first statement is of the opening.
     while errors.count > failed, errors.count > 1 { errors.removeFirst() }
     if sections.isEmpty {
@@ -112,7 +111,11 @@ struct Client {
     var answers: [Answer] = []
     for section in sections.prefix(count) {
       if section.isEmpty {
-        failed -= 1
+        // Some statements answer with nothing at all.
+        if errors.isEmpty, isWhole, outcome.isSuccess {
+          answers.append(.rows([]))
+          continue
+        }
         let isLast = answers.count == sections.count - 1 && !isWhole
         answers.append(.failed(isLast && errors.isEmpty ? outcome.lastWords : errors.isEmpty ? "it failed" : errors.removeFirst()))
         continue

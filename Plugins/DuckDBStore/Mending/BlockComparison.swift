@@ -82,8 +82,9 @@ final class BlockComparison: StoreComparison {
 
   private var block: Int { (position - FileHeaders.end) / (headers?.active?.blockSize ?? 262_144) }
 
+  /// Whether the block is free. Where a header is lost, it may be that of a newer checkpoint, which took blocks that were free.
   private var isFree: Bool {
-    guard let use = survey.use, survey.headers.active?.blockSize == headers?.active?.blockSize else { return false }
+    guard survey.headers.areSound, let use = survey.use, survey.headers.active?.blockSize == headers?.active?.blockSize else { return false }
     return block >= use.isFree.count || use.isFree[block]
   }
 

@@ -8,6 +8,8 @@ struct HeaderMending {
     case nothing
     /// The damaged ones can be written anew, at no loss.
     case rewrite(String)
+    /// The fields of the one that counts are there, and something else of it is damaged.
+    case renew(String)
     /// The one that counted may be lost: the other one shows the checkpoint before it.
     case older(String)
     /// Nothing tells what they were.
@@ -26,14 +28,34 @@ struct HeaderMending {
     guard let lost = headers.states.firstIndex(where: { $0 == nil }) else {
       return .rewrite("writes \(damaged) anew")
     }
-    let start = (lost + 1) * FileHeaders.size
-    // Of two headers one is the checkpoint before the other's. Its number, where that is left, tells which.
-    if let number = headers.bytes.uint64(start + 8), number &+ 1 == active.iteration {
-      return .rewrite("writes \(damaged) anew, which was that of an older checkpoint")
+    // Of two headers one is the checkpoint before the other's. Its fields, where they are left, tell which.
+    if let fields = remains(lost, like: active) {
+      if fields.iteration &+ 1 == active.iteration {
+        return .rewrite("writes \(damaged) anew, which was that of an older checkpoint")
+      }
+      if fields.iteration == active.iteration &+ 1 {
+        return .renew("writes the checksum of \(damaged) anew, whose fields are those of the newest checkpoint")
+      }
     }
     return .older(
       "takes up the state of the \(lost == 0 ? "second" : "first") database header, since the other one is lost; where that one "
         + "was newer, what its checkpoint wrote is lost")
+  }
+
+  /// The fields of a damaged header, where they are such as the engine writes.
+  private func remains(_ place: Int, like active: DatabaseHeader) -> DatabaseHeader? {
+    let start = (place + 1) * FileHeaders.size
+    let other = (2 - place) * FileHeaders.size
+    guard let fields = DatabaseHeader(headers.bytes, at: start), fields.iteration > 0,
+      fields.blockSize == active.blockSize, fields.compatibility == active.compatibility,
+      headers.bytes.uint64(start + 48) == headers.bytes.uint64(other + 48),
+      isWithin(fields.metaBlock, fields), isWithin(fields.freeList, fields)
+    else { return nil }
+    return fields
+  }
+
+  private func isWithin(_ pointer: UInt64, _ fields: DatabaseHeader) -> Bool {
+    pointer == DatabaseHeader.nowhere || pointer & (1 << 56 - 1) < UInt64(fields.blockCount)
   }
 
   /// Writes the damaged headers of a copy anew.
@@ -41,6 +63,10 @@ struct HeaderMending {
     guard plan != .nothing, plan != .hopeless, let place = headers.activePlace else { return }
     if !headers.isMainSound || !headers.hasMagic { try writeMain(file) }
     guard let lost = headers.states.firstIndex(where: { $0 == nil }) else { return }
+    if case .renew = plan {
+      let start = (lost + 1) * FileHeaders.size
+      return try write(Array(headers.bytes[start..<start + FileHeaders.size]), to: file, at: start)
+    }
     let start = (place + 1) * FileHeaders.size
     var bytes = Array(headers.bytes[start..<start + FileHeaders.size])
     // The same state under the number before: the other one stays the one that counts.

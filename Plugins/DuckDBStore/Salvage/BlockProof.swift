@@ -3,17 +3,21 @@ import MendKit
 /// Takes damaged blocks of a working copy from a backup, where the file itself proves that they are the same.
 ///
 /// A block begins with the checksum of its content. Where the one that is left of a damaged block is that of the backup's block of
-/// the same number, or the most of its sectors are the backup's, or the catalog says of every run of values in it what the
-/// backup's catalog says, nobody has written it since.
+/// the same number, nobody has written it since. Nor has anybody where both catalogs say the same of every run of values in it and
+/// no more than one checkpoint lies in between: a block that a checkpoint frees is written again by the one after it at the
+/// earliest. With more checkpoints in between that is likely, and no proof.
 struct BlockProof {
   private let copy: String
   private let survey: FileSurvey
   private let backup: String
+  private let takesUnproved: Bool
 
-  init(_ copy: String, _ survey: FileSurvey, _ backup: String) {
+  /// With `takesUnproved`, what is likely is enough.
+  init(_ copy: String, _ survey: FileSurvey, _ backup: String, takesUnproved: Bool) {
     self.copy = copy
     self.survey = survey
     self.backup = backup
+    self.takesUnproved = takesUnproved
   }
 
   /// Writes the proved blocks into the copy; their numbers.
@@ -35,7 +39,7 @@ struct BlockProof {
         unproved[id] = theirs
       }
     }
-    if !unproved.isEmpty {
+    if !unproved.isEmpty, takesUnproved || isClose(other) {
       for id in try provedByCatalog(Set(unproved.keys)) {
         guard let bytes = unproved[id] else { continue }
         try target.write(bytes, at: FileHeaders.end + id * size)
@@ -46,13 +50,17 @@ struct BlockProof {
     return taken.sorted()
   }
 
+  /// Whether at most one checkpoint lies between the backup and the copy.
+  private func isClose(_ other: FileHeaders) -> Bool {
+    guard let now = survey.headers.active?.iteration, let then = other.active?.iteration else { return false }
+    return now == then || now == then &+ 1
+  }
+
   /// Blocks that are held in memory at once.
   private static let most = 1000
-  private static let sector = 512
 
   private func isSame(_ ours: [UInt8], _ theirs: [UInt8]) -> Bool {
-    guard ours.count == theirs.count, ours.uint64(0) == theirs.uint64(0), ours.uint64(0) != 0 else { return false }
-    return true
+    ours.count == theirs.count && ours.uint64(0) == theirs.uint64(0) && ours.uint64(0) != 0
   }
 
   /// Blocks of which both catalogs say the same. Asked of copies, since the engine writes beside what it opens.

@@ -43,7 +43,7 @@ final class Salvage {
       throw Problem(
         .damaged, tried: "put the headers right of", on: copy, said: "none of them tells where the catalog is",
         code: "file.malformed")
-    case .rewrite, .older:
+    case .rewrite, .renew, .older:
       try HeaderMending(headers).run(file)
       try file.sync()
       outcome.notes.append("wrote \(headers.damaged.joined(separator: " and ")) anew")
@@ -51,7 +51,7 @@ final class Salvage {
   }
 
   private func takeBlocks(_ survey: FileSurvey, from backup: String) throws(Problem) {
-    let taken = try BlockProof(copy, survey, backup).run()
+    let taken = try BlockProof(copy, survey, backup, takesUnproved: aid.takesUnproved).run()
     guard !taken.isEmpty else { return }
     let list = taken.prefix(5).map(String.init).joined(separator: ", ") + (taken.count > 5 ? " and others" : "")
     outcome.notes.append(

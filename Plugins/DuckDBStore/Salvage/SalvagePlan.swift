@@ -13,6 +13,7 @@ enum SalvagePlan {
     guard let file = try? FileHandle.read(path), let headers = try? FileHeaders(file) else { return (.rows, rowByRow) }
     switch HeaderMending(headers).plan {
     case .older(let words): return (.changes, words)
+    case .renew(let words): return (.rows, words + "; " + rowByRow)
     case .rewrite(let words):
       let survey = try? FileSurvey.make(file, headers: headers, workers: Workers.processors)
       guard let survey, survey.unreadable.isEmpty else { return (.rows, words + "; " + rowByRow) }
