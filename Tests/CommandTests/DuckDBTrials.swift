@@ -134,7 +134,7 @@ struct DuckDBTrials {
   func logs() throws {
     let trial = try trial()
     let path = trial.file("shop.duckdb")
-    try DuckDBFile.leaveInLog(path, "DELETE FROM users WHERE id = 1; INSERT INTO users VALUES (4, 'Joan');")
+    try DuckDBFile.leaveInLog(path, "DELETE FROM orders WHERE id = 1; INSERT INTO orders VALUES (400000, 'new', 1);")
     let log = try trial.folder.read("shop.duckdb.wal")
     try DuckDBFile.run(path, "CHECKPOINT;")
     let before = try sums(trial)

@@ -75,7 +75,7 @@ func setVersion(_ version: UInt64, of path: String) throws {
     try DuckDBFile.leaveInLog(shop.path, "INSERT INTO t VALUES (100); DELETE FROM t WHERE i = 1;")
     let old = try shop.copy(as: "old.db")
     let new = try shop.copy(as: "new.db")
-    try DuckDBFile.run(new, "CHECKPOINT; INSERT INTO t VALUES (200); DELETE FROM t WHERE i = 2; CHECKPOINT;")
+    try DuckDBFile.run(new, "INSERT INTO t VALUES (200); DELETE FROM t WHERE i = 2; CHECKPOINT;")
     let meta = try #require(try FileHeaders(FileHandle.read(new)).active?.metaBlock)
     let bytes = try FileHandle.read(old + ".wal").readAll(limit: 1 << 20)
     let closed = WriteAheadLog.closed(bytes, length: WriteAheadLog(bytes).committed, metaBlock: meta)

@@ -23,6 +23,7 @@ struct Installer {
   /// Installs the copy. `expected` is the state that the copy was made from; any other one is refused.
   func install(_ copy: String, expected: StoreStamp?) throws(Problem) {
     try Settling.settle(copy)
+    try setApart(copy)
     guard FileStatus.exists(path) else {
       for suffix in Sidecars.suffixes where FileStatus.exists(path + suffix) { try setAside(path + suffix) }
       return try replacement.installNew(copy)
@@ -53,6 +54,20 @@ struct Installer {
     try Sidecars.remove(beside: path)
     try Durable.syncFolder(Paths.folder(of: path))
     try Paths.removeFile(copy)
+  }
+
+  /// Where a log stands beside the live file, has the engine write another checkpoint of a copy whose catalog begins where the live
+  /// file's does: only by that place the two are told apart.
+  private func setApart(_ copy: String) throws(Problem) {
+    guard FileStatus.exists(path), try Sidecars.open(path + Sidecars.log) != nil,
+      let old = try FileHeaders(FileHandle.read(path)).active?.metaBlock,
+      try FileHeaders(FileHandle.read(copy)).active?.metaBlock == old
+    else { return }
+    let name = "dbmend_" + String(UInt64.random(in: .min ... .max), radix: 36)
+    let statements = ["CREATE TABLE main.\(name)(i INTEGER)", "DROP TABLE main.\(name)", "CHECKPOINT"]
+    if let words = try Client.find().run(statements, on: copy, .writable).compactMap(\.failure).first {
+      throw EngineWords.problem(words, on: copy, tried: "write a checkpoint of")
+    }
   }
 
   /// The engine's own lock, so that no application opens the file in between.

@@ -28,6 +28,7 @@ struct NativeCopy {
   ) throws(Problem) -> NativeCopy {
     let source = Paths.resolved(path)
     let target = Paths.join(folder, name ?? Paths.name(of: source))
+    var suspects: [Int]?
     for _ in 0..<tries {
       let file = try open(source)
       let headers = try FileHeaders(file)
@@ -39,6 +40,12 @@ struct NativeCopy {
       let stamp = try Self.stamp(source)
       // Damaged headers do not move; sound ones that did mean that a checkpoint came in between.
       guard try FileHeaders(file) == headers, FileStatus.isSame(source, "/proc/self/fd/\(file.descriptor)") else { continue }
+      // Blocks of the catalog are written in place while a checkpoint runs. What is damaged stays so when it is read again.
+      if !survey.unreadable.isEmpty, survey.unreadable != suspects {
+        if suspects != nil { usleep(100_000) }
+        suspects = survey.unreadable
+        continue
+      }
       return NativeCopy(
         path: target, source: source, survey: survey, log: try WriteAheadLog.beside(target), stamp: stamp, file: file)
     }

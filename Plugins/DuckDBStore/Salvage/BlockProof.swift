@@ -3,9 +3,10 @@ import MendKit
 /// Takes damaged blocks of a working copy from a backup, where the file itself proves that they are the same.
 ///
 /// A block begins with the checksum of its content. Where the one that is left of a damaged block is that of the backup's block of
-/// the same number, nobody has written it since. Nor has anybody where both catalogs say the same of every run of values in it and
-/// no more than one checkpoint lies in between: a block that a checkpoint frees is written again by the one after it at the
-/// earliest. With more checkpoints in between that is likely, and no proof.
+/// the same number, nobody has written it since. Nor has anybody where both use it and no more than one checkpoint lies in between:
+/// a block that a checkpoint frees is written again by the one after it at the earliest. With more checkpoints in between, and
+/// both catalogs saying the same of every run of values in it, that is likely, and no proof. Blocks of the catalog are written in
+/// place, and only the checksum proves anything of them.
 struct BlockProof {
   private let copy: String
   private let survey: FileSurvey
@@ -39,12 +40,12 @@ struct BlockProof {
         unproved[id] = theirs
       }
     }
-    if !unproved.isEmpty, takesUnproved || isClose(other) {
-      for id in try provedByCatalog(Set(unproved.keys)) {
-        guard let bytes = unproved[id] else { continue }
-        try target.write(bytes, at: FileHeaders.end + id * size)
-        taken.append(id)
-      }
+    let proved = try isClose(other) ? provedByUse(source, other, unproved) : []
+    let likely = takesUnproved ? try likelyByCatalog(Set(unproved.keys).subtracting(proved)) : []
+    for id in proved + likely {
+      guard let bytes = unproved[id] else { continue }
+      try target.write(bytes, at: FileHeaders.end + id * size)
+      taken.append(id)
     }
     try target.sync()
     return taken.sorted()
@@ -63,10 +64,21 @@ struct BlockProof {
     ours.count == theirs.count && ours.uint64(0) == theirs.uint64(0) && ours.uint64(0) != 0
   }
 
+  /// Blocks that both use, where nobody can have written them in between.
+  private func provedByUse(
+    _ source: FileHandle, _ other: FileHeaders, _ unproved: [Int: [UInt8]]
+  ) throws(Problem) -> [Int] {
+    let theirs = try FileSurvey.make(source, headers: other, workers: Workers.processors)
+    guard let theirUse = theirs.use, let ourUse = survey.use else { return [] }
+    return unproved.keys.sorted().filter { id in
+      id < theirUse.isFree.count && !theirUse.isFree[id] && !theirUse.metadata.contains(id) && !ourUse.metadata.contains(id)
+    }
+  }
+
   /// Blocks of which both catalogs say the same. Asked of copies, since the engine writes beside what it opens.
-  private func provedByCatalog(_ blocks: Set<Int>) throws(Problem) -> [Int] {
-    guard let ours = try? DuckDBSession.open(copy, patience: 1), let theirs = try? DuckDBSession.open(backup, patience: 1),
-      let here = try? Segments.holding(blocks, ours), let there = try? Segments.holding(blocks, theirs)
+  private func likelyByCatalog(_ blocks: Set<Int>) throws(Problem) -> [Int] {
+    guard !blocks.isEmpty, let ours = try? DuckDBSession.open(copy, patience: 1), let theirs = try? DuckDBSession.open(backup, patience: 1),
+      let here = try? Segments.holding(blocks, ours).found, let there = try? Segments.holding(blocks, theirs).found
     else { return [] }
     defer {
       ours.end()

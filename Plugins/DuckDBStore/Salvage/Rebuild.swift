@@ -43,18 +43,15 @@ final class Rebuild {
   }
 
   private func build() throws(Problem) -> RepairOutcome {
-    let damaged = try Segments.holding(Set(survey.unreadable), session)
+    let (damaged, hidden) = try Segments.holding(Set(survey.unreadable), session)
     try make(["COPY FROM DATABASE old TO new (SCHEMA)"])
     var outcome = RepairOutcome()
     for table in inOrder(session.structure) {
       let name = session.sqlName(table.name)
-      if damaged[table.name] == nil {
+      if damaged[table.name] == nil, !hidden.contains(table.name) {
         let whole = "INSERT INTO new.\(name) BY NAME SELECT * FROM old.\(name)"
-        let answers = try ask([Self.columnsOf(name), whole])
-        if answers[1].failure == nil { continue }
-        // A computed column takes no value.
-        let stored = TableSalvage.names(answers[0])
-        if stored.count < table.columns.count, try insertStored(name, stored) { continue }
+        let answers = try ask([whole])
+        if answers[0].failure == nil { continue }
       }
       let salvage = TableSalvage(
         table, sqlName: name, segments: damaged[table.name] ?? [], backup: backup == nil ? nil : "backup",
@@ -67,17 +64,6 @@ final class Rebuild {
     try make(["CHECKPOINT new"])
     outcome.notes.append("wrote what can be read into a new file")
     return outcome
-  }
-
-  private func insertStored(_ name: String, _ columns: [String]) throws(Problem) -> Bool {
-    let list = columns.map(\.asIdentifier).joined(separator: ", ")
-    guard !list.isEmpty else { return false }
-    return try ask(["INSERT INTO new.\(name) (\(list)) SELECT \(list) FROM old.\(name)"]).first?.failure == nil
-  }
-
-  /// Asks for the columns that are stored; a computed one is not.
-  static func columnsOf(_ name: String) -> String {
-    "SELECT DISTINCT column_name AS c, column_id FROM pragma_storage_info(\("old.\(name)".asLiteral)) ORDER BY column_id"
   }
 
   private func make(_ statements: [String]) throws(Problem) {

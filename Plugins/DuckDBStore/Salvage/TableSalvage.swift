@@ -36,45 +36,79 @@ struct TableSalvage {
     var condition: String { "rowid >= \(first) AND rowid < \(end)" }
   }
 
-  static func names(_ answer: Client.Answer) -> [String] { answer.rows.compactMap { $0["c"]?.string } }
-
   func run() throws(Problem) -> (RowTally, [String]) {
+    let columns = try storedColumns()
+    let groups = try rowGroups()
+    guard !columns.isEmpty, !groups.isEmpty else { return (RowTally(), []) }
+    return try carryOver(try self.runs(groups, columns), columns)
+  }
+
+  /// The columns that take values; a computed one takes none.
+  private func storedColumns() throws(Problem) -> [String] {
+    let answers = try ask(
+      table.columns.map { "INSERT INTO new.\(name) (\($0.name.asIdentifier)) SELECT NULL WHERE false" })
+    return zip(table.columns, answers).filter { $0.1.failure == nil }.map(\.0.name)
+  }
+
+  /// The rows of a row group where the engine does not say how many it has.
+  private static let usualGroup = 122_880
+
+  /// Where row groups begin and end, by the numbers of their rows.
+  private func rowGroups() throws(Problem) -> [RowGroup] {
     let layout = try ask([
-      Rebuild.columnsOf(name),
       "SELECT row_group_id AS g, sum(count)::BIGINT AS n FROM pragma_storage_info(\("old.\(name)".asLiteral)) "
         + "WHERE column_path = '[0]' GROUP BY ALL ORDER BY 1",
+      "SELECT max(rowid) AS m FROM old.\(name)",
     ])
-    if let words = layout.compactMap(\.failure).first { throw EngineWords.problem(words, on: table.name) }
-    let columns = Self.names(layout[0])
-    var groups: [(number: Int, first: Int, end: Int)] = []
-    for row in layout[1].rows {
+    var groups: [RowGroup] = []
+    for row in layout[0].rows {
       guard let number = row["g"]?.integer, let count = row["n"]?.integer, count >= 0 else { continue }
       let first = groups.last?.end ?? 0
-      groups.append((number, first, first + count))
+      groups.append(RowGroup(number: number, first: first, end: first + count))
     }
-    let runs = try self.runs(groups, columns)
-    return try carryOver(runs, columns)
+    if layout[0].failure == nil { return groups }
+    if let words = layout[1].failure { throw EngineWords.problem(words, on: table.name) }
+    let end = (layout[1].rows.first?["m"]?.integer ?? -1) + 1
+    for (number, first) in stride(from: 0, to: end, by: Self.usualGroup).enumerated() {
+      groups.append(RowGroup(number: number, first: first, end: min(first + Self.usualGroup, end)))
+    }
+    return groups
+  }
+
+  private struct RowGroup {
+    var number: Int
+    var first: Int
+    var end: Int
+  }
+
+  private func probe(_ column: String, _ first: Int, _ end: Int) -> String {
+    "SELECT bit_xor(hash(\(column.asIdentifier)))::VARCHAR AS h FROM old.\(name) "
+      + "WHERE \(Run(first: first, end: end, lost: []).condition)"
+  }
+
+  /// The columns of each row group that cannot be read wholly.
+  private func suspects(_ groups: [RowGroup], _ columns: [String]) throws(Problem) -> [Set<String>] {
+    guard segments.isEmpty else {
+      return groups.map { group in Set(segments.filter { $0.rowGroup == group.number }.map(\.column)) }
+    }
+    let answers = try ask(groups.flatMap { group in columns.map { probe($0, group.first, group.end) } })
+    return groups.indices.map { place in
+      let own = answers.dropFirst(place * columns.count).prefix(columns.count)
+      return Set(zip(columns, own).filter { $0.1.failure != nil }.map(\.0))
+    }
   }
 
   /// The runs of rows, each with the columns that cannot be read.
-  private func runs(_ groups: [(number: Int, first: Int, end: Int)], _ columns: [String]) throws(Problem) -> [Run] {
+  private func runs(_ groups: [RowGroup], _ columns: [String]) throws(Problem) -> [Run] {
     var runs: [Run] = []
-    for group in groups {
-      var suspect = Set(segments.filter { $0.rowGroup == group.number }.map(\.column))
-      // Where nothing is known of blocks, every column is.
-      if segments.isEmpty { suspect = Set(columns) }
+    for (group, suspect) in zip(groups, try suspects(groups, columns)) {
       guard !suspect.isEmpty else {
         runs.append(Run(first: group.first, end: group.end, lost: []))
         continue
       }
       let starts = Array(stride(from: group.first, to: group.end, by: Self.vector))
-      let probes = starts.flatMap { start in
-        suspect.sorted().map { column in
-          "SELECT bit_xor(hash(\(column.asIdentifier)))::VARCHAR AS h FROM old.\(name) "
-            + "WHERE \(Run(first: start, end: min(start + Self.vector, group.end), lost: []).condition)"
-        }
-      }
-      let answers = try ask(probes)
+      let answers = try ask(
+        starts.flatMap { start in suspect.sorted().map { probe($0, start, min(start + Self.vector, group.end)) } })
       for (place, start) in starts.enumerated() {
         let own = answers.dropFirst(place * suspect.count).prefix(suspect.count)
         let lost = Set(zip(suspect.sorted(), own).filter { $0.1.failure != nil }.map(\.0))

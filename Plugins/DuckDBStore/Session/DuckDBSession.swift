@@ -99,6 +99,9 @@ class DuckDBSession: SQLSession {
   /// A database is hostile: nothing in it may reach beyond it.
   private static let restrictions = ["SET enable_external_access = false"]
 
+  /// The size of a block of the file.
+  var blockSize: Int { survey?.headers.active?.blockSize ?? 262_144 }
+
   // MARK: - What is asked of it
 
   func catalog() throws(Problem) -> Catalog { known.catalog }

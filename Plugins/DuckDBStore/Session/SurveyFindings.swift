@@ -16,7 +16,8 @@ struct SurveyFindings {
   /// One finding for each of the first blocks of each table, and the rest counted.
   func findings(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
     let blocks = Set(survey.unreadable.prefix(Self.most))
-    let parts = try Segments.holding(blocks, session)
+    let (held, hidden) = try Segments.holding(blocks, session)
+    let parts = try held.merging(ColumnProbes(session).segments(of: hidden)) { $0 + $1 }
     var findings: [Finding] = []
     var owned: Set<Int> = []
     for (table, segments) in parts.sorted(by: { $0.key < $1.key }) {
@@ -36,6 +37,19 @@ struct SurveyFindings {
       }
     }
     let others = blocks.subtracting(owned).sorted()
+    if let table = hidden.first {
+      // The damage itself keeps the engine from saying whose these are.
+      for (number, block) in others.prefix(request.findingsPerCause).enumerated() {
+        var location = place(block)
+        location.table = table
+        findings.append(
+          Finding(
+            "table.malformed", .error, at: location,
+            "\(words(block)); most probably it is of \(hidden.prefix(3).joined(separator: " or of "))",
+            evidence: evidence(block), count: number == 0 ? max(1, others.count - request.findingsPerCause + 1) : 1))
+      }
+      return findings
+    }
     let hasIndex = session.structure.catalog.tables.contains { !$0.primaryKey.isEmpty || !$0.indexes.isEmpty }
     for (number, block) in others.prefix(request.findingsPerCause).enumerated() {
       findings.append(
@@ -73,46 +87,5 @@ struct SurveyFindings {
         + (survey.missing.isEmpty ? " (wrong checksum)" : " (the file is shorter than its header says)")
         + (said.map { "; DuckDB: \($0)" } ?? ""),
       code: "file.malformed")
-  }
-}
-
-/// A run of values of one column in one row group, and the blocks that hold it.
-struct Segment: Hashable {
-  var rowGroup: Int
-  var column: String
-  var blocks: [Int]
-  /// What else the engine says of it: where it stands and what it holds. Equal texts mean equal content, most probably.
-  var signature: String
-
-  init?(_ row: JSONValue) {
-    guard let group = row["row_group_id"]?.integer, let column = row["column_name"]?.string,
-      let block = row["block_id"]?.integer
-    else { return nil }
-    rowGroup = group
-    self.column = column
-    blocks = [block] + (row["additional_block_ids"]?.array ?? []).compactMap(\.integer)
-    let keys = ["column_path", "segment_type", "start", "count", "compression", "stats", "block_id", "block_offset"]
-    signature = keys.map { String(describing: row[$0] ?? .null) }.joined(separator: "|")
-  }
-}
-
-enum Segments {
-  /// The segments of every table that lie in these blocks, by the table's name.
-  static func holding(_ blocks: Set<Int>, _ session: DuckDBSession) throws(Problem) -> [String: [Segment]] {
-    guard !blocks.isEmpty else { return [:] }
-    let list = blocks.sorted().map(String.init).joined(separator: ", ")
-    let tables = session.structure.catalog.tables
-    let answers = try session.ask(
-      tables.map { table in
-        "SELECT * FROM pragma_storage_info(\(session.sqlName(table.name).asLiteral)) "
-          + "WHERE block_id IN (\(list)) OR list_has_any(additional_block_ids, [\(list)]::BIGINT[])"
-      })
-    var found: [String: [Segment]] = [:]
-    for (table, answer) in zip(tables, answers) {
-      if let words = answer.failure { throw session.problem(words) }
-      let segments = answer.rows.compactMap { Segment($0) }
-      if !segments.isEmpty { found[table.name] = segments }
-    }
-    return found
   }
 }
