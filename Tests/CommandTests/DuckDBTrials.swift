@@ -118,7 +118,8 @@ struct DuckDBTrials {
     let before = try sums(trial)
     #expect(try trial.dbmend("backup", "shop.duckdb").exit == 0)
     try FileHandle.update(path).truncate(to: bytes.count / 2)
-    #expect(try trial.dbmend("check", "shop.duckdb").codes == ["file.malformed"])
+    let codes = Set(try trial.dbmend("check", "shop.duckdb").codes)
+    #expect(!codes.isEmpty && codes.isSubset(of: ["file.malformed", "table.malformed", "index.malformed"]), "\(codes)")
     let tail = try trial.dbmend("repair", "shop.duckdb", "--max-loss", "none", "--yes")
     #expect(tail.exit == 0, "\(tail.everything)")
     #expect(try sums(trial) == before)
@@ -230,7 +231,7 @@ struct DuckDBTrials {
     let run = try trial.dbmend("preflight", "--", "sh", "-c", "\(program) shop.duckdb < update.sql > /dev/null; exit 7")
     #expect(run.exit == 4, "\(run.everything)")
     #expect(try sums(trial) == before)
-    #expect(try !FileStatus.exists(trial.file("shop.duckdb.wal")))
+    #expect(!FileStatus.exists(trial.file("shop.duckdb.wal")))
   }
 
   @Test("rules of the configuration: tables, keys, sequences, rows and queries")

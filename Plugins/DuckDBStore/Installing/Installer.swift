@@ -22,6 +22,7 @@ struct Installer {
 
   /// Installs the copy. `expected` is the state that the copy was made from; any other one is refused.
   func install(_ copy: String, expected: StoreStamp?) throws(Problem) {
+    let kept = try SetAsideMark.take(beside: copy)
     try Settling.settle(copy)
     try setApart(copy)
     guard FileStatus.exists(path) else {
@@ -44,7 +45,7 @@ struct Installer {
         advice: "Run dbmend as the file's owner, or as root.")
     }
     try verified.sync()
-    try closeLog(over: file, for: verified)
+    try closeLog(over: file, for: verified, kept: kept)
     guard try replacement.exchange(copy, with: status) else {
       throw Problem(
         .refused, tried: "replace", on: path,
@@ -86,7 +87,8 @@ struct Installer {
     }
   }
 
-  private func closeLog(over file: FileHandle, for copy: FileHandle) throws(Problem) {
+  /// Sees to it that the log is not replayed into the copy. `kept` tells how much of it the copy has, where that is not all.
+  private func closeLog(over file: FileHandle, for copy: FileHandle, kept: Int?) throws(Problem) {
     let path = self.path + Sidecars.log
     // What a checkpoint that was interrupted left belongs to the log; the engine alone can put the two together.
     for suffix in Sidecars.suffixes.dropFirst() where FileStatus.exists(self.path + suffix) {
@@ -97,17 +99,23 @@ struct Installer {
     let log = WriteAheadLog(bytes)
     let old = try FileHeaders(file).active?.metaBlock
     let new = try FileHeaders(copy).active?.metaBlock
-    let isReplayable = log.ending == .whole || log.ending == .torn
+    let isReplayable = kept.map { $0 > 0 } ?? (log.ending == .whole || log.ending == .torn)
     guard let new, isReplayable, old != new else {
       // A log that cannot be replayed, or that could not be told to be done with: its bytes are kept beside the file.
       return try setAside(path)
     }
+    if kept != nil { try Durable.write(bytes, to: freeName(path), mode: try live.status().mode) }
     try Durable.write(
-      WriteAheadLog.closed(bytes, length: log.committed, metaBlock: new), to: path, mode: try live.status().mode)
+      WriteAheadLog.closed(bytes, length: kept.map { min($0, log.committed) } ?? log.committed, metaBlock: new), to: path, mode: try live.status().mode)
   }
 
   private func setAside(_ path: String) throws(Problem) {
+    while !(try Durable.renameIfFree(path, to: freeName(path))) {}
+  }
+
+  private func freeName(_ path: String) -> String {
     var name = path + ".orphan-" + UTCTime(seconds: clock.now()).compact
-    while !(try Durable.renameIfFree(path, to: name)) { name += "-2" }
+    while FileStatus.exists(name) { name += "-2" }
+    return name
   }
 }

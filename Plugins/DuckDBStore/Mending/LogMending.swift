@@ -45,9 +45,13 @@ struct LogMending {
     for suffix in Sidecars.suffixes.dropFirst() { try Paths.removeFile(path + suffix) }
     if keepsSome {
       try FileHandle.update(name).truncate(to: log.committed)
-      if try isReplayed() { return outcome(kept: log.transactions, lost: log.rest) }
+      if try isReplayed() {
+        try SetAsideMark.write(beside: path, kept: log.committed)
+        return outcome(kept: log.transactions, lost: log.rest)
+      }
     }
     try Paths.removeFile(name)
+    try SetAsideMark.write(beside: path, kept: 0)
     return outcome(kept: 0, lost: all)
   }
 
@@ -66,5 +70,24 @@ struct LogMending {
       outcome.rows[table] = RowTally(lost: changes.deleted == 0 && changes.updated == 0 ? changes.inserted : nil)
     }
     return outcome
+  }
+}
+
+/// A note beside a working copy that its log was set aside: when the copy takes the store's place, the bytes of the store's log
+/// are kept under another name.
+enum SetAsideMark {
+  private static let suffix = ".log-set-aside"
+
+  /// Writes the note; `kept` is the length of what stayed of the log.
+  static func write(beside copy: String, kept: Int) throws(Problem) {
+    try Durable.write(Array(String(kept).utf8), to: copy + suffix)
+  }
+
+  /// Reads the note and takes it away; nil where there is none.
+  static func take(beside copy: String) throws(Problem) -> Int? {
+    guard FileStatus.exists(copy + suffix) else { return nil }
+    let text = String(decoding: try FileHandle.read(copy + suffix).readAll(limit: 64), as: UTF8.self)
+    try Paths.removeFile(copy + suffix)
+    return Int(text)
   }
 }
