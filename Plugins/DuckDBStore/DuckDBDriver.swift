@@ -35,6 +35,7 @@ public struct DuckDBDriver: SQLDriver, SalvagingDriver, ComparingDriver, LoggedD
 
   /// Certain by the magic bytes; likely by the name.
   public func recognise(_ file: FileHead) -> Recognition {
+    guard !file.isFolder else { return .no }
     if FileHeaders.hasMagic(file.bytes) { return .certain }
     if ContentSigns.knownKind(file.bytes) == nil, Self.hasDatabaseHeader(file) { return .certain }
     let name = Paths.name(of: file.path).lowercased()

@@ -20,6 +20,10 @@ public struct IntegrityCheck: Check {
       those that the archive was taken of), each page is also held against the checksum that the archive has of it: one that \
       differs was changed by the disk, whatever its content looks like.
 
+      Of a folder every file is read and held against that archive. One of another content with the same size and time of change \
+      was changed by the disk. What was written, added and removed since is information; a rule makes errors of it: \
+      `{ when: { code: file.removed }, severity: error }`.
+
       For each cause the first five places are reported one by one, and the rest is counted.
       """,
     kind: .check,
@@ -49,6 +53,14 @@ public struct IntegrityCheck: Check {
         "document.lone-surrogate", .warning, "an escape in a document stands for half a character"),
       FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text"),
       FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text"),
+      FindingDescription(
+        "file.rotten", .error,
+        "a file of a folder is not what it was in the newest good archive, though nobody wrote it"),
+      FindingDescription("file.unreadable", .error, "a file of a folder cannot be read to its end"),
+      FindingDescription("file.removed", .info, "a file of the newest good archive is not there any more"),
+      FindingDescription("file.changed", .info, "a file was written to since the newest good archive"),
+      FindingDescription("file.added", .info, "a file is not in the newest good archive"),
+      FindingDescription("file.special", .info, "a socket, pipe or device stands in a folder, and is left alone"),
       FindingDescription("file.malformed", .fatal, "the file is damaged where no table or index can be named"),
       FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
       FindingDescription("file.encrypted", .fatal, "the file looks encrypted"),
@@ -100,7 +112,20 @@ extension IntegrityCheck {
     insert into orders(sku, quantity) values('bolt', 4), ('nut', 9), ('screw', 2), ('washer', 7);
     """
 
+  private static let files = """
+    a.txt: what was written first
+    b/c.json: {"name": "Ada"}
+    """
+
   private static let examples = [
+    Example("a folder of which an archive was taken", kind: "folder", script: files, afterBackup: ""),
+    Example(
+      "a folder that was written to since", kind: "folder", script: files, afterBackup: "new.txt: more",
+      damage: [.within("a.txt", .truncate(to: 4), keepsTime: false), .within("b/c.json", .remove, keepsTime: false)],
+      finds: ["file.added", "file.changed", "file.removed"]),
+    Example(
+      "a folder in which the disk changed a file", kind: "folder", script: files, afterBackup: "",
+      damage: [.within("a.txt", .replace("first", with: "frist"), keepsTime: true)], finds: ["file.rotten"]),
     Example("a healthy table with an index", script: orders + "create index orders_sku on orders(sku);"),
     Example(
       "an index that lacks the entries of two rows",

@@ -1,4 +1,5 @@
 import DuckDBStore
+import FolderStore
 import JSONStore
 import MendKit
 import SQLiteStore
@@ -10,5 +11,6 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [SQLiteDriver(), DuckDBDriver(), JSONDriver()], checks: standardChecks, repairs: standardRepairs)
+    drivers: [SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())],
+    checks: standardChecks, repairs: standardRepairs)
 }

@@ -82,7 +82,8 @@ struct DuckDBTrials {
     let aside = rows["set_aside"]?.integer ?? 0
     #expect(kept + aside == 150_000 && aside > 0 && kept > 0 && rows["lost"]?.integer == 0)
     #expect(try trial.dbmend("check", "shop.duckdb").exit == 0)
-    #expect(try DuckDBFile.value(trial.file("shop.duckdb"), "SELECT count(*) FROM dbmend_set_aside_orders") == "\(aside)")
+    #expect(
+      try DuckDBFile.value(trial.file("shop.duckdb"), "SELECT count(*) FROM dbmend_set_aside_orders") == "\(aside)")
     #expect(try trial.leftovers().isEmpty)
   }
 
@@ -164,7 +165,8 @@ struct DuckDBTrials {
     let trial = try trial()
     let path = trial.file("shop.duckdb")
     let missing = try run(
-      ["env", "PATH=/usr/bin:/bin", "HOME=/nonexistent", Trial.program, "check", path], environment: ["LC_ALL": "C.UTF-8"])
+      ["env", "PATH=/usr/bin:/bin", "HOME=/nonexistent", Trial.program, "check", path],
+      environment: ["LC_ALL": "C.UTF-8"])
     #expect(missing.exit == 3 && (missing.output + missing.errors).contains("pip install duckdb-cli"), "\(missing)")
     chmod(path, 0o600)
     let denied = try trial.dbmend("check", "shop.duckdb", user: Trial.nobody)
@@ -227,7 +229,8 @@ struct DuckDBTrials {
     let before = try sums(trial)
     let program = try #require(try DuckDBFile.client())
     try trial.folder.write(
-      "PRAGMA disable_checkpoint_on_shutdown;\nDELETE FROM orders;\nINSERT INTO users VALUES (3, 'Mary');\n", to: "update.sql")
+      "PRAGMA disable_checkpoint_on_shutdown;\nDELETE FROM orders;\nINSERT INTO users VALUES (3, 'Mary');\n",
+      to: "update.sql")
     let run = try trial.dbmend("preflight", "--", "sh", "-c", "\(program) shop.duckdb < update.sql > /dev/null; exit 7")
     #expect(run.exit == 4, "\(run.everything)")
     #expect(try sums(trial) == before)
@@ -256,7 +259,8 @@ struct DuckDBTrials {
     let check = try trial.dbmend("check")
     #expect(
       Set(check.codes) == ["table.missing", "sequence.behind", "row-count.below-minimum"], "\(check.everything)")
-    let repair = try trial.dbmend("repair", "production/shop", "--with", "reset-sequences", "--output", "mended.duckdb", "--yes")
+    let repair = try trial.dbmend(
+      "repair", "production/shop", "--with", "reset-sequences", "--output", "mended.duckdb", "--yes")
     #expect(repair.exit == 1, "\(repair.everything)")
     try DuckDBFile.run(trial.file("mended.duckdb"), "INSERT INTO orders(sku) VALUES ('next');")
     #expect(try DuckDBFile.value(trial.file("mended.duckdb"), "SELECT max(id) FROM orders") == "900001")

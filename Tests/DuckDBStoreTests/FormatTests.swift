@@ -48,7 +48,9 @@ func setVersion(_ version: UInt64, of path: String) throws {
 
   @Test("what a log holds is counted, of damaged and torn ones too")
   func log() throws {
-    let shop = try Shop("CREATE SEQUENCE q; CREATE TABLE t(i INTEGER PRIMARY KEY, x VARCHAR); INSERT INTO t SELECT i, 'x' FROM range(50) r(i); CHECKPOINT;")
+    let shop = try Shop(
+      "CREATE SEQUENCE q; CREATE TABLE t(i INTEGER PRIMARY KEY, x VARCHAR); INSERT INTO t SELECT i, 'x' FROM range(50) r(i); CHECKPOINT;"
+    )
     try DuckDBFile.leaveInLog(
       shop.path,
       "INSERT INTO t SELECT i, 'y' FROM range(100, 150) r(i); DELETE FROM t WHERE i < 7; UPDATE t SET x = 'z' WHERE i = 20; "
@@ -71,7 +73,8 @@ func setVersion(_ version: UInt64, of path: String) throws {
 
   @Test("a log that is closed for a new file is replayed into the old one and left out of the new one")
   func closedLog() throws {
-    let shop = try Shop("CREATE TABLE t(i INTEGER PRIMARY KEY); INSERT INTO t SELECT i FROM range(50) r(i); CHECKPOINT;")
+    let shop = try Shop(
+      "CREATE TABLE t(i INTEGER PRIMARY KEY); INSERT INTO t SELECT i FROM range(50) r(i); CHECKPOINT;")
     try DuckDBFile.leaveInLog(shop.path, "INSERT INTO t VALUES (100); DELETE FROM t WHERE i = 1;")
     let old = try shop.copy(as: "old.db")
     let new = try shop.copy(as: "new.db")

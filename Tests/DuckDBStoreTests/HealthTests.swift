@@ -11,7 +11,8 @@ import Testing
     let path = folder.file("random.db")
     let versions = ["v0.10.0", "v1.1.0", "v1.2.0", "v1.4.0", "latest"]
     let size = seed.isMultiple(of: 2) ? 16_384 : 262_144
-    var sql = "ATTACH '\(path)' AS r (BLOCK_SIZE \(size), STORAGE_VERSION '\(versions[seed % versions.count])'); USE r;\n"
+    var sql =
+      "ATTACH '\(path)' AS r (BLOCK_SIZE \(size), STORAGE_VERSION '\(versions[seed % versions.count])'); USE r;\n"
     for table in 0..<3 {
       sql += """
         CREATE TABLE t\(table)(id INTEGER PRIMARY KEY, a VARCHAR, b DOUBLE, c BLOB, d VARCHAR[], e DECIMAL(12, 2), f TIMESTAMP,
@@ -99,7 +100,9 @@ import Testing
   @Test("copies taken while an application writes and checkpoints are each one state")
   func busy() throws {
     let shop = try Shop("CREATE TABLE t(a INTEGER, b INTEGER); CHECKPOINT;")
-    let sql = (0..<60).map { "INSERT INTO t SELECT \($0), i FROM range(20000) r(i);" + ($0 % 3 == 0 ? "CHECKPOINT;" : "") }
+    let sql = (0..<60).map {
+      "INSERT INTO t SELECT \($0), i FROM range(20000) r(i);" + ($0 % 3 == 0 ? "CHECKPOINT;" : "")
+    }
     let path = shop.path
     let program = try #require(try DuckDBFile.client())
     let outcomes = Workers.map(2, workers: 2) { number -> String in
@@ -129,7 +132,8 @@ import Testing
     let folder = try TemporaryFolder("dbmend-duckdb-forms")
     try DuckDBFile.run(
       ":memory:",
-      "SET force_mbedtls_unsafe = true; ATTACH '\(folder.file("e.db"))' AS e (ENCRYPTION_KEY 'k'); CREATE TABLE e.t(i INTEGER);")
+      "SET force_mbedtls_unsafe = true; ATTACH '\(folder.file("e.db"))' AS e (ENCRYPTION_KEY 'k'); CREATE TABLE e.t(i INTEGER);"
+    )
     let encrypted = #expect(throws: Problem.self) { try DuckDBDriver().open(folder.file("e.db"), patience: 0) }
     #expect(encrypted?.code == "file.encrypted")
     let shop = try Shop("CREATE TABLE t(i INTEGER);")

@@ -125,7 +125,8 @@ import Testing
   func provedBlock() throws {
     let shop = try Shop()
     let backup = try shop.copy(as: "backup.db")
-    try DuckDBFile.run(shop.path, "INSERT INTO notes VALUES (9999, 'new'); CHECKPOINT; DELETE FROM notes WHERE id = 3; CHECKPOINT;")
+    try DuckDBFile.run(
+      shop.path, "INSERT INTO notes VALUES (9999, 'new'); CHECKPOINT; DELETE FROM notes WHERE id = 3; CHECKPOINT;")
     let sums = try (DuckDBFile.sum(shop.path, "orders"), DuckDBFile.sum(shop.path, "notes"))
     let block = try DuckDBFile.block(shop.path, "orders", "sku")
     // The checksum at its beginning is left.
@@ -134,32 +135,41 @@ import Testing
     #expect(try (DuckDBFile.sum(shop.path, "orders"), DuckDBFile.sum(shop.path, "notes")) == sums)
   }
 
-  @Test("a block that was written since the backup does not come from there; its rows are set aside, or taken where that is allowed")
+  @Test(
+    "a block that was written since the backup does not come from there; its rows are set aside, or taken where that is allowed"
+  )
   func writtenBlock() throws {
     let shop = try Shop()
     let backup = try shop.copy(as: "backup.db")
     try DuckDBFile.run(
-      shop.path, "UPDATE orders SET quantity = quantity + 1; CHECKPOINT; UPDATE orders SET quantity = quantity - 1; CHECKPOINT;")
+      shop.path,
+      "UPDATE orders SET quantity = quantity + 1; CHECKPOINT; UPDATE orders SET quantity = quantity - 1; CHECKPOINT;")
     let block = try DuckDBFile.block(shop.path, "orders", "quantity")
     try DuckDBFile.damage(shop.path, at: DuckDBFile.block(block), count: 262_144, with: 0)
     let strict = try shop.copy(as: "strict.db")
     let outcome = try driver.salvage(strict, with: SalvageAid(backup: { () throws(Problem) in backup }))
     #expect((outcome.rows["orders"]?.setAside ?? 0) > 0 && outcome.rows["orders"]?.fromBackup == 0)
-    let taken = try driver.salvage(shop.path, with: SalvageAid(takesUnproved: true, backup: { () throws(Problem) in backup }))
+    let taken = try driver.salvage(
+      shop.path, with: SalvageAid(takesUnproved: true, backup: { () throws(Problem) in backup }))
     #expect(taken.rows["orders"]?.setAside ?? 0 == 0)
     #expect(try DuckDBFile.value(shop.path, "SELECT count(*) FROM orders") == "200000")
   }
 
   @Test("a damaged index is written anew, and no row is touched")
   func index() throws {
-    let shop = try Shop("CREATE TABLE t(i INTEGER PRIMARY KEY, x VARCHAR); INSERT INTO t SELECT i * 7919 % 600011, 'x' || i FROM range(300000) r(i); CHECKPOINT;")
+    let shop = try Shop(
+      "CREATE TABLE t(i INTEGER PRIMARY KEY, x VARCHAR); INSERT INTO t SELECT i * 7919 % 600011, 'x' || i FROM range(300000) r(i); CHECKPOINT;"
+    )
     let sum = try DuckDBFile.sum(shop.path, "t")
     let held = Set(
-      try DuckDBFile.value(shop.path, "SELECT DISTINCT block_id FROM pragma_storage_info('t')").split(separator: " ").compactMap {
+      try DuckDBFile.value(shop.path, "SELECT DISTINCT block_id FROM pragma_storage_info('t')").split(separator: " ")
+        .compactMap {
+          Int($0)
+        })
+    let metadata = Set(
+      try DuckDBFile.value(shop.path, "SELECT block_id FROM pragma_metadata_info()").split(separator: " ").compactMap {
         Int($0)
       })
-    let metadata = Set(
-      try DuckDBFile.value(shop.path, "SELECT block_id FROM pragma_metadata_info()").split(separator: " ").compactMap { Int($0) })
     let blocks = (try FileStatus.of(shop.path).size - 12_288) / 262_144
     let block = try #require((0..<blocks).first { !held.contains($0) && !metadata.contains($0) })
     try DuckDBFile.damage(shop.path, at: DuckDBFile.block(block) + 20_000, count: 100)
@@ -175,7 +185,9 @@ import Testing
   func log() throws {
     let shop = try Shop("CREATE TABLE t(i INTEGER PRIMARY KEY); CHECKPOINT;")
     try DuckDBFile.leaveInLog(
-      shop.path, "INSERT INTO t SELECT i FROM range(10) r(i); INSERT INTO t SELECT i FROM range(100, 107) r(i); INSERT INTO t VALUES (1000);")
+      shop.path,
+      "INSERT INTO t SELECT i FROM range(10) r(i); INSERT INTO t SELECT i FROM range(100, 107) r(i); INSERT INTO t VALUES (1000);"
+    )
     let wal = shop.path + ".wal"
     let size = try FileStatus.of(wal).size
     try DuckDBFile.damage(wal, at: size / 2, count: 4)
@@ -192,7 +204,9 @@ import Testing
 
   @Test("a sequence behind its keys is found, and set")
   func sequence() throws {
-    let shop = try Shop("CREATE SEQUENCE q; CREATE TABLE t(id BIGINT PRIMARY KEY DEFAULT nextval('q'), x INTEGER); INSERT INTO t(x) VALUES (1), (2);")
+    let shop = try Shop(
+      "CREATE SEQUENCE q; CREATE TABLE t(id BIGINT PRIMARY KEY DEFAULT nextval('q'), x INTEGER); INSERT INTO t(x) VALUES (1), (2);"
+    )
     func state() throws -> SequenceState? {
       let session = try shop.open()
       defer { session.end() }
@@ -211,7 +225,8 @@ import Testing
 
   @Test("a new file takes the place of one with a log, and what was in the log is not replayed into it")
   func install() throws {
-    let shop = try Shop("CREATE TABLE t(i INTEGER PRIMARY KEY); INSERT INTO t SELECT i FROM range(50) r(i); CHECKPOINT;")
+    let shop = try Shop(
+      "CREATE TABLE t(i INTEGER PRIMARY KEY); INSERT INTO t SELECT i FROM range(50) r(i); CHECKPOINT;")
     try DuckDBFile.leaveInLog(shop.path, "INSERT INTO t VALUES (100);")
     let new = try shop.copy(as: "new.db")
     try DuckDBFile.run(new, "INSERT INTO t VALUES (200); CHECKPOINT;")
@@ -223,7 +238,9 @@ import Testing
     // One that somebody has open stays as it is.
     let again = try shop.copy(as: "again.db")
     let open = try DuckDBApplication(shop.path, "INSERT INTO t VALUES (300);")
-    let refused = #expect(throws: Problem.self) { try driver.install(again, over: shop.path, expected: nil, patience: 0) }
+    let refused = #expect(throws: Problem.self) {
+      try driver.install(again, over: shop.path, expected: nil, patience: 0)
+    }
     #expect(refused?.code == "store.in-use")
     open.kill()
     #expect(try DuckDBFile.value(shop.path, "SELECT max(i) FROM t") == "300")

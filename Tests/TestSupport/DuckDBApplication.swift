@@ -21,11 +21,14 @@ public final class DuckDBApplication {
     try tell(sql + "\n.shell touch '\(ready)'")
     for _ in 0..<500 where !FileStatus.exists(ready) { usleep(20_000) }
     guard FileStatus.exists(ready) else {
-      throw PreparationFailed("the application did not get ready: " + String(decoding: try folder.read("err"), as: UTF8.self))
+      throw PreparationFailed(
+        "the application did not get ready: " + String(decoding: try folder.read("err"), as: UTF8.self))
     }
   }
 
-  private func tell(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data((text + "\n").utf8)) }
+  private func tell(_ text: String) throws {
+    try input.fileHandleForWriting.write(contentsOf: Data((text + "\n").utf8))
+  }
 
   /// Ends as an application does that closes its database, with a checkpoint.
   public func close() throws {

@@ -4,10 +4,12 @@ import MendKit
 public enum DuckDBFile {
   /// The client; nil, with a message on standard error, where it is not installed. In CI that is a failure.
   public static func client() throws -> String? {
-    let found = try TestSupport.run("sh", "-c", "command -v duckdb || ls $HOME/.local/bin/duckdb $HOME/.duckdb/cli/latest/duckdb 2>/dev/null")
+    let found = try TestSupport.run(
+      "sh", "-c", "command -v duckdb || ls $HOME/.local/bin/duckdb $HOME/.duckdb/cli/latest/duckdb 2>/dev/null")
     if let path = found.output.split(separator: "\n").first { return behindScript(String(path)) }
     if getenv("CI") != nil { throw PreparationFailed("no duckdb client: scripts/bootstrap --tests installs it") }
-    let message = "no duckdb client here: tests of DuckDB databases check nothing; scripts/bootstrap --tests installs it\n"
+    let message =
+      "no duckdb client here: tests of DuckDB databases check nothing; scripts/bootstrap --tests installs it\n"
     _ = write(STDERR_FILENO, message, message.utf8.count)
     return nil
   }
@@ -21,7 +23,8 @@ public enum DuckDBFile {
   private static func behindScript(_ path: String) -> String {
     let asked = try? TestSupport.run(
       "sh", "-c",
-      "python3 -c 'import duckdb_cli, os; print(os.path.join(os.path.dirname(duckdb_cli.__file__), \"duckdb\"))' 2>/dev/null")
+      "python3 -c 'import duckdb_cli, os; print(os.path.join(os.path.dirname(duckdb_cli.__file__), \"duckdb\"))' 2>/dev/null"
+    )
     let program = asked?.output.split(separator: "\n").first.map(String.init) ?? path
     return access(program, X_OK) == 0 ? program : path
   }
@@ -70,7 +73,8 @@ public enum DuckDBFile {
   public static func block(_ path: String, _ table: String, _ column: String) throws -> Int {
     let text = try value(
       path,
-      "SELECT block_id FROM pragma_storage_info('\(table)') WHERE column_name = '\(column)' AND block_id >= 0 ORDER BY ALL LIMIT 1")
+      "SELECT block_id FROM pragma_storage_info('\(table)') WHERE column_name = '\(column)' AND block_id >= 0 ORDER BY ALL LIMIT 1"
+    )
     guard let number = Int(text) else { throw PreparationFailed("no block of \(table).\(column): \(text)") }
     return number
   }

@@ -12,7 +12,9 @@ struct Client {
     let home = getenv("HOME").map { String(cString: $0) } ?? "/root"
     let found = try ClientProgram.find(
       "duckdb",
-      besides: [Paths.join(home, ".duckdb/cli/latest"), Paths.join(home, ".local/bin"), "/usr/local/bin", "/opt/duckdb"],
+      besides: [
+        Paths.join(home, ".duckdb/cli/latest"), Paths.join(home, ".local/bin"), "/usr/local/bin", "/opt/duckdb",
+      ],
       package: "'pip install duckdb-cli', or the binary of duckdb.org on the PATH")
     return Client(program: ClientProgram(name: "duckdb", path: behindScript(found.path)), timeLimit: timeLimit)
   }
@@ -60,12 +62,15 @@ struct Client {
 
   /// Runs statements one after another on a database, each whatever became of those before it; what became of each. A statement
   /// on which the engine dies or gives the database up has failed, and the others run in a new process.
-  func run(_ statements: [String], on database: String, _ mode: Mode, setUp: [String] = []) throws(Problem) -> [Answer] {
+  func run(_ statements: [String], on database: String, _ mode: Mode, setUp: [String] = []) throws(Problem) -> [Answer]
+  {
     var answers: [Answer] = []
     while answers.count < statements.count {
       let left = Array(statements[answers.count...])
       var more = try runOnce(left, on: database, mode, setUp: setUp)
-      if let given = more.firstIndex(where: { $0.failure?.contains("database has been invalidated") ?? false }), given > 0 {
+      if let given = more.firstIndex(where: { $0.failure?.contains("database has been invalidated") ?? false }),
+        given > 0
+      {
         more.removeSubrange(given...)
       }
       if more.isEmpty { more = [.failed("the engine gave no answer")] }
@@ -117,7 +122,8 @@ struct Client {
           continue
         }
         let isLast = answers.count == sections.count - 1 && !isWhole
-        answers.append(.failed(isLast && errors.isEmpty ? outcome.lastWords : errors.isEmpty ? "it failed" : errors.removeFirst()))
+        answers.append(
+          .failed(isLast && errors.isEmpty ? outcome.lastWords : errors.isEmpty ? "it failed" : errors.removeFirst()))
         continue
       }
       do throws(JSONSyntaxError) {
@@ -169,7 +175,9 @@ struct Client {
 
 extension String {
   /// As an identifier in DuckDB's SQL.
-  var asIdentifier: String { "\"" + split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\"" }
+  var asIdentifier: String {
+    "\"" + split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+  }
 
   /// As a text in DuckDB's SQL.
   var asLiteral: String { "'" + split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'" }

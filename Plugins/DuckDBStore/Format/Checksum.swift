@@ -57,6 +57,8 @@ extension Array<UInt8> {
 
   /// Writes a number as eight little-endian bytes at an offset within the array.
   mutating func set(_ value: UInt64, at offset: Int) {
-    for place in 0..<8 where offset + place < count { self[offset + place] = UInt8(truncatingIfNeeded: value >> (8 * place)) }
+    for place in 0..<8 where offset + place < count {
+      self[offset + place] = UInt8(truncatingIfNeeded: value >> (8 * place))
+    }
   }
 }

@@ -101,7 +101,9 @@ struct DatabaseHeader: Equatable {
       let free = bytes.uint64(start + 24), let count = bytes.uint64(start + 32), let size = bytes.uint64(start + 40)
     else { return nil }
     let blockSize = size == 0 ? 262_144 : size
-    guard blockSize >= 16_384, blockSize <= 262_144, blockSize & (blockSize - 1) == 0, count < 1 << 40 else { return nil }
+    guard blockSize >= 16_384, blockSize <= 262_144, blockSize & (blockSize - 1) == 0, count < 1 << 40 else {
+      return nil
+    }
     self.iteration = iteration
     metaBlock = meta
     freeList = free

@@ -128,7 +128,8 @@ struct LogContent: Equatable {
       if changes.deleted > 0 { told.append("\(changes.deleted) deleted") }
       if changes.updated > 0 { told.append("\(changes.updated) updated") }
       if told.isEmpty { told = ["rows inserted"] }
-      parts.append((table == "?" ? "of a table that cannot be told" : "of \(table)") + " " + told.joined(separator: ", "))
+      parts.append(
+        (table == "?" ? "of a table that cannot be told" : "of \(table)") + " " + told.joined(separator: ", "))
     }
     if !definitions.isEmpty { parts.append(Set(definitions).sorted().joined(separator: ", ")) }
     if !sequences.isEmpty { parts.append("values of " + sequences.sorted().joined(separator: ", ")) }
@@ -154,7 +155,9 @@ struct LogFields {
 
   /// Whether a field of this number begins here; steps over its number.
   mutating func begins(_ field: Int) -> Bool {
-    guard position + 2 <= bytes.endIndex, Int(bytes[position]) | Int(bytes[position + 1]) << 8 == field else { return false }
+    guard position + 2 <= bytes.endIndex, Int(bytes[position]) | Int(bytes[position + 1]) << 8 == field else {
+      return false
+    }
     position += 2
     return true
   }

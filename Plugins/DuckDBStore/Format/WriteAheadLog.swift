@@ -65,7 +65,8 @@ struct WriteAheadLog {
     var pending = LogContent()
     var current: String?
     while at < bytes.count {
-      guard let length = bytes.uint64(at), let sum = bytes.uint64(at + 8), length <= UInt64(bytes.count - at - 16) else {
+      guard let length = bytes.uint64(at), let sum = bytes.uint64(at + 8), length <= UInt64(bytes.count - at - 16)
+      else {
         ending = .torn
         rest = pending
         return
@@ -99,7 +100,8 @@ struct WriteAheadLog {
   private mutating func readRest(_ bytes: [UInt8], from start: Int, table: String?) {
     var at = start
     var current = table
-    while let length = bytes.uint64(at), let sum = bytes.uint64(at + 8), length <= UInt64(max(0, bytes.count - at - 16)) {
+    while let length = bytes.uint64(at), let sum = bytes.uint64(at + 8), length <= UInt64(max(0, bytes.count - at - 16))
+    {
       let entry = bytes[(at + 16)..<(at + 16 + Int(length))]
       at += 16 + Int(length)
       guard Checksum.of(entry) == sum else {

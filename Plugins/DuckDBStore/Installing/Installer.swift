@@ -106,7 +106,8 @@ struct Installer {
     }
     if kept != nil { try Durable.write(bytes, to: freeName(path), mode: try live.status().mode) }
     try Durable.write(
-      WriteAheadLog.closed(bytes, length: kept.map { min($0, log.committed) } ?? log.committed, metaBlock: new), to: path, mode: try live.status().mode)
+      WriteAheadLog.closed(bytes, length: kept.map { min($0, log.committed) } ?? log.committed, metaBlock: new),
+      to: path, mode: try live.status().mode)
   }
 
   private func setAside(_ path: String) throws(Problem) {

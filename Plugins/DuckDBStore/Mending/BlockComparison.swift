@@ -84,7 +84,8 @@ final class BlockComparison: StoreComparison {
 
   /// Whether the block is free. Where a header is lost, it may be that of a newer checkpoint, which took blocks that were free.
   private var isFree: Bool {
-    guard survey.headers.areSound, let use = survey.use, survey.headers.active?.blockSize == headers?.active?.blockSize else { return false }
+    guard survey.headers.areSound, let use = survey.use, survey.headers.active?.blockSize == headers?.active?.blockSize
+    else { return false }
     return block >= use.isFree.count || use.isFree[block]
   }
 

@@ -37,7 +37,8 @@ final class DuckDBWorkingCopy: DuckDBSession, WorkingCopy {
   func resetSequences(_ tables: [String]) throws(Problem) {
     for state in try sequences() where tables.contains(state.table) {
       guard let last = state.last, let largest = state.largestKey, last < largest else { continue }
-      guard let feed = structure.feeds.first(where: { $0.table == state.table && $0.next &- $0.increment == last }) else {
+      guard let feed = structure.feeds.first(where: { $0.table == state.table && $0.next &- $0.increment == last })
+      else {
         continue
       }
       let behind = (largest - last + feed.increment - 1) / feed.increment

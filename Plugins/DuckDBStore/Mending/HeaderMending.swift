@@ -46,9 +46,10 @@ struct HeaderMending {
   private func remains(_ place: Int, like active: DatabaseHeader) -> DatabaseHeader? {
     let start = (place + 1) * FileHeaders.size
     let other = (2 - place) * FileHeaders.size
-    guard let fields = DatabaseHeader(headers.bytes, at: start), 
+    guard let fields = DatabaseHeader(headers.bytes, at: start),
       // Zeros are no fields.
-      fields.iteration > 0 || headers.bytes.uint64(start + 40) != 0, fields.blockSize == active.blockSize, fields.compatibility == active.compatibility,
+      fields.iteration > 0 || headers.bytes.uint64(start + 40) != 0, fields.blockSize == active.blockSize,
+      fields.compatibility == active.compatibility,
       headers.bytes.uint64(start + 48) == headers.bytes.uint64(other + 48),
       isWithin(fields.metaBlock, fields), isWithin(fields.freeList, fields)
     else { return nil }

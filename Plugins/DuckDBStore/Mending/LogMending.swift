@@ -23,7 +23,8 @@ struct LogMending {
     let held = (keepsSome ? log.rest.words : all.words).map { "; what goes: " + $0 } ?? ""
     switch log.ending {
     case .damaged(let at) where keepsSome:
-      return "keeps the \(count(log.transactions)) of the log before its damaged entry at byte \(at), and sets the rest aside"
+      return
+        "keeps the \(count(log.transactions)) of the log before its damaged entry at byte \(at), and sets the rest aside"
         + held
     case .damaged(let at): return "sets the log aside, which is damaged at byte \(at)" + held
     default:

@@ -39,7 +39,9 @@ struct NativeCopy {
       for suffix in Sidecars.suffixes.dropLast() { try copySidecar(source + suffix, to: target + suffix) }
       let stamp = try Self.stamp(source)
       // Damaged headers do not move; sound ones that did mean that a checkpoint came in between.
-      guard try FileHeaders(file) == headers, FileStatus.isSame(source, "/proc/self/fd/\(file.descriptor)") else { continue }
+      guard try FileHeaders(file) == headers, FileStatus.isSame(source, "/proc/self/fd/\(file.descriptor)") else {
+        continue
+      }
       // Blocks of the catalog are written in place while a checkpoint runs. What is damaged stays so when it is read again.
       if !survey.unreadable.isEmpty, survey.unreadable != suspects {
         if suspects != nil { usleep(100_000) }

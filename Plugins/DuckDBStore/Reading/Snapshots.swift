@@ -34,7 +34,9 @@ enum Snapshots {
     return StoreSnapshot(
       members: [member], stamp: stamp,
       confirm: { () throws(Problem) in
-        guard try FileHeaders(file) == headers, try NativeCopy.stamp(path) == stamp else { throw NativeCopy.changed(path) }
+        guard try FileHeaders(file) == headers, try NativeCopy.stamp(path) == stamp else {
+          throw NativeCopy.changed(path)
+        }
       })
   }
 
@@ -80,7 +82,7 @@ enum Snapshots {
         ) { offset, buffer throws(Problem) in try file.read(into: buffer, at: offset) })
     }
     return StoreSnapshot(
-      members: members, stamp: stamp,
+      members: SnapshotMembers(members), stamp: stamp,
       confirm: { () throws(Problem) in
         guard try NativeCopy.stamp(main.path) == stamp else { throw NativeCopy.changed(main.path) }
       })

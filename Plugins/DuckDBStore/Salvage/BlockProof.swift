@@ -71,13 +71,15 @@ struct BlockProof {
     let theirs = try FileSurvey.make(source, headers: other, workers: Workers.processors)
     guard let theirUse = theirs.use, let ourUse = survey.use else { return [] }
     return unproved.keys.sorted().filter { id in
-      id < theirUse.isFree.count && !theirUse.isFree[id] && !theirUse.metadata.contains(id) && !ourUse.metadata.contains(id)
+      id < theirUse.isFree.count && !theirUse.isFree[id] && !theirUse.metadata.contains(id)
+        && !ourUse.metadata.contains(id)
     }
   }
 
   /// Blocks of which both catalogs say the same. Asked of copies, since the engine writes beside what it opens.
   private func likelyByCatalog(_ blocks: Set<Int>) throws(Problem) -> [Int] {
-    guard !blocks.isEmpty, let ours = try? DuckDBSession.open(copy, patience: 1), let theirs = try? DuckDBSession.open(backup, patience: 1),
+    guard !blocks.isEmpty, let ours = try? DuckDBSession.open(copy, patience: 1),
+      let theirs = try? DuckDBSession.open(backup, patience: 1),
       let here = try? Segments.holding(blocks, ours).found, let there = try? Segments.holding(blocks, theirs).found
     else { return [] }
     defer {

@@ -84,7 +84,9 @@ final class Rebuild {
     while !left.isEmpty {
       let names = Set(left.map(\.name))
       let free = left.filter { table in
-        !structure.foreignKeys.contains { $0.table == table.name && $0.parent != table.name && names.contains($0.parent) }
+        !structure.foreignKeys.contains {
+          $0.table == table.name && $0.parent != table.name && names.contains($0.parent)
+        }
       }
       let next = free.isEmpty ? left : free
       ordered += next

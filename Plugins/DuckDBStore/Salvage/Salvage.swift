@@ -55,7 +55,8 @@ final class Salvage {
     guard !taken.isEmpty else { return }
     let list = taken.prefix(5).map(String.init).joined(separator: ", ") + (taken.count > 5 ? " and others" : "")
     outcome.notes.append(
-      "took \(taken.count) \(taken.count == 1 ? "block" : "blocks") (\(list)) from the backup, which the file itself proves to be the same")
+      "took \(taken.count) \(taken.count == 1 ? "block" : "blocks") (\(list)) from the backup, which the file itself proves to be the same"
+    )
   }
 
   private func rebuild(_ survey: FileSurvey, backup: String?) throws(Problem) -> RepairOutcome {

@@ -4,7 +4,9 @@ import MendKit
 enum SalvagePlan {
   /// Whether it could begin: the headers are sound or can be put right.
   static func isPossible(_ path: String) -> Bool {
-    guard let file = try? FileHandle.read(path), let headers = try? FileHeaders(file), !headers.isEncrypted else { return false }
+    guard let file = try? FileHandle.read(path), let headers = try? FileHeaders(file), !headers.isEncrypted else {
+      return false
+    }
     return HeaderMending(headers).plan != .hopeless
   }
 

@@ -158,7 +158,8 @@ struct TableSalvage {
 
   private func mend(_ run: Run, _ columns: [String], _ tally: inout RowTally, _ notes: inout [String]) throws(Problem) {
     let left = columns.filter { !run.lost.contains($0) }
-    let count = try ask(["SELECT count(*) AS n FROM old.\(name) WHERE \(run.condition)"]).first?.rows.first?["n"]?.integer
+    let count = try ask(["SELECT count(*) AS n FROM old.\(name) WHERE \(run.condition)"]).first?.rows.first?["n"]?
+      .integer
     if takesUnproved, backup != nil {
       let taken = try fill(run, left, columns)
       tally.fromBackup += taken
@@ -173,12 +174,14 @@ struct TableSalvage {
     }
     tally.setAside += missing
     notes.append(
-      "\(missing) rows of \(table.name) lack \(run.lost.sorted().joined(separator: ", ")), whose blocks are damaged: they are in \(aside)")
+      "\(missing) rows of \(table.name) lack \(run.lost.sorted().joined(separator: ", ")), whose blocks are damaged: they are in \(aside)"
+    )
   }
 
   /// Rows of which columns are lost, in a table of their own that has all columns, and the row's number.
   private func setAside(_ run: Run, _ left: [String], _ columns: [String]) throws(Problem) -> Bool {
-    let fields = columns.map { left.contains($0) ? $0.asIdentifier : "NULL AS \($0.asIdentifier)" }.joined(separator: ", ")
+    let fields = columns.map { left.contains($0) ? $0.asIdentifier : "NULL AS \($0.asIdentifier)" }.joined(
+      separator: ", ")
     let given = takesUnproved && backup != nil && !table.primaryKey.isEmpty ? try exceptFilled(left) : ""
     let source = "SELECT rowid AS dbmend_row, \(run.lost.sorted().joined(separator: ", ").asLiteral) AS dbmend_lost, "
     let answers = try ask([

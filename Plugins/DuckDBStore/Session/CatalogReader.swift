@@ -151,7 +151,9 @@ struct DuckDBCatalog {
         let home = sequence["s"]?.string ?? "main"
         return named.count > 1 ? named.dropLast().last == home : home == schema || home == "main"
       }
-      guard let match, let next = Self.next(match["sql"]?.string ?? ""), let step = match["i"]?.integer else { continue }
+      guard let match, let next = Self.next(match["sql"]?.string ?? ""), let step = match["i"]?.integer else {
+        continue
+      }
       feeds.append(
         SequenceFeed(
           table: Self.name(row), column: row["c"]?.string ?? "", sequence: Self.name(match, "q"),
@@ -167,7 +169,8 @@ struct DuckDBCatalog {
   private static func sequence(in text: String) -> [String]? {
     let lowered = text.lowercased()
     guard let call = lowered.range(of: "nextval('") else { return nil }
-    let start = text.utf8.index(text.startIndex, offsetBy: lowered.utf8.distance(from: lowered.startIndex, to: call.upperBound))
+    let start = text.utf8.index(
+      text.startIndex, offsetBy: lowered.utf8.distance(from: lowered.startIndex, to: call.upperBound))
     let name = text[start...].prefix { $0 != "'" }
     return name.split(separator: ".").map { part in String(part.filter { $0 != "\"" }) }
   }

@@ -162,7 +162,9 @@ class DuckDBSession: SQLSession {
   func sqlName(_ table: String) -> String { known.paths[table] ?? table.asIdentifier }
 
   func query(_ sql: String, limit: Int) throws(Problem) -> [[SQLValue]] {
-    guard !sql.contains(where: \.isNewline) || !sql.split(whereSeparator: \.isNewline).contains(where: { $0.hasPrefix(".") }),
+    guard
+      !sql.contains(where: \.isNewline)
+        || !sql.split(whereSeparator: \.isNewline).contains(where: { $0.hasPrefix(".") }),
       !sql.hasPrefix(".")
     else { throw Problem(.configuration, tried: "ask DuckDB", on: sql, said: "it is a command of the client, not SQL") }
     return try rows(sql).prefix(limit).map { row in (row.members ?? []).map { Self.value($0.value) } }

@@ -7,7 +7,8 @@ enum EngineWords {
     if words.contains("version number") || words.contains("storage version greater") {
       return Problem(
         .unsupported, tried: "open the database", on: path, said: words,
-        advice: "Use the client of the version of DuckDB that wrote the file, or a newer one.", code: "schema.unsupported")
+        advice: "Use the client of the version of DuckDB that wrote the file, or a newer one.",
+        code: "schema.unsupported")
     }
     if words.contains("WAL") {
       return Problem(

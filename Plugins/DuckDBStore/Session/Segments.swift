@@ -68,7 +68,8 @@ struct ColumnProbes {
         columns.map { "SELECT bit_xor(hash(\($0.asIdentifier)))::VARCHAR AS h FROM \(session.sqlName(name))" })
       for (column, answer) in zip(columns, answers) {
         guard let words = answer.failure else { continue }
-        found[name, default: []].append(Segment(column: column, blocks: Self.block(in: words, size: session.blockSize).map { [$0] } ?? []))
+        found[name, default: []].append(
+          Segment(column: column, blocks: Self.block(in: words, size: session.blockSize).map { [$0] } ?? []))
       }
     }
     return found
@@ -77,7 +78,9 @@ struct ColumnProbes {
   /// The block that the engine names by its place: `in block at location 2895872`.
   static func block(in words: String, size: Int) -> Int? {
     guard let place = words.range(of: "at location ") else { return nil }
-    guard let offset = Int(words[place.upperBound...].prefix { $0.isNumber }), offset >= FileHeaders.end else { return nil }
+    guard let offset = Int(words[place.upperBound...].prefix { $0.isNumber }), offset >= FileHeaders.end else {
+      return nil
+    }
     return (offset - FileHeaders.end) / size
   }
 }

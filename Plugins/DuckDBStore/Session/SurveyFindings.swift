@@ -79,7 +79,9 @@ struct SurveyFindings {
   /// Damage that keeps the engine from opening the file, or that is told without an engine.
   static func problem(_ survey: FileSurvey, on path: String, said: String? = nil) -> Problem {
     let blocks = survey.unreadable
-    let list = blocks.prefix(5).map(String.init).joined(separator: ", ") + (blocks.count > 5 ? " and \(blocks.count - 5) more" : "")
+    let list =
+      blocks.prefix(5).map(String.init).joined(separator: ", ")
+      + (blocks.count > 5 ? " and \(blocks.count - 5) more" : "")
     let of = survey.headers.active.map { " of \($0.blockCount)" } ?? ""
     return Problem(
       .damaged, tried: "read the database", on: path,
