@@ -37,16 +37,3 @@ enum Sidecars {
     for suffix in suffixes { try Paths.removeFile(path + suffix) }
   }
 }
-
-/// A folder for copies that the engine may open, outside of anybody's sight; it goes with the last who holds it.
-final class PrivateFolder {
-  /// The folder's path.
-  let path: String
-
-  init() throws(Problem) {
-    let place = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    path = try Paths.makeTemporaryFolder(Paths.join(place.isEmpty ? "/tmp" : place, "dbmend-duckdb-"))
-  }
-
-  deinit { try? Paths.removeTree(path) }
-}

@@ -59,7 +59,7 @@ class DuckDBSession: SQLSession {
     mode = .readOnly
     survey = copy.survey
     do throws(Problem) {
-      client = try Client.find()
+      client = try Client.find(timeLimit: Self.patience(copy.path))
     } catch {
       // Damage that is plain without the engine is told without it.
       guard copy.survey.unreadable.isEmpty else { throw SurveyFindings.problem(copy.survey, on: copy.source) }
@@ -83,7 +83,7 @@ class DuckDBSession: SQLSession {
     subject = path
     mode = .writable
     survey = nil
-    client = try Client.find()
+    client = try Client.find(timeLimit: Self.patience(path))
     known = try DuckDBCatalog(client.run(DuckDBCatalog.statements, on: path, .writable), of: path)
     facts = StoreFacts(
       engine: "DuckDB " + known.version.drop { $0 == "v" }, format: "working copy",
@@ -94,6 +94,11 @@ class DuckDBSession: SQLSession {
     let size = headers.active?.blockSize ?? 262_144
     return "storage version \(headers.version), blocks of \(size / 1024) KiB"
       + (headers.writer.isEmpty ? "" : ", written by DuckDB \(headers.writer)")
+  }
+
+  /// How long a run of the client on a database may take: a database of ten gigabytes an hour.
+  private static func patience(_ path: String) -> Double {
+    600 + Double((try? FileStatus.of(path).size) ?? 0) / 3e6
   }
 
   /// A database is hostile: nothing in it may reach beyond it.
