@@ -127,6 +127,20 @@ import Testing
     #expect(outcomes == ["", ""])
   }
 
+  @Test("what a killed run left in the folder for temporary files goes, and what a running one has there stays")
+  func leftovers() throws {
+    let shop = try Shop("CREATE TABLE t(i INTEGER);")
+    let place = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let dead = try Paths.makeTemporaryFolder(Paths.join(place, "dbmend-duckdb-"))
+    try Durable.write([], to: Paths.join(dead, "lock"))
+    let first = try shop.open()
+    let second = try shop.open()
+    #expect(!FileStatus.exists(dead))
+    #expect(try first.rowCount(of: Table(name: "t", columns: [], primaryKey: [], keyIsStructural: false)) == 0)
+    second.end()
+    first.end()
+  }
+
   @Test("encrypted databases are named as such; a newer format is unsupported, and not damage")
   func otherForms() throws {
     let folder = try TemporaryFolder("dbmend-duckdb-forms")

@@ -25,7 +25,8 @@ final class PrivateFolder {
   private static func sweep(_ place: String) {
     for name in (try? Paths.names(in: place)) ?? [] where name.hasPrefix(prefix) {
       let folder = Paths.join(place, name)
-      guard let status = try? FileStatus.of(folder, followLinks: false), status.kind == .folder, status.user == geteuid(),
+      guard let status = try? FileStatus.of(folder, followLinks: false), status.kind == .folder,
+        status.user == geteuid(),
         let file = try? FileHandle.update(Paths.join(folder, lockName)),
         (try? FileLock.take(.exclusive, file, start: 0, length: 0)) == true
       else { continue }
