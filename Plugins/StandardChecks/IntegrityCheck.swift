@@ -255,7 +255,7 @@ extension IntegrityCheck {
     Example("a DuckDB database", kind: "duckdb", script: table),
     Example(
       "a DuckDB database with a changed byte in a block of a table", kind: "duckdb", script: table,
-      damage: [.overwrite(offset: 12_288 + 60, bytes: [0xA5, 0xA5])], finds: ["table.malformed"]),
+      damage: [.overwrite(offset: 12_288 + 262_144 + 60, bytes: [0xA5, 0xA5])], finds: ["table.malformed"]),
     Example("a document in JSON", kind: "json", script: #"{"users": [{"name": "Ada"}], "theme": "dark"}"#),
     Example(
       "a document that is torn", kind: "json", script: #"{"users": [{"name": "Ada"}], "theme": "da"#,

@@ -176,7 +176,7 @@ extension SalvageRepair {
     Example("a sound DuckDB database", kind: "duckdb", script: table),
     Example(
       "a DuckDB database with a changed byte in a block of a table", kind: "duckdb", script: table,
-      damage: [.overwrite(offset: 12_288 + 60, bytes: [0xA5, 0xA5])], finds: ["table.malformed"]),
+      damage: [.overwrite(offset: 12_288 + 262_144 + 60, bytes: [0xA5, 0xA5])], finds: ["table.malformed"]),
     Example("a sound document", kind: "json", script: #"{"users": [1, 2, 3]}"#),
     Example(
       "a document that is torn", kind: "json", script: #"{"users": [{"name": "Ada"}, {"name": "Gra"#,

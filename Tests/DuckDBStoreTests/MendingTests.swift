@@ -181,6 +181,29 @@ import Testing
     #expect(try DuckDBFile.sum(shop.path, "t") == sum)
   }
 
+  @Test(
+    "damage in a free part of the catalog's block costs no row; a lost catalog is told as such, and nothing is made of it"
+  )
+  func catalog() throws {
+    let shop = try Shop()
+    let sums = try (DuckDBFile.sum(shop.path, "orders"), DuckDBFile.sum(shop.path, "notes"))
+    let block = try #require(
+      Int(try DuckDBFile.value(shop.path, "SELECT max(block_id) FROM pragma_metadata_info() WHERE free_blocks > 20")))
+    try DuckDBFile.damage(shop.path, at: DuckDBFile.block(block) + 262_144 - 9000, count: 3)
+    let problem = #expect(throws: Problem.self) { try shop.open() }
+    #expect(problem?.code == "file.malformed")
+    let outcome = try driver.salvage(shop.path, with: SalvageAid())
+    #expect(outcome.notes.contains { $0.contains("although the checksum") })
+    let tally = try #require(outcome.rows["orders"])
+    #expect(tally.lost == nil && tally.kept == 200_000)
+    #expect(try (DuckDBFile.sum(shop.path, "orders"), DuckDBFile.sum(shop.path, "notes")) == sums)
+    let again = try #require(Int(try DuckDBFile.value(shop.path, "SELECT max(block_id) FROM pragma_metadata_info()")))
+    try DuckDBFile.damage(shop.path, at: DuckDBFile.block(again), count: 262_144, with: 0)
+    let bytes = try FileHandle.read(shop.path).readAll(limit: 1 << 30)
+    #expect(throws: Problem.self) { try driver.salvage(shop.path, with: SalvageAid()) }
+    #expect(try FileHandle.read(shop.path).readAll(limit: 1 << 30) == bytes)
+  }
+
   @Test("of a log that is damaged the transactions before the damage stay, and what goes is told")
   func log() throws {
     let shop = try Shop("CREATE TABLE t(i INTEGER PRIMARY KEY); CHECKPOINT;")

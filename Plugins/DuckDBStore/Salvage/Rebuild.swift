@@ -9,6 +9,8 @@ final class Rebuild {
   private let session: DuckDBSession
   private let client: Client
   private let new: String
+  /// The rows of every table of the new file.
+  private(set) var rows: [String: Int] = [:]
 
   /// Opens the damaged database on a copy of its own. Throws where its catalog cannot be read.
   init(_ copy: String, _ survey: FileSurvey, backup: String?, takesUnproved: Bool) throws(Problem) {
@@ -62,6 +64,9 @@ final class Rebuild {
       outcome.notes += notes
     }
     try make(["CHECKPOINT new"])
+    let tables = session.structure.catalog.tables
+    let counts = try ask(tables.map { "SELECT count(*) AS n FROM new.\(session.sqlName($0.name))" })
+    for (table, count) in zip(tables, counts) { rows[table.name] = count.rows.first?["n"]?.integer }
     outcome.notes.append("wrote what can be read into a new file")
     return outcome
   }

@@ -60,10 +60,22 @@ final class Salvage {
   }
 
   private func rebuild(_ survey: FileSurvey, backup: String?) throws(Problem) -> RepairOutcome {
+    let admitted = try CatalogAdmission(copy, survey).run()
+    let survey = admitted.isEmpty ? survey : try surveyed()
     let rebuild = try Rebuild(copy, survey, backup: backup, takesUnproved: aid.takesUnproved)
     let made = try rebuild.run()
     outcome.rows.merge(made.rows) { $1 }
     outcome.notes += made.notes
+    guard !admitted.isEmpty else { return outcome }
+    let list = admitted.map(String.init).joined(separator: ", ")
+    outcome.notes.append(
+      "the catalog was read although the checksum of its \(admitted.count == 1 ? "block" : "blocks") \(list) is wrong: what the "
+        + "damage changed there nobody can tell, so look the tables through")
+    for (table, rows) in rebuild.rows {
+      var tally = outcome.rows[table] ?? RowTally(kept: rows)
+      tally.lost = nil
+      outcome.rows[table] = tally
+    }
     return outcome
   }
 }
