@@ -6,6 +6,7 @@ import sys
 import tempfile
 
 import duckdb_store
+import files
 import large
 import many
 import repair
@@ -23,6 +24,7 @@ def main():
         small.benchmark(table, dbmend, folder)
         many.benchmark(table, dbmend, folder)
         duckdb_store.benchmark(table, dbmend, folder)
+        files.benchmark(table, dbmend, folder)
         database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
         verification.benchmark(table, dbmend, database, folder)
         if database:
