@@ -31,13 +31,14 @@ let package = Package(
     .target(
       name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
     .target(name: "JSONStore", dependencies: ["MendKit"], path: "Plugins/JSONStore"),
+    .target(name: "DuckDBStore", dependencies: ["MendKit", "CSystem"], path: "Plugins/DuckDBStore"),
     .target(name: "FolderStore", dependencies: ["MendKit", "CXXHash"], path: "Plugins/FolderStore"),
 
     .executableTarget(
       name: "dbmend",
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
-        "JSONStore", "FolderStore", "CSystem",
+        "JSONStore", "DuckDBStore", "FolderStore", "CSystem",
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "MendArchive", "CSQLite"], path: "Tests/TestSupport"),
@@ -52,9 +53,11 @@ let package = Package(
     .testTarget(
       name: "PluginTests",
       dependencies: [
-        "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "FolderStore", "TestSupport",
+        "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "DuckDBStore", "FolderStore",
+        "TestSupport",
       ]),
     .testTarget(name: "JSONStoreTests", dependencies: ["JSONStore", "MendKit", "TestSupport"]),
+    .testTarget(name: "DuckDBStoreTests", dependencies: ["DuckDBStore", "MendKit", "TestSupport"]),
     .testTarget(name: "FolderStoreTests", dependencies: ["FolderStore", "JSONStore", "MendKit", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),

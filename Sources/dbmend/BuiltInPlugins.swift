@@ -1,3 +1,4 @@
+import DuckDBStore
 import FolderStore
 import JSONStore
 import MendKit
@@ -10,6 +11,6 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [SQLiteDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
-    repairs: standardRepairs)
+    drivers: [SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())],
+    checks: standardChecks, repairs: standardRepairs)
 }
