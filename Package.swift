@@ -31,12 +31,13 @@ let package = Package(
     .target(
       name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
     .target(name: "JSONStore", dependencies: ["MendKit"], path: "Plugins/JSONStore"),
+    .target(name: "PostgreSQLStore", dependencies: ["MendKit"], path: "Plugins/PostgreSQLStore"),
 
     .executableTarget(
       name: "dbmend",
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
-        "JSONStore", "CSystem",
+        "JSONStore", "PostgreSQLStore", "CSystem",
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "CSQLite"], path: "Tests/TestSupport"),
@@ -50,7 +51,8 @@ let package = Package(
     .testTarget(name: "MendReportTests", dependencies: ["MendReport", "MendKit", "TestSupport"]),
     .testTarget(
       name: "PluginTests",
-      dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "TestSupport"]),
+      dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "PostgreSQLStore", "TestSupport"]),
+    .testTarget(name: "PostgreSQLStoreTests", dependencies: ["PostgreSQLStore", "MendKit", "TestSupport"]),
     .testTarget(name: "JSONStoreTests", dependencies: ["JSONStore", "MendKit", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),

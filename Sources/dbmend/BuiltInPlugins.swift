@@ -1,5 +1,6 @@
 import JSONStore
 import MendKit
+import PostgreSQLStore
 import SQLiteStore
 import StandardChecks
 import StandardRepairs
@@ -9,5 +10,5 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [SQLiteDriver(), JSONDriver()], checks: standardChecks, repairs: standardRepairs)
+    drivers: [SQLiteDriver(), JSONDriver(), PostgreSQLDriver()], checks: standardChecks, repairs: standardRepairs)
 }
