@@ -147,7 +147,7 @@ public struct SQLiteDriver: SQLDriver, SalvagingDriver, ComparingDriver {
           name: Paths.name(of: file.path), size: try file.status().size, attributes: try FileAttributes(of: file)
         ) { offset, buffer throws(Problem) in try file.read(into: buffer, at: offset) })
     }
-    return StoreSnapshot(members: members, stamp: stamp, release: { LockBytes.release(main) })
+    return StoreSnapshot(members: SnapshotMembers(members), stamp: stamp, release: { LockBytes.release(main) })
   }
 
   /// Size, times, change counter, and what the log holds.

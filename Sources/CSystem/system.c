@@ -226,6 +226,16 @@ int csystem_open(const char *path, int flags, mode_t mode) {
   return fd;
 }
 
+int csystem_sync_volume(int fd) {
+#ifdef __linux__
+  return syncfs(fd);
+#else
+  (void)fd;
+  sync();
+  return 0;
+#endif
+}
+
 int csystem_pipe(int ends[2]) {
 #ifdef __linux__
   return pipe2(ends, O_CLOEXEC);

@@ -2,12 +2,12 @@ import MendKit
 
 /// What an archive says of itself: its last member, with a copy beside the archive.
 public struct Manifest: Sendable, Hashable {
-  /// The formats that are read: the second one may name a member with the driver's notes. An archive without notes is written
-  /// in the first one.
-  static let formats = ["dbmend.manifest/1", "dbmend.manifest/2"]
+  /// The formats that are read: the second one may name a member with the driver's notes, the third one a listing of a folder's
+  /// files. An archive without either is written in the first one.
+  static let formats = ["dbmend.manifest/1", "dbmend.manifest/2", "dbmend.manifest/3"]
 
   /// The format that the manifest is written in.
-  var format: String { Self.formats[notes == nil ? 0 : 1] }
+  var format: String { Self.formats[listing != nil ? 2 : notes != nil ? 1 : 0] }
 
   /// Which store the archive is of.
   public var store: StoreIdentity
@@ -30,12 +30,28 @@ public struct Manifest: Sendable, Hashable {
   /// The live store's stamp.
   public var stamp: StoreStamp?
   /// The members before the manifest, in their order: the store's, the main one first, then the definitions if there
-  /// are any.
+  /// are any. Of a folder's archive only the listing is among them, which tells of the others.
   public var members: [Member]
   /// The name of the member that holds the store's definitions; nil where none does.
   public var schema: String?
   /// The name of the member that holds what the driver noted of the store's content; nil where none does.
   public var notes: String?
+  /// Where the files of a folder are listed; nil of a store that is no folder.
+  public var listing: Listing?
+
+  /// The member that lists the files of an archived folder, and what they come to.
+  public struct Listing: Sendable, Hashable {
+    /// The name of the member.
+    public var member: String
+    /// The name of the folder, with which the names of all its files begin.
+    public var folder: String
+    /// How many files there are.
+    public var files: Int
+    /// Size of all files together, in bytes.
+    public var bytes: Int
+    /// How many of these bytes are in blocks that are not all zeros: what they take where files have holes.
+    public var data: Int
+  }
 
   /// One member of the archive.
   public struct Member: Sendable, Hashable {
@@ -64,7 +80,7 @@ public struct Manifest: Sendable, Hashable {
   public init(
     store: StoreIdentity, kind: String, engine: String, version: String, taken: Int64, sequence: Int,
     verdict: Verdict, reason: String, rows: [String: Int], stamp: StoreStamp?, members: [Member],
-    schema: String? = nil, notes: String? = nil
+    schema: String? = nil, notes: String? = nil, listing: Listing? = nil
   ) {
     self.store = store
     self.kind = kind
@@ -79,13 +95,19 @@ public struct Manifest: Sendable, Hashable {
     self.members = members
     self.schema = schema
     self.notes = notes
+    self.listing = listing
   }
 
-  /// The members that are the store's own.
-  public var storeMembers: [Member] { members.filter { $0.name != schema && $0.name != notes } }
+  /// The members that are the store's own; none of a folder, whose files are in the listing.
+  public var storeMembers: [Member] {
+    members.filter { $0.name != schema && $0.name != notes && $0.name != listing?.member }
+  }
 
   /// Size of the store's members together, in bytes.
-  public var bytes: Int { storeMembers.reduce(0) { $0 + $1.size } }
+  public var bytes: Int { listing?.bytes ?? storeMembers.reduce(0) { $0 + $1.size } }
+
+  /// The room that the store's members take when they are written out, in bytes.
+  var room: Int { listing?.data ?? bytes }
 
   /// The reason of an archive of what a failed command left in a store, taken before the put-back.
   public static let reasonOfPutBack = "put-back"
@@ -95,7 +117,7 @@ public struct Manifest: Sendable, Hashable {
   public var isGood: Bool { (verdict == .healthy || verdict == .repaired) && reason != Manifest.reasonOfPutBack }
 
   /// The manifest's own name in the archive: `manifest.json`, unless the store has a file of that name itself.
-  var fileName: String { Self.fileName(besides: members.map(\.name)) }
+  var fileName: String { Self.fileName(besides: members.map(\.name) + [listing?.folder].compactMap(\.self)) }
 
   static func fileName(besides names: [String]) -> String {
     names.contains(fileNames[0]) ? fileNames[1] : fileNames[0]

@@ -33,7 +33,7 @@ extension Manifest {
       "verdict": .string(verdict.rawValue), "reason": .string(reason),
       "rows": .object(rows.sorted { $0.key < $1.key }.map { JSONMember($0.key, .integer($0.value)) }),
       "stamp": stamp?.json, "schema": schema.map { .string($0) },
-      "notes": notes.map { .string($0) }, "members": .array(members.map(\.json)),
+      "notes": notes.map { .string($0) }, "listing": listing?.json, "members": .array(members.map(\.json)),
     ])
   }
 
@@ -78,7 +78,8 @@ extension Manifest {
       taken: taken.seconds, sequence: try fields.count("sequence"), verdict: verdict,
       reason: try fields.text("reason"), rows: rows, stamp: try fields.optional("stamp").map(StoreStamp.init),
       members: members, schema: fields.value["schema"]?.string,
-      notes: format == Self.formats[1] ? fields.value["notes"]?.string : nil)
+      notes: format == Self.formats[1] ? fields.value["notes"]?.string : nil,
+      listing: format == Self.formats[2] ? try Listing(fields.fields("listing")) : nil)
     if let said = flaw { throw ManifestError(said: said) }
   }
 
@@ -98,6 +99,14 @@ extension Manifest {
     }
     if let schema, !names.contains(schema) { return "it names definitions (\(schema)) that are no member" }
     if let notes, !names.contains(notes) || notes == schema { return "it names notes (\(notes)) that are no member" }
+    if let listing {
+      guard names.contains(listing.member), listing.member != schema else {
+        return "it names a listing (\(MemberName.shown(listing.member))) that is no member"
+      }
+      if let said = MemberName.flaw(listing.folder) { return said }
+      if listing.folder.contains("/") { return "its folder \(MemberName.shown(listing.folder)) is no plain name" }
+      if names.contains(listing.folder) { return "a member has the name of its folder" }
+    }
     if names.contains(fileName) { return "it lists itself as a member" }
     return nil
   }
@@ -125,6 +134,21 @@ enum MemberName {
       if part.isEmpty || part == "." { return "the member \(shown) is no plain path" }
     }
     return nil
+  }
+}
+
+extension Manifest.Listing {
+  fileprivate var json: JSONValue {
+    .object([
+      "member": .string(member), "folder": .string(folder), "files": .integer(files), "bytes": .integer(bytes),
+      "data": .integer(data),
+    ])
+  }
+
+  fileprivate init(_ fields: Fields) throws(ManifestError) {
+    self.init(
+      member: try fields.text("member"), folder: try fields.text("folder"), files: try fields.count("files"),
+      bytes: try fields.count("bytes"), data: try fields.count("data"))
   }
 }
 

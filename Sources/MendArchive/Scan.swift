@@ -12,12 +12,18 @@ struct Scan {
   let depth: Depth
   /// What was tried, for problems.
   let tried: String
+  /// The files of an archived folder, as its listing has them; nil for other stores.
+  var listing: FileListing?
   /// Called with how far the pass is, from 0 to 1.
   var progress: (Double) -> Void = { _ in }
   /// Called before each expected member's content; gives where the content goes, nil for nowhere.
   var target: (Manifest.Member, TarEntry) throws(Problem) -> FileHandle? = {
     (_, _) throws(Problem) -> FileHandle? in nil
   }
+  /// Called with each file that `target` gave, when it is written.
+  var finish: (Manifest.Member, FileHandle) throws(Problem) -> Void = { (_, _) throws(Problem) in }
+  /// Called with each folder and link of an archived folder, and with each of its files before its content.
+  var place: (ListedFile) throws(Problem) -> Void = { (_) throws(Problem) in }
 
   private func problem(_ said: String) -> Problem { .archive(tried, path, said) }
 
@@ -60,7 +66,18 @@ struct Scan {
     var last: String?
     var done = 0
     var sawManifest = false
+    var listing = listing
     while let entry = try next(reader, after: last) {
+      if let folder = expected.listing?.folder, entry.name.hasPrefix(folder), Self.isWithin(entry.name, folder) {
+        last = entry.name
+        if let said = MemberName.flaw(Self.plain(entry.name)) { throw problem(said) }
+        let listed = try Self.next(&listing, problem)
+        guard let listed else {
+          throw problem("it holds the member \(MemberName.shown(entry.name)), which its listing does not have")
+        }
+        done += try take(listed, entry, reader, lane, done: done)
+        continue
+      }
       if entry.kind == .folder { continue }
       last = entry.name
       try refuse(entry)
@@ -82,7 +99,51 @@ struct Scan {
       throw problem("the member \(MemberName.shown(missing.name)) is missing")
     }
     guard sawManifest else { throw problem("its manifest (\(manifestName)) is missing") }
+    if let missing = try Self.next(&listing, problem) {
+      throw problem("the member \(MemberName.shown(missing.name)) is missing")
+    }
     return try reader.finish()
+  }
+
+  private static func next(
+    _ listing: inout FileListing?, _ problem: (String) -> Problem
+  ) throws(Problem) -> ListedFile? {
+    do throws(FileListing.Flaw) {
+      return try listing?.next()
+    } catch {
+      throw problem(error.said)
+    }
+  }
+
+  /// A folder's name without the slash that tar ends it with.
+  static func plain(_ name: String) -> String { name.hasSuffix("/") ? String(name.dropLast()) : name }
+
+  static func isWithin(_ name: String, _ folder: String) -> Bool {
+    name.utf8.count == folder.utf8.count || name.utf8.dropFirst(folder.utf8.count).first == UInt8(ascii: "/")
+  }
+
+  /// Holds a member of a folder against its line of the listing; its size.
+  private func take(
+    _ listed: ListedFile, _ entry: TarEntry, _ reader: TarReader, _ lane: HashLane, done: Int
+  ) throws(Problem) -> Int {
+    let shown = MemberName.shown(Self.plain(entry.name))
+    guard listed.name == Self.plain(entry.name) else {
+      throw problem("it holds the member \(shown) where its listing has \(MemberName.shown(listed.name))")
+    }
+    switch (listed.kind, entry.kind) {
+    case (.folder, .folder): break
+    case (.file, .file):
+      try place(listed)
+      let member = Manifest.Member(
+        name: listed.name, size: listed.size, sha256: listed.sha256, xxh3: listed.xxh3, attributes: listed.attributes)
+      try take(member, entry, reader, lane, done: done)
+      return listed.size
+    case (.link(let target), .symbolicLink):
+      guard entry.target == target else { throw problem("the link \(shown) leads elsewhere than its listing says") }
+    default: throw problem("the member \(shown) is of another kind than its listing says")
+    }
+    try place(listed)
+    return 0
   }
 
   private func next(_ reader: TarReader, after last: String?) throws(Problem) -> TarEntry? {
@@ -141,11 +202,12 @@ struct Scan {
         throw problem("the member \(shown) goes on behind its \(member.size) bytes")
       }
       lane.submit(count)
-      try file?.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+      try file?.writeSparsely(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset)
       offset += count
       if let file { writeback.wrote(file, upTo: offset) }
       progress(min(1, Double(done + offset) / total))
     }
+    try file?.truncate(to: offset)
     let digest = try lane.finish()
     guard offset == member.size else {
       throw problem("the member \(shown) ends after \(offset) of \(member.size) bytes")
@@ -156,6 +218,7 @@ struct Scan {
     if depth == .sha256, digest.sha256 != member.sha256 {
       throw problem("the member \(shown) was altered: its SHA-256 is not the manifest's")
     }
+    if let file { try finish(member, file) }
   }
 
   /// The content of the member at which the reader stands, which should be a manifest.

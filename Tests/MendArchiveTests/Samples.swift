@@ -82,7 +82,7 @@ func snapshot(
   }
   let status = try FileStatus.of(paths[0])
   return StoreSnapshot(
-    members: members,
+    members: SnapshotMembers(members),
     stamp: StoreStamp(
       size: status.size, modified: status.modified, inode: status.inode, changeCounter: counter, log: [1, .max]),
     confirm: confirm, release: release)

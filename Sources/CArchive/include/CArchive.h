@@ -22,7 +22,7 @@
   X(archive_entry_filetype) X(archive_entry_set_filetype) X(archive_entry_perm) X(archive_entry_set_perm)            \
   X(archive_entry_uid) X(archive_entry_set_uid) X(archive_entry_gid) X(archive_entry_set_gid)                        \
   X(archive_entry_set_uname) X(archive_entry_set_gname) X(archive_entry_mtime) X(archive_entry_mtime_nsec)           \
-  X(archive_entry_set_mtime) X(archive_entry_hardlink) X(archive_entry_symlink)                                      \
+  X(archive_entry_set_mtime) X(archive_entry_hardlink) X(archive_entry_symlink) X(archive_entry_set_symlink)         \
   X(archive_entry_xattr_add_entry) X(archive_entry_xattr_reset) X(archive_entry_xattr_next)
 
 typedef struct {

@@ -78,6 +78,9 @@ static inline void csystem_prefetch(const void *start, size_t count) {
 /* open(2) with close-on-exec added, without variadic arguments. */
 int csystem_open(const char *path, int flags, mode_t mode);
 
+/* Wait until everything that was written to the volume of an open file or folder is on the disk. */
+int csystem_sync_volume(int fd);
+
 /* pipe(2), both ends close-on-exec. */
 int csystem_pipe(int ends[2]);
 

@@ -25,14 +25,17 @@ extension Repository {
   ) throws(Problem) -> [ExtractedMember] {
     let manifest = try manifest(of: record)
     let available = try Volume.of(folder).available
-    guard manifest.bytes <= available else {
+    guard manifest.room <= available else {
       throw Problem(
         .noSpace, tried: "extract the archive", on: record.path,
-        said: "\(ByteSize(bytes: manifest.bytes).short) are needed in \(folder), "
+        said: "\(ByteSize(bytes: manifest.room).short) are needed in \(folder), "
           + "and \(ByteSize(bytes: available).short) are free",
         advice: "Free some room on that volume.", code: "disk.full")
     }
     let output = ExtractionFolder(folder)
+    if manifest.listing != nil {
+      return [try extractFolder(record, manifest, into: output, isDurable: isDurable)]
+    }
     do throws(Problem) {
       try Paths.makeFolder(folder, mode: 0o700)
       var attributes: [String: FileAttributes] = [:]
@@ -109,17 +112,19 @@ extension Repository {
 
   /// What the driver noted of an archive's content: from the file beside the archive, or, where that is not what the manifest
   /// says, from the archive itself.
-  func notes(of record: Record) throws(Problem) -> [UInt8] {
+  static func notes(of record: Record) throws(Problem) -> [UInt8] {
     let manifest = try Self.manifest(of: record)
     let tried = "read the notes in"
-    guard let name = manifest.notes, let member = manifest.members.first(where: { $0.name == name }) else {
+    guard let name = manifest.notes ?? manifest.listing?.member,
+      let member = manifest.members.first(where: { $0.name == name })
+    else {
       throw .archive(tried, record.path, "it holds none", advice: nil)
     }
     guard member.size <= Manifest.largestNotes else {
       throw .archive(tried, record.path, "they have \(ByteSize(bytes: member.size).short)", advice: nil)
     }
     if let file = try? ArchiveFile.open(ArchiveFile.notes(of: record.path)),
-      let bytes = try? file.readAll(limit: member.size), Self.isContent(bytes, of: member)
+      let bytes = try? file.readAll(limit: member.size), isContent(bytes, of: member)
     {
       return bytes
     }
@@ -128,7 +133,7 @@ extension Repository {
       guard entry.name == name, entry.kind == .file, entry.size == member.size else { continue }
       let bytes = try Scan.content(
         reader, limit: member.size, what: "its member \(name)", tried: tried, path: record.path)
-      guard Self.isContent(bytes, of: member) else {
+      guard isContent(bytes, of: member) else {
         throw .archive(tried, record.path, "the member \(name) was altered: its checksum (XXH3) is not the manifest's")
       }
       return bytes
@@ -142,54 +147,14 @@ extension Repository {
     return (try? digests.finish())?.xxh3 == member.xxh3
   }
 
-  private static func manifest(of record: Record) throws(Problem) -> Manifest {
+  /// The listing of an archived folder; nil of any other archive.
+  static func listing(of record: Record) throws(Problem) -> FileListing? {
+    guard try manifest(of: record).listing != nil else { return nil }
+    return FileListing(try notes(of: record))
+  }
+
+  static func manifest(of record: Record) throws(Problem) -> Manifest {
     if let manifest = record.manifest { return manifest }
     return try Scan.manifest(inside: record.path)
-  }
-}
-
-/// The files that an extraction makes in a folder, so that a failed one leaves nothing behind.
-private final class ExtractionFolder {
-  private let path: String
-  private let isNew: Bool
-  private var files: [String] = []
-  private var folders: [String] = []
-
-  init(_ path: String) {
-    self.path = path
-    isNew = !FileStatus.exists(path)
-  }
-
-  /// Makes a new file below the folder. Folders on the way are made, or must be real ones: a link there leads out.
-  func create(_ name: String) throws(Problem) -> FileHandle {
-    var above = path
-    for part in name.split(separator: "/").dropLast() {
-      above = Paths.join(above, String(part))
-      if mkdir(above, 0o700) == 0 {
-        folders.append(above)
-      } else if errno != EEXIST {
-        throw SystemError.problem("make the folder", above)
-      } else if try FileStatus.of(above, followLinks: false).kind != .folder {
-        throw Problem(
-          .refused, tried: "extract into", on: above, said: "what stands there is no folder",
-          advice: "Extract into an empty folder.")
-      }
-    }
-    let file = try FileHandle.create(Paths.join(path, name), mode: 0o600)
-    files.append(file.path)
-    return file
-  }
-
-  /// Waits until all files and their names are on the disk.
-  func sync() throws(Problem) {
-    for file in files { try FileHandle.read(file).sync() }
-    for folder in folders + [path] { try Durable.syncFolder(folder) }
-  }
-
-  /// Removes what was made.
-  func discard() {
-    for file in files { try? Paths.removeFile(file) }
-    for folder in folders.reversed() { rmdir(folder) }
-    if isNew { rmdir(path) }
   }
 }

@@ -37,11 +37,12 @@ public final class StoredBackups: Backups {
   /// What the driver noted of the newest good archive.
   public func notes() throws(Problem) -> BackupNotes? {
     let newest = try repository.records(of: store).last { $0.problem == nil && $0.manifest?.isGood == true }
-    guard let newest, let manifest = newest.manifest, manifest.notes != nil, let stamp = manifest.stamp else {
+    guard let newest, let manifest = newest.manifest, manifest.notes ?? manifest.listing?.member != nil,
+      let stamp = manifest.stamp
+    else {
       return nil
     }
-    let repository = repository
-    return BackupNotes(archive: newest.path, stamp: stamp) { () throws(Problem) in try repository.notes(of: newest) }
+    return BackupNotes(archive: newest.path, stamp: stamp) { () throws(Problem) in try Repository.notes(of: newest) }
   }
 
   /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file. Not
@@ -52,6 +53,11 @@ public final class StoredBackups: Backups {
       throw .archive("extract the archive", backup.path, "it holds no file of the store")
     }
     return main.path
+  }
+
+  /// Writes some files of an archived folder into another folder, each verified.
+  public func extract(_ backup: Backup, files: Set<String>, into folder: String) throws(Problem) -> [ListedFile] {
+    try Repository.extract(Repository.open(archiveAt: backup.path), files: files, into: folder)
   }
 
   /// Hands over the content of the store's main file, front to back.

@@ -26,8 +26,9 @@ extension Repository {
       guard let manifest = record.manifest, record.problem == nil else { return false }
       return isGood ? manifest.isGood : manifest.verdict == draft.verdict
     }
-    guard let newest, let manifest = newest.manifest, manifest.kind == draft.kind,
-      Self.hasShape(of: manifest, snapshot.members), Self.isReadable(newest)
+    guard let newest, let manifest = newest.manifest, manifest.kind == draft.kind else { return nil }
+    if snapshot.isFolder { return try isEqual(snapshot, to: newest, manifest) ? newest : nil }
+    guard manifest.listing == nil, Self.hasShape(of: manifest, snapshot.members), Self.isReadable(newest)
     else { return nil }
     if manifest.stamp == snapshot.stamp, Self.isSettled(snapshot.stamp, at: manifest.taken) { return newest }
     let lane = try HashLane(sha256: false)
@@ -39,8 +40,33 @@ extension Repository {
     return newest
   }
 
+  /// Whether a folder's files are those of an archive, by their names, sizes, times, owners, modes and attributes, and, where
+  /// the stamp does not settle it, by their content.
+  private func isEqual(_ snapshot: StoreSnapshot, to record: Record, _ manifest: Manifest) throws(Problem) -> Bool {
+    guard manifest.listing?.bytes == snapshot.stamp.size, Self.isReadable(record),
+      var listing = try? Self.listing(of: record)
+    else { return false }
+    let isSettled = manifest.stamp == snapshot.stamp && Self.isSettled(snapshot.stamp, at: manifest.taken)
+    let lane = try HashLane(sha256: false)
+    for member in snapshot.members {
+      guard let listed = try? listing.next(), listed.name == member.name, listed.kind == member.kind,
+        listed.attributes == member.attributes
+      else { return false }
+      guard member.kind == .file else { continue }
+      guard listed.size == member.size, listed.modified == member.modified else { return false }
+      if isSettled { continue }
+      try member.readAll(lane) { (_) throws(Problem) in }
+      guard try lane.finish().xxh3 == listed.xxh3 else { return false }
+    }
+    do throws(FileListing.Flaw) {
+      return try listing.next() == nil
+    } catch {
+      return false
+    }
+  }
+
   /// Whether an archive has the same members by name, size, owner, mode and attributes.
-  private static func hasShape(of manifest: Manifest, _ members: [SnapshotMember]) -> Bool {
+  private static func hasShape(of manifest: Manifest, _ members: SnapshotMembers) -> Bool {
     let archived = manifest.storeMembers
     guard archived.count == members.count else { return false }
     return zip(members, archived).allSatisfy { member, archived in

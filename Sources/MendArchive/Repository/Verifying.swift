@@ -15,7 +15,9 @@ extension Repository {
     if let known = record.manifest { manifest = known } else { manifest = try Scan.manifest(inside: path) }
     let seal: Seal
     do throws(Problem) {
-      seal = try Scan(expected: manifest, path: path, depth: .sha256, tried: tried).run()
+      seal = try Scan(
+        expected: manifest, path: path, depth: .sha256, tried: tried, listing: try listing(of: record)
+      ).run()
     } catch {
       throw Self.withSize(error, size: size, seal: record.seal)
     }

@@ -38,6 +38,7 @@ extension Repository {
         try partial.file.sync()
         let seal = try Scan(
           expected: manifest, path: partial.path, depth: .xxh3, tried: "read back the archive",
+          listing: manifest.listing == nil ? nil : notes.map(FileListing.init),
           progress: { progress(0.85 + $0 * 0.15) }
         ).run()
         return try publish(partial, stem: stem, manifest: manifest, notes: notes, seal: seal)
@@ -54,12 +55,21 @@ extension Repository {
   private static func manifest(
     of snapshot: StoreSnapshot, draft: Draft, taken: Int64
   ) throws(Problem) -> Manifest {
-    var members = snapshot.members.map {
-      Manifest.Member(name: $0.name, size: $0.size, sha256: "", xxh3: "", attributes: $0.attributes)
+    var members: [Manifest.Member] = []
+    var listing: Manifest.Listing?
+    if snapshot.isFolder {
+      let folder = snapshot.members.first?.name ?? ""
+      listing = Manifest.Listing(
+        member: folder == "files.jsonl" ? "dbmend-files.jsonl" : "files.jsonl", folder: folder, files: 0, bytes: 0,
+        data: 0)
+    } else {
+      members = snapshot.members.map {
+        Manifest.Member(name: $0.name, size: $0.size, sha256: "", xxh3: "", attributes: $0.attributes)
+      }
     }
     var schema: String?
     if let text = draft.schema {
-      let names = members.map(\.name)
+      let names = members.map(\.name) + [listing?.folder].compactMap(\.self)
       let name = names.contains("schema.sql") ? "dbmend-schema.sql" : "schema.sql"
       members.append(Manifest.Member(name: name, size: text.utf8.count, sha256: "", xxh3: ""))
       schema = name
@@ -67,8 +77,8 @@ extension Repository {
     let manifest = Manifest(
       store: draft.store, kind: draft.kind, engine: draft.engine, version: draft.version, taken: taken, sequence: 0,
       verdict: draft.verdict, reason: draft.reason, rows: draft.rows, stamp: snapshot.stamp, members: members,
-      schema: schema)
-    if let said = manifest.flaw {
+      schema: schema, listing: listing)
+    if listing == nil, let said = manifest.flaw {
       throw Problem(
         .unsupported, tried: "archive", on: draft.store.path, said: said,
         advice: "Rename that file of the store; an archive could not be restored with it.")
@@ -77,14 +87,17 @@ extension Repository {
   }
 
   /// Writes all members and, last, the manifest, whose checksums are computed on the way. The driver's notes, if there are
-  /// any.
+  /// any, or the listing of a folder.
   private func stream(
     _ snapshot: StoreSnapshot, draft: Draft, manifest: inout Manifest, into file: FileHandle, threads: Int?,
     level: Int, progress: @escaping (Double) -> Void
   ) throws(Problem) -> [UInt8]? {
-    let total = manifest.bytes
+    let total = snapshot.isFolder ? snapshot.stamp.size : manifest.bytes
     let writer = try TarWriter(file: file, level: level, threads: Self.threads(asked: threads, bytes: total))
     let lane = try HashLane(sha256: true)
+    if snapshot.isFolder {
+      return try streamFolder(snapshot, draft: draft, manifest: &manifest, to: writer, lane, total: total, progress)
+    }
     let modified = snapshot.stamp.modified
     var done = 0
     for (index, member) in snapshot.members.enumerated() {
@@ -114,6 +127,65 @@ extension Repository {
       manifest.members.append(member)
     }
     return try end(writer, manifest, notes: notes)
+  }
+
+  /// Writes a folder and everything in it, and lists it; the listing.
+  private func streamFolder(
+    _ snapshot: StoreSnapshot, draft: Draft, manifest: inout Manifest, to writer: TarWriter, _ lane: HashLane,
+    total: Int,
+    _ progress: @escaping (Double) -> Void
+  ) throws(Problem) -> [UInt8]? {
+    guard var listing = manifest.listing else { return nil }
+    var lines: [UInt8] = []
+    for member in snapshot.members {
+      if let said = MemberName.flaw(member.name) {
+        throw Problem(.unsupported, tried: "archive", on: draft.store.path, said: said, advice: "Rename that file.")
+      }
+      let modified = member.modified ?? snapshot.stamp.modified
+      var listed = ListedFile(
+        name: member.name, kind: member.kind, size: 0, modified: modified, attributes: member.attributes)
+      let size = member.kind == .file ? member.size : 0
+      try writer.begin(
+        member.name, kind: member.kind, size: size, attributes: member.attributes, modified: modified)
+      if member.kind == .file {
+        let before = listing.bytes
+        try member.readAll(lane) { (bytes) throws(Problem) in
+          try writer.write(bytes)
+          listing.data += Self.data(bytes)
+          listing.bytes += bytes.count
+          progress(Double(listing.bytes) / Double(max(1, total)))
+        }
+        let digest = try lane.finish()
+        listed.size = listing.bytes - before
+        listed.sha256 = digest.sha256 ?? ""
+        listed.xxh3 = digest.xxh3
+        listing.files += 1
+      }
+      try writer.end()
+      lines += FileListing.line(listed)
+    }
+    manifest.listing = listing
+    if let text = draft.schema, manifest.schema != nil {
+      let last = manifest.members.count - 1
+      try add(Array(text.utf8), as: &manifest.members[last], to: writer, taken: manifest.taken)
+    }
+    var member = Manifest.Member(name: listing.member, size: lines.count, sha256: "", xxh3: "")
+    try add(lines, as: &member, to: writer, taken: manifest.taken)
+    manifest.members.append(member)
+    if let said = manifest.flaw {
+      throw Problem(.unsupported, tried: "archive", on: draft.store.path, said: said, advice: "Rename that folder.")
+    }
+    return try end(writer, manifest, notes: lines)
+  }
+
+  /// How many of these bytes are in blocks that are not all zeros.
+  private static func data(_ bytes: UnsafeRawBufferPointer) -> Int {
+    var data = 0
+    for start in stride(from: 0, to: bytes.count, by: 64 << 10) {
+      let part = UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + 64 << 10, bytes.count)])
+      if !part.isZero { data += part.count }
+    }
+    return data
   }
 
   private func add(

@@ -8,6 +8,8 @@ struct TarEntry {
   /// The name, without a leading `./`.
   var name: String
   var kind: Kind
+  /// What a symbolic link says; nil of anything else, or where it is not UTF-8.
+  var target: String?
   /// Size in bytes; nil where the archive does not say.
   var size: Int?
   var attributes: FileAttributes
@@ -60,8 +62,9 @@ final class TarReader {
       throw problem("it has a member whose name is not UTF-8")
     }
     while name.hasPrefix("./") { name.removeFirst(2) }
+    let target = LibArchive.inUTF8({ functions.archive_entry_symlink(entry) }).flatMap { String(validatingCString: $0) }
     var item = TarEntry(
-      name: name, kind: kind(of: entry),
+      name: name, kind: kind(of: entry), target: target,
       size: functions.archive_entry_size_is_set(entry) == 0 ? nil : Int(functions.archive_entry_size(entry)),
       attributes: FileAttributes(
         user: UInt32(truncatingIfNeeded: functions.archive_entry_uid(entry)),

@@ -41,8 +41,10 @@ final class TarWriter {
 
   deinit { _ = library.pointee.archive_write_free(archive) }
 
-  /// Begins a member of exactly `size` bytes; `modified` is in nanoseconds since 1970.
-  func begin(_ name: String, size: Int, attributes: FileAttributes, modified: Int64) throws(Problem) {
+  /// Begins a member of exactly `size` bytes; `modified` is in nanoseconds since 1970. What is no file has no bytes.
+  func begin(
+    _ name: String, kind: MemberKind = .file, size: Int, attributes: FileAttributes, modified: Int64
+  ) throws(Problem) {
     let functions = library.pointee
     guard let entry = functions.archive_entry_new() else {
       throw Problem(.system, tried: "write the archive", on: path, said: "no memory is left")
@@ -53,7 +55,13 @@ final class TarWriter {
     let result = LibArchive.inUTF8 {
       functions.archive_entry_set_pathname(entry, name)
       functions.archive_entry_set_size(entry, Int64(size))
-      functions.archive_entry_set_filetype(entry, LibArchive.regularFile)
+      switch kind {
+      case .file: functions.archive_entry_set_filetype(entry, LibArchive.regularFile)
+      case .folder: functions.archive_entry_set_filetype(entry, LibArchive.folder)
+      case .link(let target):
+        functions.archive_entry_set_filetype(entry, LibArchive.symbolicLink)
+        functions.archive_entry_set_symlink(entry, target)
+      }
       functions.archive_entry_set_perm(entry, mode_t(attributes.mode))
       functions.archive_entry_set_uid(entry, Int64(attributes.user))
       functions.archive_entry_set_gid(entry, Int64(attributes.group))

@@ -64,8 +64,13 @@ private struct CheckRun {
       isCopy = false
       result.bytes = try? FileStatus.of(path).size
       do throws(Problem) {
-        head = try StoreFile.head(of: path)
-        result.driver = try engine.driver(of: store, head: head)
+        let found = try StoreFile.head(of: path)
+        result.driver = try engine.driver(of: store, head: found)
+        // What stands where another kind of thing should is not read.
+        if found.isFolder != (result.driver?.keepsFolders ?? false) {
+          throw StoreFile.notAFile(path, found.isFolder ? .folder : .file)
+        }
+        head = found
       } catch {
         obstacle = error
         result.driver = store.kind.flatMap { engine.registry.driver($0) }
@@ -219,7 +224,9 @@ private struct CheckRun {
   func end() { context.end() }
 
   private mutating func note() {
-    if let session = context.openSession { result.engine = session.facts.engine }
+    guard let session = context.openSession else { return }
+    result.engine = session.facts.engine
+    if result.driver?.keepsFolders == true { result.bytes = session.facts.bytes }
   }
 }
 

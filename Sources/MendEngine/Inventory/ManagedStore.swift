@@ -8,6 +8,8 @@ public struct ManagedStore: Sendable {
   public var writtenPath: String
   /// The kind that the configuration gives; nil has it detected.
   public var kind: String?
+  /// The options of its kind that the configuration gives.
+  public var options: [OptionPair] = []
   /// The most that a repair of it may cost.
   public var maxLoss: Loss
   /// The checks, in order.
@@ -19,6 +21,9 @@ public struct ManagedStore: Sendable {
 
   /// The path to read and to mend: absolute, links resolved.
   public var path: String { identity.path }
+
+  /// Whether anything stands under the path. Of a store on a server only its driver can tell, and there it is taken to be.
+  var isThere: Bool { path.contains("://") || FileStatus.exists(path) }
 
   /// How the store is named on the command line.
   public var commandLineName: String { isConfigured ? identity.description : writtenPath }

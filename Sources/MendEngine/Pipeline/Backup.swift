@@ -16,7 +16,7 @@ extension Engine {
 
   private func backUp(_ store: ManagedStore) -> StoreReport {
     do throws(Problem) {
-      if FileStatus.exists(store.path) { try runHook(.beforeBackup, for: store) }
+      if store.isThere { try runHook(.beforeBackup, for: store) }
     } catch {
       var report = StoreReport(store: store.identity, path: store.writtenPath, verdict: .unchecked)
       report.add(error)

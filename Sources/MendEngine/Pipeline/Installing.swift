@@ -11,11 +11,13 @@ extension Engine {
   ) throws(Problem) {
     observer.began(.installing(store.identity))
     try driver.settle(copy)
-    let isMissing = !FileStatus.exists(store.path)
-    let file = try FileHandle.update(copy)
-    if isMissing, let attributes { try attributes.apply(to: file) }
-    try file.sync()
-    file.close()
+    let isMissing = !store.isThere
+    if (try? FileStatus.of(copy, followLinks: false))?.kind == .file {
+      let file = try FileHandle.update(copy)
+      if isMissing, let attributes { try attributes.apply(to: file) }
+      try file.sync()
+      file.close()
+    }
     entry.phase = .installing
     entry.old = Journal.FileMark(of: store.path)
     entry.new = Journal.FileMark(of: copy)
@@ -23,7 +25,7 @@ extension Engine {
     try driver.install(copy, over: store.path, expected: isMissing ? nil : expected, patience: patience)
   }
 
-  /// An archive's store as one file in a folder, verified against the manifest, with the attributes that it had.
+  /// An archive's store as a copy in a folder, verified against the manifest, with the attributes that it had.
   func unpack(
     _ record: Repository.Record, of store: ManagedStore, _ driver: any Driver, into folder: String
   ) throws(Problem) -> (path: String, attributes: FileAttributes) {
@@ -32,7 +34,8 @@ extension Engine {
     guard let main = members.first else {
       throw Problem(.archive, tried: "extract", on: record.path, said: "it holds no file")
     }
-    try driver.settle(main.path)
-    return (main.path, main.attributes)
+    let copy = try driver.assemble(members.map(\.path), in: folder, for: store.path)
+    try driver.settle(copy)
+    return (copy, main.attributes)
   }
 }

@@ -43,18 +43,30 @@ struct JournalRecovery {
     let earlier =
       "An earlier run (dbmend \(left.action), process \(left.pid), begun \(UTCTime(seconds: left.started).iso))"
     let run = earlier + " died"
+    let wasFolder = try takeBackFolder(entry)
     let now = Journal.FileMark(of: entry.store.path)
     if entry.phase == .notPutBack {
       notes.append(
         "\(earlier) could not put \(entry.store) back after its command (\(entry.command ?? "")). \(wayBack(entry))")
     } else if let command = entry.command {
       notes.append("\(run) \(aroundCommand(command, now, entry))")
+    } else if entry.phase == .installing, wasFolder {
+      notes.append(
+        "\(run) while it put files of a verified copy into \(entry.store); the old content is in place again.")
     } else if entry.phase == .installing {
       notes.append("\(run) while it put a verified copy in the place of \(entry.store); \(inPlace(now, entry))")
     } else {
       notes.append("\(run) while it worked on a copy of \(entry.store); the old content is in place.")
     }
     try removeWorkFolder(of: entry)
+  }
+
+  /// Takes back what was exchanged of a folder; whether there was anything.
+  private func takeBackFolder(_ entry: Journal.Entry) throws(Problem) -> Bool {
+    guard let work = entry.work, TemporaryName.work.matches(Paths.name(of: work)),
+      let status = try? FileStatus.of(work, followLinks: false), status.kind == .folder, status.user == geteuid()
+    else { return false }
+    return try FolderUndo.recover(in: work, of: entry.store.path)
   }
 
   /// Which content is in place after an installation that was cut short. The rename is atomic, so the number of the file

@@ -70,7 +70,7 @@ private struct Preflight {
 
   /// What the application still holds back has to be in the store before it is checked.
   private func beforeBackup(_ store: ManagedStore) -> Problem? {
-    guard FileStatus.exists(store.path) else { return nil }
+    guard store.isThere else { return nil }
     do throws(Problem) {
       try engine.runHook(.beforeBackup, for: store)
       return nil
@@ -85,7 +85,9 @@ private struct Preflight {
       if !command.isEmpty, let obstacle = result.driver?.installObstacle(result.store.path) { throw obstacle }
       let archived = try engine.archive(result, reason: "preflight")
       stores[index].archived = archived
-      stores[index].attributes = try FileAttributes(of: FileHandle.read(result.store.path))
+      if FileStatus.exists(result.store.path) {
+        stores[index].attributes = try FileAttributes(of: FileHandle.read(result.store.path))
+      }
       stores[index].report.archive = archived.record.path
     } catch {
       stores[index].report.add(error)

@@ -87,7 +87,7 @@ struct PutBack {
       settleVerdict(engine.runChecks(store, counting: .ifCheap))
       return
     }
-    let work = WorkFolder(beside: store.path)
+    let work = WorkFolder(for: store, driver)
     var entry = Journal.Entry(
       store: store.identity, phase: .working, work: work.path, archive: record.path,
       command: command.joined(separator: " "))
@@ -128,7 +128,7 @@ struct PutBack {
 
   /// The archive of what is about to be replaced; nil when there is no file any more.
   private mutating func archiveReplaced(_ driver: any Driver) throws(Problem) -> Archived? {
-    guard FileStatus.exists(store.path) else { return nil }
+    guard store.isThere else { return nil }
     var result = after
     if result.driver == nil { result.driver = driver }
     // Small stores were counted by the checks; for the manifest and for what is dropped, every store is.

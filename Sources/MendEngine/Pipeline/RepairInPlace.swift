@@ -95,7 +95,7 @@ private struct RepairInPlace {
     backupHookRan = true
     let archived = try engine.archive(result, reason: reason)
     report.archive = archived.record.path
-    let work = WorkFolder(beside: store.path)
+    let work = WorkFolder(for: store, driver)
     var entry = Journal.Entry(store: store.identity, phase: .working, work: work.path, archive: archived.record.path)
     entry.old = Journal.FileMark(of: store.path)
     try journal.put(entry)

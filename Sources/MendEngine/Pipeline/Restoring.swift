@@ -111,7 +111,7 @@ extension Engine {
     var report = StoreReport(store: store.identity, kind: record.manifest?.kind, path: store.writtenPath)
     let work = WorkFolder(beside: Paths.resolved(file))
     do throws(Problem) {
-      let driver = try driver(for: record)
+      let driver = try driver(for: record, of: store)
       try refuseOutput(file, over: store, driver)
       try work.make()
       defer { try? work.remove() }
@@ -133,14 +133,15 @@ extension Engine {
     return report
   }
 
-  func driver(for record: Repository.Record) throws(Problem) -> any Driver {
+  /// The driver of an archive's kind, with the store's options where it is of that kind, too.
+  func driver(for record: Repository.Record, of store: ManagedStore) throws(Problem) -> any Driver {
     guard let kind = record.manifest?.kind, let driver = registry.driver(kind) else {
       throw Problem(
         .unsupported, tried: "restore", on: record.path,
         said: "it is of the kind '\(record.manifest?.kind ?? "?")', for which there is no driver here",
         advice: "Unpack it by hand: tar -xf \(record.path)")
     }
-    return driver
+    return store.kind == kind ? try self.driver(of: store, head: nil) ?? driver : driver
   }
 }
 
@@ -160,9 +161,9 @@ private struct Restore {
   mutating func run(session: RunSession) {
     var before: CheckResult?
     do throws(Problem) {
-      let driver = try engine.driver(for: record)
+      let driver = try engine.driver(for: record, of: store)
       let journal = try session.journal(of: store)
-      if FileStatus.exists(store.path) {
+      if store.isThere {
         before = engine.runChecks(store, counting: .always)
         if let obstacle = driver.installObstacle(store.path) { throw obstacle }
       }
@@ -177,7 +178,7 @@ private struct Restore {
   }
 
   private mutating func restore(_ driver: any Driver, before: CheckResult?, journal: Journal) throws(Problem) {
-    let work = WorkFolder(beside: store.path)
+    let work = WorkFolder(for: store, driver)
     var entry = Journal.Entry(store: store.identity, phase: .working, work: work.path)
     entry.old = Journal.FileMark(of: store.path)
     try journal.put(entry)

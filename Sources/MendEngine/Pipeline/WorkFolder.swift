@@ -6,9 +6,14 @@ struct WorkFolder {
   let path: String
 
   /// A folder beside a file, under a name that nobody has. Not made yet, so that the journal can name it first.
-  init(beside file: String) {
-    path = Paths.join(Paths.folder(of: file), TemporaryName.work.make())
+  init(beside file: String) { self.init(in: Paths.folder(of: file)) }
+
+  /// A folder for the copies of a store: where its driver says, or else in its repository.
+  init(for store: ManagedStore, _ driver: any Driver) {
+    self.init(in: driver.workPlace(of: store.path) ?? store.repository)
   }
+
+  private init(in folder: String) { path = Paths.join(folder, TemporaryName.work.make()) }
 
   func make() throws(Problem) {
     guard mkdir(path, 0o700) == 0 else { throw SystemError.problem("make a work folder beside the store,", path) }
@@ -46,23 +51,10 @@ extension Engine {
       let staging = staged ? try work.subfolder("staging") : nil
       let snapshot = try driver.snapshot(store.path, form: form, staging: staging, patience: patience)
       defer { snapshot.close() }
-      var main: String?
-      for member in snapshot.members {
-        guard !member.name.contains("/"), member.name != "..", !member.name.isEmpty else { continue }
-        let path = Paths.join(folder, member.name)
-        if main == nil, let staged = snapshot.stagedPath {
-          try Durable.rename(staged, to: path)
-        } else {
-          try member.write(to: path)
-        }
-        if main == nil { main = path }
-      }
-      try snapshot.confirm()
+      let members = try snapshot.write(into: folder)
+      let copy = try driver.assemble(members, in: folder, for: store.path)
       if let staging { try Paths.removeTree(staging) }
-      guard let main else {
-        throw Problem(.damaged, tried: "copy", on: store.writtenPath, said: "the snapshot holds no file")
-      }
-      return (main, snapshot.stamp)
+      return (copy, snapshot.stamp)
     }
   }
 

@@ -85,7 +85,7 @@ private struct Writing {
     report.kind = driver.description.id
     if let obstacle = driver.installObstacle(store.path) { throw obstacle }
 
-    let work = WorkFolder(beside: store.path)
+    let work = WorkFolder(for: store, driver)
     var entry = Journal.Entry(store: store.identity, phase: .working, work: work.path)
     entry.old = Journal.FileMark(of: store.path)
     try journal.put(entry)
@@ -104,7 +104,7 @@ private struct Writing {
       return
     }
     var expected: StoreStamp?
-    if FileStatus.exists(store.path) {
+    if store.isThere {
       guard !isThereAlready() else {
         report.notes.append("The file has this content already.")
         return

@@ -33,7 +33,7 @@ public struct PluginRegistry: Sendable {
   /// One that a search came upon, rather than that somebody named, is known to fewer.
   public func driver(forFile file: FileHead, isFound: Bool = false) -> (any Driver)? {
     var likely: (any Driver)?
-    for driver in drivers where !isFound || driver.isFoundBySearch {
+    for driver in drivers where driver.keepsFolders == file.isFolder && (!isFound || driver.isFoundBySearch) {
       switch driver.recognise(file) {
       case .certain: return driver
       case .likely: likely = likely ?? driver

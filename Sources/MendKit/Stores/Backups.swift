@@ -10,6 +10,10 @@ public protocol Backups {
   /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file.
   func extract(_ backup: Backup, into folder: String) throws(Problem) -> String
 
+  /// Writes some files and links of an archived folder, by their names in the listing, into a folder that is there, each verified;
+  /// what the listing says of them.
+  func extract(_ backup: Backup, files: Set<String>, into folder: String) throws(Problem) -> [ListedFile]
+
   /// Hands over the content of the store's main file as the archive holds it, front to back, until `each` says false.
   func read(_ backup: Backup, _ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem)
 
@@ -20,6 +24,11 @@ public protocol Backups {
 extension Backups {
   /// For backups that are no archives of the store.
   public func notes() throws(Problem) -> BackupNotes? { nil }
+
+  /// For backups that are no archives of a folder.
+  public func extract(_ backup: Backup, files: Set<String>, into folder: String) throws(Problem) -> [ListedFile] {
+    throw Problem(.archive, tried: "extract files of", on: backup.path, said: "it is no archive of a folder")
+  }
 }
 
 /// What a driver noted of a store when an archive of it was taken.

@@ -11,6 +11,12 @@ public protocol Driver: Sendable {
   /// everywhere, and few of them are an application's data.
   var isFoundBySearch: Bool { get }
 
+  /// Whether stores of this kind are folders, rather than files.
+  var keepsFolders: Bool { get }
+
+  /// The driver for a store of which the configuration gives the options that the description lists.
+  func configured(by options: Options) throws(Problem) -> any Driver
+
   /// Opens a store for reading: one consistent view for as long as the session lives. Creates nothing and changes nothing,
   /// not even when the path is missing. Waits up to `patience` seconds for a lock.
   func open(_ path: String, patience: Double) throws(Problem) -> any StoreSession
@@ -19,6 +25,17 @@ public protocol Driver: Sendable {
   /// holding writers off, the view is given up when one of them writes: a problem of kind `changing` is thrown, at the latest
   /// by the session's `confirm`.
   func openUnheld(_ path: String, patience: Double) throws(Problem) -> any StoreSession
+
+  /// The folder in which copies of a store are mended, so that one can be renamed into its place; nil for a store that is no
+  /// file, whose copies are made elsewhere.
+  func workPlace(of path: String) -> String?
+
+  /// Makes a working copy of the members of a snapshot or an archive, which were written to these paths in a folder, the main one
+  /// first; where it is. `path` is the store that it is to take the place of.
+  func assemble(_ members: [String], in folder: String, for path: String) throws(Problem) -> String
+
+  /// Lets go of a working copy that is not wanted any more, where removing its files is not enough.
+  func discard(_ copy: String)
 
   /// Folds what stands beside a working copy, such as a log, into its one file. Nobody else has it open.
   func settle(_ copy: String) throws(Problem)
@@ -116,6 +133,26 @@ extension Driver {
   /// For kinds that have magic bytes.
   public var isFoundBySearch: Bool { true }
 
+  /// Most stores are files.
+  public var keepsFolders: Bool { false }
+
+  /// For kinds without options.
+  public func configured(by options: Options) throws(Problem) -> any Driver { self }
+
+  /// For files: the folder that they are in.
+  public func workPlace(of path: String) -> String? { Paths.folder(of: path) }
+
+  /// For stores whose main file is the store.
+  public func assemble(_ members: [String], in folder: String, for path: String) throws(Problem) -> String {
+    guard let main = members.first else {
+      throw Problem(.damaged, tried: "make a copy of", on: path, said: "there is no file of it")
+    }
+    return main
+  }
+
+  /// For copies that are files.
+  public func discard(_ copy: String) {}
+
   /// For engines whose readers never hold up a writer.
   public func openUnheld(_ path: String, patience: Double) throws(Problem) -> any StoreSession {
     try open(path, patience: patience)
@@ -130,12 +167,15 @@ public struct FileHead: Sendable {
   public var bytes: [UInt8]
   /// The file's size in bytes.
   public var size: Int
+  /// Whether it is no file but a folder, which has no bytes of its own.
+  public var isFolder: Bool
 
   /// A file's beginning.
-  public init(path: String, bytes: [UInt8], size: Int) {
+  public init(path: String, bytes: [UInt8], size: Int, isFolder: Bool = false) {
     self.path = path
     self.bytes = bytes
     self.size = size
+    self.isFolder = isFolder
   }
 }
 

@@ -28,8 +28,10 @@ public struct StoreStamp: Sendable, Hashable {
 
 /// A store as an archive takes it up: members that are read front to back, and the state that they are of.
 public final class StoreSnapshot {
-  /// The files, the main one first.
-  public let members: [SnapshotMember]
+  /// The files, the main one first. Of a folder: the folder itself, and then everything in it by its path.
+  public let members: SnapshotMembers
+  /// Whether the members are a folder with what is in it: there may be many of them, which an archive lists apart.
+  public let isFolder: Bool
   /// The state of the live store that the members show.
   public let stamp: StoreStamp
   /// Where the main file's content stands as a file of its own until the snapshot is closed; nil when it is read from the
@@ -43,12 +45,13 @@ public final class StoreSnapshot {
   /// A snapshot. `notes` gives what the driver noted of the main member while it was read; `confirm` throws a problem of kind `changing` when the members, once read, turn out not to be of one
   /// state; `release` lets locks and files go.
   public init(
-    members: [SnapshotMember], stamp: StoreStamp, stagedPath: String? = nil,
+    members: SnapshotMembers, isFolder: Bool = false, stamp: StoreStamp, stagedPath: String? = nil,
     notes: @escaping () throws(Problem) -> [UInt8]? = { () throws(Problem) -> [UInt8]? in nil },
     confirm: @escaping () throws(Problem) -> Void = {},
     release: @escaping () -> Void = {}
   ) {
     self.members = members
+    self.isFolder = isFolder
     self.stamp = stamp
     self.stagedPath = stagedPath
     annotation = notes
@@ -63,6 +66,57 @@ public final class StoreSnapshot {
   /// To be called when every member was read to its end: what was read is one consistent state.
   public func confirm() throws(Problem) { try confirmation() }
 
+  /// Writes all members into a folder, where nothing of their names stands yet; not synced. The paths of the files, the main one
+  /// first; of a folder its own alone, and what is in it has the owners, modes and times of the live one.
+  public func write(into folder: String) throws(Problem) -> [String] {
+    var paths: [String] = []
+    if isFolder {
+      try writeFolder(into: folder)
+      if let main = members.first { paths = [Paths.join(folder, main.name)] }
+    } else {
+      for member in members where !member.name.contains("/") && member.name != ".." && !member.name.isEmpty {
+        let path = Paths.join(folder, member.name)
+        if paths.isEmpty, let stagedPath {
+          try Durable.rename(stagedPath, to: path)
+        } else {
+          try member.write(to: path)
+        }
+        paths.append(path)
+      }
+    }
+    try confirm()
+    return paths
+  }
+
+  private func writeFolder(into folder: String) throws(Problem) {
+    var folders: [SnapshotMember] = []
+    for member in members {
+      let path = Paths.join(folder, member.name)
+      switch member.kind {
+      case .folder:
+        guard mkdir(path, 0o700) == 0 else { throw SystemError.problem("make the folder", path) }
+        folders.append(member)
+      case .link(let target):
+        guard symlink(target, path) == 0 else { throw SystemError.problem("make the link", path) }
+        _ = lchown(path, member.attributes.user, member.attributes.group)
+        FileTimes.set(member.modified ?? stamp.modified, ofLink: path)
+      case .file:
+        try member.write(to: path)
+        try finish(member, FileHandle.update(path))
+      }
+    }
+    for member in folders.reversed() {
+      let path = Paths.join(folder, member.name)
+      try finish(member, FileHandle.open(path, O_RDONLY | O_DIRECTORY, tried: "open the folder"))
+    }
+  }
+
+  private func finish(_ member: SnapshotMember, _ file: FileHandle) throws(Problem) {
+    try member.attributes.applyAsAllowed(to: file)
+    FileTimes.set(member.modified ?? stamp.modified, of: file)
+    file.close()
+  }
+
   /// Lets locks and files go; nothing can be read afterwards. Safe to call twice.
   public func close() {
     guard !isReleased else { return }
@@ -73,25 +127,57 @@ public final class StoreSnapshot {
   deinit { close() }
 }
 
-/// One file of a snapshot.
+/// The members of a snapshot, each made when it is asked for: of a folder there may be more than one would hold at once.
+public struct SnapshotMembers: RandomAccessCollection, ExpressibleByArrayLiteral {
+  /// How many there are.
+  public let count: Int
+  private let member: (Int) -> SnapshotMember
+
+  /// So many members, each given by its number from 0.
+  public init(count: Int, _ member: @escaping (Int) -> SnapshotMember) {
+    self.count = count
+    self.member = member
+  }
+
+  /// These members.
+  public init(arrayLiteral members: SnapshotMember...) { self.init(members) }
+
+  /// These members.
+  public init(_ members: [SnapshotMember]) { self.init(count: members.count) { members[$0] } }
+
+  /// 0.
+  public var startIndex: Int { 0 }
+  /// The number of members.
+  public var endIndex: Int { count }
+  /// The member of a number.
+  public subscript(position: Int) -> SnapshotMember { member(position) }
+}
+
+/// One member of a snapshot: a file, or, of a folder, also a folder or a link in it.
 public struct SnapshotMember {
   /// The name within the archive: a relative path.
   public var name: String
-  /// Size in bytes.
+  /// What it is.
+  public var kind: MemberKind
+  /// Size in bytes; 0 of what is no file.
   public var size: Int
   /// Owner, mode and extended attributes of the live file.
   public var attributes: FileAttributes
+  /// Time of the last change, in nanoseconds since 1970; nil for that of the snapshot.
+  public var modified: Int64?
   /// Reads up to the buffer's count of bytes from an offset; the count, 0 at the end.
   public var read: (_ offset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(Problem) -> Int
 
   /// A member; see the properties.
   public init(
-    name: String, size: Int, attributes: FileAttributes,
+    name: String, kind: MemberKind = .file, size: Int, attributes: FileAttributes, modified: Int64? = nil,
     read: @escaping (_ offset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(Problem) -> Int
   ) {
     self.name = name
+    self.kind = kind
     self.size = size
     self.attributes = attributes
+    self.modified = modified
     self.read = read
   }
 
@@ -109,7 +195,7 @@ public struct SnapshotMember {
     return true
   }
 
-  /// Writes the member to a new file, which must not exist yet; not synced.
+  /// Writes the member, which is a file, to a new one, which must not exist yet; not synced. Runs of zeros become holes.
   public func write(to path: String) throws(Problem) {
     let file = try FileHandle.create(path, mode: 0o600)
     defer { file.close() }
@@ -119,8 +205,19 @@ public struct SnapshotMember {
     while offset < size {
       let count = try read(offset, buffer)
       if count == 0 { break }
-      try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+      try file.writeSparsely(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset)
       offset += count
     }
+    try file.truncate(to: offset)
   }
+}
+
+/// What a member of a snapshot or of an archive is.
+public enum MemberKind: Sendable, Hashable {
+  /// A file with its content.
+  case file
+  /// A folder; what is in it are members of their own.
+  case folder
+  /// A symbolic link, and what it says. It is never followed.
+  case link(String)
 }

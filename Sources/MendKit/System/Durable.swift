@@ -26,6 +26,15 @@ public enum Durable {
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw SystemError.problem("sync the folder", path) }
   }
 
+  /// Waits until everything that was written to the volume of a folder is on the disk: for many files at once.
+  public static func syncVolume(of folder: String) throws(Problem) {
+    let descriptor = csystem_open(folder, O_RDONLY | O_DIRECTORY, 0)
+    guard descriptor >= 0 else { throw SystemError.problem("open the folder", folder) }
+    defer { close(descriptor) }
+    counter.add(1, ordering: .relaxed)
+    guard csystem_sync_volume(descriptor) == 0 else { throw SystemError.problem("sync the volume of", folder) }
+  }
+
   /// Puts content under a name, all of it or nothing: whoever reads the name sees the old content or the new.
   public static func write(_ bytes: [UInt8], to path: String, mode: Int = 0o644) throws(Problem) {
     let temporary = path + ".\(getpid()).new"

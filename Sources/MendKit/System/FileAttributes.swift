@@ -64,4 +64,34 @@ public struct FileAttributes: Sendable, Hashable {
       }
     }
   }
+
+  /// Gives the attributes to an open file, but for the owner where this user may not: what an ordinary user unpacks is its own.
+  public func applyAsAllowed(to file: FileHandle) throws(Problem) {
+    do throws(Problem) {
+      try apply(to: file)
+    } catch {
+      guard error.kind == .denied, geteuid() != 0 else { throw error }
+      let now = try file.status()
+      try FileAttributes(user: now.user, group: now.group, mode: mode & 0o777, extended: [:]).apply(to: file)
+    }
+  }
+}
+
+/// The time of the last change, as backups and restores keep it.
+public enum FileTimes {
+  /// Sets the time of an open file, in nanoseconds since 1970. A file system that does not keep such times is no error.
+  public static func set(_ modified: Int64, of file: FileHandle) {
+    _ = futimens(file.descriptor, times(modified))
+  }
+
+  /// Sets the time of a link itself.
+  public static func set(_ modified: Int64, ofLink path: String) {
+    _ = utimensat(AT_FDCWD, path, times(modified), AT_SYMLINK_NOFOLLOW)
+  }
+
+  private static func times(_ modified: Int64) -> [timespec] {
+    let nanoseconds = ((modified % 1_000_000_000) + 1_000_000_000) % 1_000_000_000
+    let time = timespec(tv_sec: Int((modified - nanoseconds) / 1_000_000_000), tv_nsec: Int(nanoseconds))
+    return [time, time]
+  }
 }

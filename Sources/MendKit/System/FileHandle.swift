@@ -118,6 +118,19 @@ public final class FileHandle {
     }
   }
 
+  /// Writes bytes at an offset of a new file, but for blocks of zeros: what is never written is a hole, and reads as zeros.
+  /// The file's size is to be set in the end.
+  public func writeSparsely(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(Problem) {
+    let block = 64 << 10
+    var start = 0
+    while start < bytes.count {
+      let end = Swift.min(start + block, bytes.count)
+      let part = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+      if !part.isZero { try write(part, at: offset + start) }
+      start = end
+    }
+  }
+
   /// Writes all bytes at an offset.
   public func write(_ bytes: [UInt8], at offset: Int) throws(Problem) {
     var problem: Problem?
@@ -138,6 +151,14 @@ public final class FileHandle {
 
   /// Waits until the content is on the disk.
   public func sync() throws(Problem) { try Durable.sync(descriptor, path) }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether all bytes are 0.
+  public var isZero: Bool {
+    guard let start = baseAddress, let first, first == 0 else { return isEmpty }
+    return count == 1 || memcmp(start, start + 1, count - 1) == 0
+  }
 }
 
 private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }

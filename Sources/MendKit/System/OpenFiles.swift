@@ -4,11 +4,31 @@ import CSystem
 public enum OpenFiles {
   /// The other processes that have the file of this volume and number open. With nothing to look in, nobody is found.
   public static func processes(device: UInt64, inode: UInt64) -> [Blocker] {
+    processes(holding: [FileNumber(device: device, inode: inode)])
+  }
+
+  /// Which file it is.
+  public struct FileNumber: Sendable, Hashable {
+    /// The volume's number.
+    public var device: UInt64
+    /// The file's number on its volume.
+    public var inode: UInt64
+
+    /// A file by its numbers.
+    public init(device: UInt64, inode: UInt64) {
+      self.device = device
+      self.inode = inode
+    }
+  }
+
+  /// The other processes that have one of these files open.
+  public static func processes(holding files: Set<FileNumber>) -> [Blocker] {
+    guard !files.isEmpty else { return [] }
     guard let entries = try? Paths.names(in: "/proc") else { return [] }
     let own = Int(getpid())
     var found: [Blocker] = []
     for entry in entries {
-      guard let pid = Int(entry), pid != own, holds(pid, device: device, inode: inode) else { continue }
+      guard let pid = Int(entry), pid != own, holds(pid, files) else { continue }
       found.append(Blocker(pid: pid, program: program(of: pid)))
     }
     return found
@@ -22,12 +42,12 @@ public enum OpenFiles {
     return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
   }
 
-  private static func holds(_ pid: Int, device: UInt64, inode: UInt64) -> Bool {
+  private static func holds(_ pid: Int, _ files: Set<FileNumber>) -> Bool {
     let folder = "/proc/\(pid)/fd"
     guard let descriptors = try? Paths.names(in: folder) else { return false }
     for descriptor in descriptors {
       guard let status = try? FileStatus.of("\(folder)/\(descriptor)") else { continue }
-      if status.inode == inode, status.device == device { return true }
+      if files.contains(FileNumber(device: status.device, inode: status.inode)) { return true }
     }
     return false
   }

@@ -1,0 +1,116 @@
+/// One line of a listing: a file, folder or link of a folder that was archived.
+public struct ListedFile: Sendable, Hashable {
+  /// The path within the archive; the archived folder's own name comes first.
+  public var name: String
+  /// What it is.
+  public var kind: MemberKind
+  /// Size in bytes; 0 of what is no file.
+  public var size: Int
+  /// Time of the last change, in nanoseconds since 1970.
+  public var modified: Int64
+  /// Owner, mode and extended attributes.
+  public var attributes: FileAttributes
+  /// SHA-256 of the content, in hexadecimal; empty of what is no file.
+  public var sha256: String
+  /// XXH3 with 128 bits of the content, in hexadecimal; empty of what is no file.
+  public var xxh3: String
+
+  /// A line; see the properties.
+  public init(
+    name: String, kind: MemberKind, size: Int, modified: Int64, attributes: FileAttributes, sha256: String = "",
+    xxh3: String = ""
+  ) {
+    self.name = name
+    self.kind = kind
+    self.size = size
+    self.modified = modified
+    self.attributes = attributes
+    self.sha256 = sha256
+    self.xxh3 = xxh3
+  }
+}
+
+/// The files of an archived folder, one JSON object on each line, in the order of the archive. An archive of a folder keeps it
+/// in a member of its own: a manifest that named a hundred thousand files could not be held in memory for every archive.
+public struct FileListing {
+  private let bytes: [UInt8]
+  private var offset = 0
+  private var line = 0
+
+  /// A listing as it was written. It is hostile: a line is looked at when it is asked for.
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  /// Why a line is no line of a listing.
+  public struct Flaw: Error, Hashable {
+    /// A sentence's part.
+    public var said: String
+  }
+
+  /// The next file; nil behind the last one.
+  public mutating func next() throws(Flaw) -> ListedFile? {
+    guard offset < bytes.count else { return nil }
+    line += 1
+    let end = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+    defer { offset = end + 1 }
+    guard let value = try? JSONValue(parsing: Array(bytes[offset..<end])), let file = ListedFile(value) else {
+      throw Flaw(said: "line \(line) of its listing is malformed")
+    }
+    return file
+  }
+
+  /// The line of a file, with its end.
+  public static func line(_ file: ListedFile) -> [UInt8] {
+    Array(file.json.text(pretty: false).utf8) + [UInt8(ascii: "\n")]
+  }
+}
+
+extension ListedFile {
+  fileprivate var json: JSONValue {
+    var target: String?
+    let type: String
+    switch kind {
+    case .file: type = "file"
+    case .folder: type = "folder"
+    case .link(let leadsTo): (type, target) = ("link", leadsTo)
+    }
+    var extended: JSONValue?
+    if !attributes.extended.isEmpty {
+      extended = .object(
+        attributes.extended.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string(Hexadecimal.text($0.value))) })
+    }
+    let isFile = kind == .file
+    return .object([
+      "name": .string(name), "type": .string(type), "target": target.map { .string($0) },
+      "size": isFile ? .integer(size) : nil, "modified": .integer(Int(modified)),
+      "sha256": isFile ? .string(sha256) : nil, "xxh3": isFile ? .string(xxh3) : nil,
+      "user": .integer(Int(attributes.user)), "group": .integer(Int(attributes.group)),
+      "mode": .string(String(attributes.mode, radix: 8)), "xattrs": extended,
+    ])
+  }
+
+  fileprivate init?(_ value: JSONValue) {
+    guard let name = value["name"]?.string, let type = value["type"]?.string, let modified = value["modified"]?.integer,
+      let user = value["user"]?.integer.flatMap({ UInt32(exactly: $0) }),
+      let group = value["group"]?.integer.flatMap({ UInt32(exactly: $0) }),
+      let mode = value["mode"]?.string.flatMap({ Int($0, radix: 8) }), (0...0o7777).contains(mode)
+    else { return nil }
+    var attributes = FileAttributes(user: user, group: group, mode: mode)
+    for member in value["xattrs"]?.members ?? [] {
+      guard let bytes = member.value.string.flatMap(Hexadecimal.bytes) else { return nil }
+      attributes.extended[member.key] = bytes
+    }
+    self.init(name: name, kind: .folder, size: 0, modified: Int64(modified), attributes: attributes)
+    switch type {
+    case "folder": return
+    case "link":
+      guard let target = value["target"]?.string else { return nil }
+      kind = .link(target)
+    case "file":
+      guard let size = value["size"]?.integer, size >= 0, let sha256 = value["sha256"]?.string,
+        let xxh3 = value["xxh3"]?.string, Hexadecimal.bytes(sha256)?.count == 32, Hexadecimal.bytes(xxh3)?.count == 16
+      else { return nil }
+      (kind, self.size, self.sha256, self.xxh3) = (.file, size, sha256, xxh3)
+    default: return nil
+    }
+  }
+}
