@@ -1,7 +1,7 @@
 import MendKit
 
 /// PostgreSQL databases, through PostgreSQL's own client programs.
-public struct PostgreSQLDriver: Driver {
+public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
   /// The driver; it holds no state.
   public init() {}
 
@@ -60,13 +60,104 @@ public struct PostgreSQLDriver: Driver {
   /// None.
   public func sidecars(of path: String) -> [String] { [] }
 
-  /// To come.
+  /// Gives the new database the name of the old one, in one transaction; the old one is kept under a name with the time.
   public func install(_ copy: String, over path: String, expected: StoreStamp?, patience: Double) throws(Problem) {
-    throw Problem(.unsupported, tried: "replace", on: path, said: "not yet")
+    let maintenance = try ServerMaintenance(PostgresAddress(path), patience: patience)
+    defer { maintenance.end() }
+    _ = try DatabaseExchange(maintenance, PostgresAddress(copy)).run(expected: expected)
   }
 
-  /// To come.
-  public func installObstacle(_ path: String) -> Problem? { nil }
+  /// A role that may not make databases, or not rename this one; a standby.
+  public func installObstacle(_ path: String) -> Problem? {
+    do throws(Problem) {
+      let maintenance = try ServerMaintenance(PostgresAddress(path), patience: 5)
+      defer { maintenance.end() }
+      return (try? maintenance.obstacle()) ?? nil
+    } catch {
+      return error
+    }
+  }
+
+  // MARK: - Working copies
+
+  /// Copies are databases; what is dumped and unpacked on the way to them is in the repository.
+  public func workPlace(of path: String) -> String? { nil }
+
+  /// A database of a name that dbmend gives, on the same server.
+  public func placeForCopy(of path: String, in folder: String) throws(Problem) -> String {
+    let copy = PostgresAddress(path).with(database: ServerMaintenance.workName())
+    try RemoteCopies.note(copy.uri, in: folder)
+    return copy.uri
+  }
+
+  /// Makes the database and restores the dump to it.
+  public func fill(_ copy: String, from members: [String], for path: String) throws(Problem) {
+    let maintenance = try ServerMaintenance(PostgresAddress(path), patience: 5)
+    defer { maintenance.end() }
+    if let obstacle = (try? maintenance.obstacle()) ?? nil { throw obstacle }
+    try DatabaseFilling(PostgresAddress(copy), maintenance).run(members)
+  }
+
+  /// A new database of the members.
+  public func assemble(_ members: [String], in folder: String, for path: String) throws(Problem) -> String {
+    let copy = try placeForCopy(of: path, in: folder)
+    try fill(copy, from: members, for: path)
+    return copy
+  }
+
+  /// Drops the database, unless it has another name by now.
+  public func discard(_ copy: String) {
+    let address = PostgresAddress(copy)
+    guard let name = address.database, let maintenance = try? ServerMaintenance(address, patience: 5) else { return }
+    defer { maintenance.end() }
+    maintenance.drop(name)
+  }
+
+  /// Opens a database for writing.
+  public func openCopy(_ path: String) throws(Problem) -> any WorkingCopy {
+    try PostgresWorkingCopy(PostgresAddress(path), patience: 5)
+  }
+
+  /// Makes an empty database.
+  public func createStore(_ path: String) throws(Problem) -> any WorkingCopy {
+    let address = PostgresAddress(path)
+    let maintenance = try ServerMaintenance(address, patience: 5)
+    defer { maintenance.end() }
+    do throws(ServerFailure) {
+      try maintenance.create(address)
+    } catch {
+      throw error.problem("make the database", on: path)
+    }
+    return try PostgresWorkingCopy(address, patience: 5)
+  }
+
+  /// Writes the dump of a database to a file.
+  public func export(_ copy: String, to file: String) throws(Problem) {
+    do throws(ServerFailure) {
+      try DumpFile(PostgresAddress(copy), patience: 5).write(to: file)
+    } catch {
+      throw error.problem("dump", on: copy)
+    }
+  }
+
+  // MARK: - Mending
+
+  /// Counts what could be read, and takes the rest from a backup.
+  public func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome {
+    try PostgresSalvage(PostgresAddress(copy), patience: 5).run(aid, self)
+  }
+
+  /// Where the server lets somebody in, something can be read.
+  public func isSalvageable(_ path: String) -> Bool {
+    guard let session = try? open(path, patience: 5) else { return false }
+    defer { session.end() }
+    return (try? session.catalog()) != nil
+  }
+
+  /// Rows are read one by one where that must be.
+  public func salvagePlan(_ path: String) -> (loss: Loss, reason: String) {
+    (.rows, "reads every row that can be read into a new database, which takes the place of the old one; the rest is named")
+  }
 
   /// The other sessions at the database.
   public func openers(of path: String) -> [Blocker] {

@@ -12,7 +12,7 @@ struct ForeignKeyReader {
       """
       select n.nspname, c.relname, m.nspname, p.relname,
         (select json_agg(json_build_array(a.attname, b.attname))::text
-         from pg_catalog.unnest(k.conkey, k.confkey) u(own, other)
+         from unnest(k.conkey, k.confkey) u(own, other)
          join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.own
          join pg_catalog.pg_attribute b on b.attrelid = k.confrelid and b.attnum = u.other)
       from pg_catalog.pg_constraint k

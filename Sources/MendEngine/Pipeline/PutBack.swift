@@ -128,7 +128,7 @@ struct PutBack {
 
   /// The archive of what is about to be replaced; nil when there is no file any more.
   private mutating func archiveReplaced(_ driver: any Driver) throws(Problem) -> Archived? {
-    guard store.isThere else { return nil }
+    guard store.isThere, !(after.isMissing && StorePath.isURI(store.path)) else { return nil }
     var result = after
     if result.driver == nil { result.driver = driver }
     // Small stores were counted by the checks; for the manifest and for what is dropped, every store is.
