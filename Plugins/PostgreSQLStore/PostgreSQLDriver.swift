@@ -1,4 +1,5 @@
 import MendKit
+import Synchronization
 
 /// PostgreSQL databases, through PostgreSQL's own client programs.
 public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
@@ -64,7 +65,18 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
   public func install(_ copy: String, over path: String, expected: StoreStamp?, patience: Double) throws(Problem) {
     let maintenance = try ServerMaintenance(PostgresAddress(path), patience: patience)
     defer { maintenance.end() }
-    _ = try DatabaseExchange(maintenance, PostgresAddress(copy)).run(expected: expected)
+    let kept = try DatabaseExchange(maintenance, PostgresAddress(copy)).run(expected: expected)
+    Self.kept.withLock { $0[path] = kept }
+  }
+
+  /// The names that replaced databases were kept under, by the URI.
+  private static let kept = Mutex<[String: String]>([:])
+
+  /// Under which name the old database is kept.
+  public func replaced(at path: String) -> String? {
+    Self.kept.withLock { $0[path] }.map {
+      "The database that was replaced is kept as \($0); drop it when it is not needed any more."
+    }
   }
 
   /// A role that may not make databases, or not rename this one; a standby.

@@ -68,14 +68,15 @@ public final class PostgresCluster: Sendable {
 
   private static var user: [String] { geteuid() == 0 ? ["runuser", "-u", "postgres", "--"] : [] }
 
-  @discardableResult private func command(_ words: String...) throws -> ProgramResult { try command(words) }
+  private func command(_ words: String...) throws { try command(words) }
 
-  @discardableResult private func command(_ words: [String]) throws -> ProgramResult {
-    let result = try TestSupport.run(words, folder: folder, environment: ["LC_ALL": "C.UTF-8"])
-    guard result.exit == 0 else {
-      throw PreparationFailed("\(words.joined(separator: " ")): \(result.output)\(result.errors)")
+  /// Foundation's `Process` waits for whatever a program leaves running in the background, such as a server.
+  private func command(_ words: [String]) throws {
+    let outcome = try ClientProgram(name: words[0], path: words[0]).run(
+      Array(words.dropFirst()), environment: ["LC_ALL": "C.UTF-8"], folder: folder, timeLimit: 90)
+    guard outcome.isSuccess else {
+      throw PreparationFailed("\(words.joined(separator: " ")): \(outcome.lastWords) \(outcome.text)")
     }
-    return result
   }
 
   /// Starts the server.

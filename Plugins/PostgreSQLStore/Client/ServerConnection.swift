@@ -9,6 +9,8 @@ final class ServerConnection {
   private let conversation: ClientConversation
   private let patience: Double
   private let mark: String
+  /// The name by which other connections can see what this one sees; of a view only.
+  private(set) var snapshot: String?
 
   /// How a connection begins.
   enum Mode {
@@ -39,8 +41,7 @@ final class ServerConnection {
   private func begin(_ mode: Mode) throws(ServerFailure) {
     let wait = max(1, Int(patience * 1000))
     var words = """
-      \\set ON_ERROR_ROLLBACK on
-      \\set VERBOSITY terse
+      \\set VERBOSITY verbose
       \\set SHOW_CONTEXT never
       set client_min_messages = error;
       set datestyle = 'ISO, YMD';
@@ -54,14 +55,18 @@ final class ServerConnection {
 
       """
     switch mode {
-    case .view: words += "begin isolation level repeatable read read only;\n"
+    case .view:
+      // Before the first savepoint, from within which no view can be exported.
+      words += "begin isolation level repeatable read read only;\ncopy (select pg_catalog.pg_export_snapshot()) to stdout;\n"
     case .viewOf(let snapshot):
       words += "begin isolation level repeatable read read only;\nset transaction snapshot \(Quoting.text(snapshot));\n"
     case .reading: words += "set default_transaction_read_only = on;\n"
     case .writing: words += "set default_transaction_read_only = off;\n"
     }
     // The first answer takes as long as connecting does.
-    _ = try say(words, timeLimit: max(patience, 3) * 2 + 30)
+    let answer = try say(words, timeLimit: max(patience, 3) * 2 + 30)
+    if case .view = mode { snapshot = CopyText.rows(answer).first?.first ?? nil }
+    _ = try say("\\set ON_ERROR_ROLLBACK on\n")
   }
 
   /// The rows of a query.
@@ -78,21 +83,14 @@ final class ServerConnection {
   /// Says something to psql, and hears what is said until the last of it is done.
   private func say(_ text: String, timeLimit: Double = .infinity) throws(ServerFailure) -> [UInt8] {
     _ = conversation.takeErrors()
-    let end = "\\echo \(mark)\n\\echo :ERROR :SQLSTATE\n\\echo :LAST_ERROR_MESSAGE\n\\echo \(mark)\n"
     let answer: [UInt8]
-    switch conversation.ask(text + end, until: mark, timeLimit: timeLimit) {
+    switch conversation.ask(text + "\\echo \(mark)\n", until: mark, timeLimit: timeLimit) {
     case .heard(let bytes): answer = bytes
     case .ended(let outcome): throw gone(outcome)
     }
-    guard case .heard(let state) = conversation.ask("", until: mark, timeLimit: 60) else {
-      throw ServerFailure(state: "", message: "psql ended", isGone: true)
-    }
-    let words = String(decoding: state, as: UTF8.self)
-    guard words.hasPrefix("true ") else { return answer }
-    let lines = words.split(separator: "\n", maxSplits: 1)
-    let code = lines.first?.split(separator: " ").last.map(String.init) ?? ""
-    let message = lines.count > 1 ? String(lines[1]) : ""
-    throw ServerFailure(state: code, message: message)
+    // psql's variable ERROR does not tell of a COPY that broke off midway; its standard error does.
+    if let failure = ServerFailure(complaint: conversation.takeErrors()) { throw failure }
+    return answer
   }
 
   private func gone(_ outcome: ClientProgram.Outcome) -> ServerFailure {

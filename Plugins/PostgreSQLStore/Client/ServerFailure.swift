@@ -9,6 +9,28 @@ struct ServerFailure: Error {
   /// Whether the connection is gone with it.
   var isGone = false
 
+  init(state: String, message: String, isGone: Bool = false) {
+    self.state = state
+    self.message = message
+    self.isGone = isGone
+  }
+
+  /// What psql complained of, in its verbose form, `ERROR:  22012: division by zero`; nil where that is no error. The first
+  /// word is in the server's language.
+  init?(complaint: String) {
+    for line in complaint.split(whereSeparator: \.isNewline) {
+      guard let colon = line.firstIndex(of: ":") else { continue }
+      let rest = line[line.index(after: colon)...].drop { $0 == " " }
+      let state = rest.prefix(5)
+      guard state.count == 5, state.allSatisfy({ $0.isASCII && ($0.isUppercase || $0.isNumber) }),
+        rest.dropFirst(5).first == ":"
+      else { continue }
+      self.init(state: String(state), message: String(rest.dropFirst(6).drop { $0 == " " }))
+      return
+    }
+    return nil
+  }
+
   /// Content that is damaged: `data_corrupted`, `index_corrupted`, and what a server says that died of it.
   var isDamage: Bool {
     if ["XX001", "XX002", "XX000"].contains(state) { return true }

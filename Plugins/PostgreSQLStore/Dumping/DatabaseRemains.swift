@@ -32,7 +32,7 @@ struct DatabaseRemains {
         if !reader.isWhole { readers.append(reader) }
       }
       let isOneView = connection === view
-      let snapshot = isOneView ? try view.value("select pg_catalog.pg_export_snapshot()") : nil
+      let snapshot = isOneView ? view.snapshot : nil
       try DumpFile(address, patience: patience).write(
         to: dump, without: readers.map(\.relation.sql), snapshot: snapshot)
       return try write(readers, beside: dump, snapshot)

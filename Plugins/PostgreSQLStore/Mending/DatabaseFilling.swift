@@ -14,6 +14,11 @@ struct DatabaseFilling {
   /// What could not be read of the databases that this process made copies of.
   private static let remains = Mutex<[String: RemainsList]>([:])
 
+  /// How many rows the indexes of damaged tables of the store know which a copy was made of.
+  private static let known = Mutex<[String: [String: Int]]>([:])
+
+  static func knownRows(of copy: PostgresAddress) -> [String: Int] { known.withLock { $0[copy.uri] ?? [:] } }
+
   static func remains(of copy: PostgresAddress) -> RemainsList? { remains.withLock { $0[copy.uri] } }
 
   func run(_ members: [String]) throws(Problem) {
@@ -25,6 +30,7 @@ struct DatabaseFilling {
     } catch {
       throw error.problem("make a new database beside", on: maintenance.address.uri)
     }
+    Self.known.withLock { $0[copy.uri] = RowsByIndex.remembered(of: maintenance.address.uri) }
     var list: RemainsList?
     for member in members where member.hasSuffix(".unread.json") {
       list = RemainsList(try FileHandle.read(member).readAll(limit: 64 << 20))

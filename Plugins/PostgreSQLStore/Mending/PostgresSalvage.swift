@@ -17,19 +17,53 @@ struct PostgresSalvage {
   private static let mostPlaces = 20
 
   func run(_ aid: SalvageAid, _ driver: PostgreSQLDriver) throws(Problem) -> RepairOutcome {
-    guard let list = DatabaseFilling.remains(of: copy), !list.tables.isEmpty else {
+    var outcome = RepairOutcome()
+    let known = DatabaseFilling.knownRows(of: copy)
+    let list = DatabaseFilling.remains(of: copy) ?? RemainsList()
+    try countMissing(known.filter { name, _ in !list.tables.contains { $0.table == name } }, &outcome)
+    guard !list.tables.isEmpty || !outcome.rows.isEmpty else {
       return RepairOutcome(notes: ["every row of every table could be read, and was written to a new database"])
     }
-    var outcome = RepairOutcome()
     for entry in list.tables {
       let places = entry.unread.prefix(Self.mostPlaces).map { "\($0.place) (\($0.said))" }.joined(separator: "; ")
       let more = entry.unread.count > Self.mostPlaces ? "; and \(entry.unread.count - Self.mostPlaces) more" : ""
-      outcome.rows[entry.table] = RowTally(kept: entry.rows, lost: nil)
+      outcome.rows[entry.table] = RowTally(
+        kept: entry.rows, lost: known[entry.table].flatMap { $0 >= entry.rows ? $0 - entry.rows : nil })
       outcome.notes.append("of \(entry.table) \(entry.rows) rows could be read; not read: \(places)\(more)")
     }
     guard let dump = try aid.backup() else { return outcome }
-    try fill(list, from: dump, takesUnproved: aid.takesUnproved, &outcome)
+    var wanted = list
+    wanted.tables += try missingEntries(outcome, list)
+    try fill(wanted, from: dump, takesUnproved: aid.takesUnproved, &outcome)
     return outcome
+  }
+
+  /// Tables all of whose pages can be read, and which lack rows that an index knew.
+  private func countMissing(_ known: [String: Int], _ outcome: inout RepairOutcome) throws(Problem) {
+    guard !known.isEmpty else { return }
+    let session = try PostgresSession(copy, patience: patience)
+    defer { session.end() }
+    for (name, count) in known.sorted(by: { $0.key < $1.key }) {
+      guard let table = try session.catalog().table(name) else { continue }
+      let rows = try session.rowCount(of: table)
+      guard rows < count else { continue }
+      outcome.rows[name] = RowTally(kept: rows, lost: count - rows)
+      outcome.notes.append(
+        "of \(name) \(rows) rows could be read; \(count - rows) more that an index knew stood on pages that are gone")
+    }
+  }
+
+  private func missingEntries(_ outcome: RepairOutcome, _ list: RemainsList) throws(Problem) -> [RemainsList.Entry] {
+    let session = try PostgresSession(copy, patience: patience)
+    defer { session.end() }
+    var entries: [RemainsList.Entry] = []
+    for (name, tally) in outcome.rows where !list.tables.contains(where: { $0.table == name }) {
+      guard let relation = try session.database().relation(name) else { continue }
+      var entry = TableReader(relation).entry(file: "")
+      entry.rows = tally.kept
+      entries.append(entry)
+    }
+    return entries
   }
 
   private func fill(
@@ -49,9 +83,11 @@ struct PostgresSalvage {
         guard count > 0 else { continue }
         if takesUnproved {
           outcome.rows[entry.table]?.fromBackup = count
+          if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - count) }
           outcome.notes.append("took \(count) rows of \(entry.table) from the backup whose keys were not among those read")
         } else {
           outcome.rows[entry.table]?.setAside = count
+          if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - count) }
           outcome.notes.append(
             "set \(count) rows of the backup aside in dbmend_set_aside_\(Self.bare(entry.table)): nothing proves that they were in "
               + "\(entry.table) to the last; --max-loss changes takes them in")

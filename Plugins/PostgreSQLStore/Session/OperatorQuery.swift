@@ -3,10 +3,10 @@ import MendKit
 /// A query that somebody wrote, run past psql's own reading of its input, in which `\` and `:` would mean something.
 struct OperatorQuery {
   private let address: PostgresAddress
-  private let snapshot: String
+  private let snapshot: String?
   private let patience: Double
 
-  init(_ address: PostgresAddress, snapshot: String, patience: Double) {
+  init(_ address: PostgresAddress, snapshot: String?, patience: Double) {
     self.address = address
     self.snapshot = snapshot
     self.patience = patience
@@ -16,9 +16,10 @@ struct OperatorQuery {
   func rows(_ sql: String, limit: Int) throws(ServerFailure) -> [[SQLValue]] {
     var query = sql[...]
     while let last = query.last, last.isWhitespace || last == ";" { query = query.dropLast() }
+    let view = snapshot.map { "set transaction snapshot \(Quoting.text($0));" } ?? ""
     let script = """
       set default_transaction_read_only = on; set datestyle = 'ISO, YMD'; set lock_timeout = \(max(1, Int(patience * 1000)));
-      begin isolation level repeatable read read only; set transaction snapshot \(Quoting.text(snapshot));
+      begin isolation level repeatable read read only; \(view)
       copy (select pg_catalog.row_to_json(q) from (\(query)\n) q limit \(limit)) to stdout; commit
       """
     let outcome: ClientProgram.Outcome

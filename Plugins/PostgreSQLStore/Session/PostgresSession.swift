@@ -7,7 +7,6 @@ final class PostgresSession: SQLSession {
   let connection: ServerConnection
   let patience: Double
   private var known: DatabaseCatalog?
-  private var exported: String?
   private(set) var verificationAccount: VerificationAccount?
   /// Indexes that are known to disagree with their tables.
   private var suspects: Set<String> = []
@@ -57,14 +56,6 @@ final class PostgresSession: SQLSession {
     return catalog
   }
 
-  /// The name by which other connections can see what this one sees.
-  func snapshotName() throws(ServerFailure) -> String {
-    if let exported { return exported }
-    let name = try connection.value("select pg_catalog.pg_export_snapshot()") ?? ""
-    exported = name
-    return name
-  }
-
   // MARK: - What is asked of it
 
   func catalog() throws(Problem) -> Catalog {
@@ -105,7 +96,7 @@ final class PostgresSession: SQLSession {
 
   func query(_ sql: String, limit: Int) throws(Problem) -> [[SQLValue]] {
     try asking("run a query on") { () throws(ServerFailure) in
-      try OperatorQuery(address, snapshot: try snapshotName(), patience: patience).rows(sql, limit: limit)
+      try OperatorQuery(address, snapshot: connection.snapshot, patience: patience).rows(sql, limit: limit)
     }
   }
 

@@ -26,6 +26,8 @@ struct DatabaseVerification {
     let units = units(way)
     let results = try run(units, way)
     findings += results.flatMap(\.findings)
+    RowsByIndex.remember(
+      results.reduce(into: [:]) { $0.merge($1.known) { $1 } }, of: session.address)
     // A row that is not in an index because its page cannot be read is the table's trouble, and said of the table.
     let damaged = Set(findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
     findings.removeAll { finding in

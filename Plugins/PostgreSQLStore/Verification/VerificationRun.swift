@@ -11,6 +11,8 @@ struct VerificationRun {
   /// What came of a share of the work.
   struct Result: Sendable {
     var findings: [Finding] = []
+    /// Of damaged tables: how many rows an index knows.
+    var known: [String: Int] = [:]
   }
 
   init(
@@ -29,7 +31,7 @@ struct VerificationRun {
     guard way == .makeable else { return try ServerConnection(address, .reading, patience: patience) }
     let connection = try ServerConnection(address, .writing, patience: patience)
     do throws(ServerFailure) {
-      try connection.run("begin")
+      try connection.run("begin isolation level repeatable read")
       try connection.run("create extension amcheck schema pg_catalog")
       // From here on nothing is written, and the end of the connection takes back what was.
       try connection.run("set transaction read only")
@@ -55,7 +57,9 @@ struct VerificationRun {
         } else if way == .unavailable {
           result.findings += try read(unit.relation)
         } else {
-          result.findings += try verify(unit.relation)
+          let found = try verify(unit.relation)
+          result.findings += found
+          if request.isFull { try count(unit.relation, isDamaged: !found.isEmpty, &result) }
         }
       } catch {
         if error.isGone {
@@ -63,7 +67,9 @@ struct VerificationRun {
           // What died took the connection along; the server needs a moment.
           let rest = Array(units[(number + 1)...])
           guard !rest.isEmpty, let next = Self.again(address, patience, request, way) else { return result }
-          result.findings += try next.run(rest).findings
+          let more = try next.run(rest)
+          result.findings += more.findings
+          result.known.merge(more.known) { $1 }
           return result
         }
         // A table that was dropped meanwhile is no damage.
@@ -140,6 +146,33 @@ struct VerificationRun {
       }
     }
     return findings(relation, places)
+  }
+
+  /// Rows that an index knows and the table does not have.
+  private func count(
+    _ relation: DatabaseCatalog.Relation, isDamaged: Bool, _ result: inout Result
+  ) throws(ServerFailure) {
+    let rows = RowsByIndex(connection, relation, isInView: way == .makeable)
+    let name = relation.table.name
+    if isDamaged {
+      result.known[name] = rows.known()
+      return
+    }
+    switch try rows.compare() {
+    case .same: return
+    case .missing(let missing, let known):
+      result.known[name] = known
+      result.findings.append(
+        Finding(
+          "table.malformed", .error, at: location(relation, nil),
+          "\(missing == 1 ? "1 row" : "\(missing) rows") of \(name) that an index knows \(missing == 1 ? "is" : "are") not in the table: pages of it were cut off, or became zeros",
+          evidence: "\(known) rows by the index, \(known - missing) in the table", count: missing))
+    case .broken(let said):
+      result.findings.append(
+        Finding(
+          "table.malformed", .error, at: location(relation, nil),
+          "an index of \(name) leads to a page that the table does not have", evidence: said))
+    }
   }
 
   private func rows(

@@ -101,6 +101,7 @@ struct PutBack {
     try engine.install(
       old.path, over: store, driver, expected: replaced?.stamp, attributes: prepared.attributes ?? old.attributes,
       entry: &entry, journal: journal)
+    engine.noteReplaced(store, driver, in: &report)
     let check = engine.runChecks(store, counting: .ifCheap)
     guard check.verdict != .damaged else {
       report.findings = check.findings

@@ -181,6 +181,7 @@ private struct RepairInPlace {
     }
     guard try installUnlessChanged(mending, &entry, journal: journal) else { return false }
     engine.take(mending, into: &report)
+    engine.noteReplaced(store, driver, in: &report)
     verify(archived.record, mending, &entry, work: work, journal: journal)
     return true
   }

@@ -226,6 +226,7 @@ private struct Restore {
     try engine.install(
       content.path, over: store, driver, expected: replaced?.stamp, attributes: content.attributes, entry: &entry,
       journal: journal)
+    engine.noteReplaced(store, driver, in: &report)
     let after = engine.runChecks(store, counting: .ifCheap)
     if after.damage.contains(where: { !$0.isOfPlace }) {
       report.findings = after.findings

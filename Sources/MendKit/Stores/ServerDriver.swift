@@ -9,6 +9,9 @@ public protocol ServerDriver: SQLDriver {
   /// one first. `path` is the store that it is to take the place of.
   func fill(_ copy: String, from members: [String], for path: String) throws(Problem)
 
+  /// What became of the store that the last `install` of this process at a path replaced, as a sentence; nil where there was none.
+  func replaced(at path: String) -> String?
+
   /// Writes a store to a file, in the form that archives have.
   func export(_ copy: String, to file: String) throws(Problem)
 }

@@ -34,6 +34,7 @@ public final class ClientConversation {
     output.closeWriting()
     errorOutput.closeWriting()
     _ = fcntl(input.writing, F_SETFL, O_NONBLOCK)
+    _ = fcntl(errorOutput.reading, F_SETFL, O_NONBLOCK)
   }
 
   /// What an answer came to.
@@ -58,6 +59,8 @@ public final class ClientConversation {
       if let end = find(mark, from: &searched) {
         let answer = Array(heard[..<end])
         heard.removeFirst(end + mark.count)
+        // What it complained of before it came to the mark is in the pipe by now.
+        hearErrors()
         return .heard(answer)
       }
       let left = timeLimit - (Clock.system.steady() - start)
@@ -110,6 +113,10 @@ public final class ClientConversation {
     }
   }
 
+  private func hearErrors() {
+    while errorOutput.reading >= 0, let bytes = listen(errorOutput) { errors += bytes }
+  }
+
   private func listen(_ pipe: Pipe) -> ArraySlice<UInt8>? {
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     let count = read(pipe.reading, &buffer, buffer.count)
@@ -142,8 +149,7 @@ public final class ClientConversation {
     if let ending { return ending }
     if limit != nil { kill(pid, SIGKILL) }
     // What it said last may still be in the pipe.
-    _ = fcntl(errorOutput.reading, F_SETFL, O_NONBLOCK)
-    while errorOutput.reading >= 0, let bytes = listen(errorOutput) { errors += bytes }
+    hearErrors()
     input.closeWriting()
     output.closeReading()
     errorOutput.closeReading()
