@@ -9,6 +9,7 @@ final class ServerConnection {
   private let conversation: ClientConversation
   private let patience: Double
   private let mark: String
+  private var isOutOfPatience = false
   /// The name by which other connections can see what this one sees; of a view only.
   private(set) var snapshot: String?
 
@@ -89,7 +90,14 @@ final class ServerConnection {
     case .ended(let outcome): throw gone(outcome)
     }
     // psql's variable ERROR does not tell of a COPY that broke off midway; its standard error does.
-    if let failure = ServerFailure(complaint: conversation.takeErrors()) { throw failure }
+    if let failure = ServerFailure(complaint: conversation.takeErrors()) {
+      // Who has waited for one lock as long as is to be waited does not wait for the next one, too.
+      if failure.state == "55P03", !isOutOfPatience {
+        isOutOfPatience = true
+        _ = try? say("set lock_timeout = 100;\n")
+      }
+      throw failure
+    }
     return answer
   }
 

@@ -12,7 +12,8 @@ import MendKit
 /// A session hands in its counts up to ten seconds after its commit (`PGSTAT_IDLE_INTERVAL`), at the latest when it ends. Sessions
 /// that were active within the last minute, or are in a transaction, are therefore a part of the stamp themselves, by the time
 /// of their last change of state: whatever they do makes another stamp. A stamp may differ although nothing was committed; two
-/// equal ones mean that nothing was. Where the server does not count, or does not tell this user of others' sessions, no two
+/// equal ones mean that nothing was. Of catalogs that this user may not read (of foreign servers and subscriptions) nothing
+/// is known. Where the server does not count, or does not tell this user of others' sessions, no two
 /// stamps are equal.
 enum DatabaseStamp {
   static func read(_ address: PostgresAddress, patience: Double) throws(Problem) -> StoreStamp {
@@ -71,7 +72,7 @@ enum DatabaseStamp {
     let catalogs = try connection.rows(
       """
       select relname from pg_catalog.pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'
-        and not relisshared and relname not like 'pg_statistic%' and relname not in ('pg_largeobject', 'pg_depend')
+        and not relisshared and pg_catalog.has_table_privilege(oid, 'select') and relname not like 'pg_statistic%' and relname not in ('pg_largeobject', 'pg_depend')
       """).compactMap { $0.first ?? nil }
     let sums = catalogs.map { "select count(*)::text || ' ' || coalesce(sum(xmin::text::bigint), 0)::text as n from pg_catalog.\(Quoting.name($0))" }
     queries.append("select pg_catalog.md5(string_agg(n, ',')) from (\(sums.joined(separator: " union all "))) s")

@@ -10,6 +10,8 @@ final class PostgresSession: SQLSession {
   private(set) var verificationAccount: VerificationAccount?
   /// Indexes that are known to disagree with their tables.
   private var suspects: Set<String> = []
+  /// Tables that are known to be damaged: that their keys cannot be read is no news.
+  private var damaged: Set<String> = []
 
   init(_ address: PostgresAddress, patience: Double) throws(Problem) {
     self.address = address
@@ -69,6 +71,7 @@ final class PostgresSession: SQLSession {
     var verification = DatabaseVerification(self, request, try database())
     let findings = try verification.run()
     suspects = verification.suspects
+    damaged = Set(findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
     verificationAccount = verification.account
     return findings
   }
@@ -105,14 +108,14 @@ final class PostgresSession: SQLSession {
   }
 
   func nullKeys(of table: Table, limit: Int) throws(Problem) -> (rows: [Int64], count: Int) {
-    guard let relation = try database().relation(table.name) else { return ([], 0) }
+    guard let relation = try database().relation(table.name), !damaged.contains(table.name) else { return ([], 0) }
     return try asking("look for NULL keys of \(table.name) in") { () throws(ServerFailure) in
       ([], try KeyReader(connection, relation).nullCount())
     }
   }
 
   func duplicateKeys(of table: Table, limit: Int) throws(Problem) -> (keys: [[SQLValue]], count: Int) {
-    guard let relation = try database().relation(table.name) else { return ([], 0) }
+    guard let relation = try database().relation(table.name), !damaged.contains(table.name) else { return ([], 0) }
     return try asking("look for duplicate keys of \(table.name) in") { () throws(ServerFailure) in
       try KeyReader(connection, relation).duplicates(limit: limit)
     }

@@ -40,7 +40,9 @@ struct RowsByIndex {
         byIndex = try count(without: ["seqscan", "bitmapscan"])
       } catch {
         guard error.isDamage, !error.isGone else { throw error }
-        return .broken(error.message)
+        // What is wrong with the index itself, its own verification tells.
+        let path = try connection.value("select pg_catalog.pg_relation_filepath(\(relation.oid))")
+        return DamagedPlace(error.message).isOf(path) ? .broken(error.message) : .same
       }
       let byTable = try count(without: ["indexscan", "indexonlyscan", "bitmapscan"])
       return byIndex > byTable ? .missing(byIndex - byTable, of: byIndex) : .same
