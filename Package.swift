@@ -32,15 +32,16 @@ let package = Package(
       name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
     .target(name: "JSONStore", dependencies: ["MendKit"], path: "Plugins/JSONStore"),
     .target(name: "PostgreSQLStore", dependencies: ["MendKit"], path: "Plugins/PostgreSQLStore"),
+    .target(name: "FolderStore", dependencies: ["MendKit", "CXXHash"], path: "Plugins/FolderStore"),
 
     .executableTarget(
       name: "dbmend",
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
-        "JSONStore", "PostgreSQLStore", "CSystem",
+        "JSONStore", "FolderStore", "PostgreSQLStore", "CSystem",
       ]),
 
-    .target(name: "TestSupport", dependencies: ["MendKit", "CSQLite"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["MendKit", "MendArchive", "CSQLite"], path: "Tests/TestSupport"),
     .testTarget(name: "MendKitTests", dependencies: ["MendKit", "TestSupport"]),
     .testTarget(name: "MendArchiveTests", dependencies: ["MendArchive", "MendKit", "TestSupport"]),
     .testTarget(
@@ -51,9 +52,13 @@ let package = Package(
     .testTarget(name: "MendReportTests", dependencies: ["MendReport", "MendKit", "TestSupport"]),
     .testTarget(
       name: "PluginTests",
-      dependencies: ["MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "PostgreSQLStore", "TestSupport"]),
+      dependencies: [
+        "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "FolderStore", "PostgreSQLStore",
+        "TestSupport",
+      ]),
     .testTarget(name: "PostgreSQLStoreTests", dependencies: ["PostgreSQLStore", "MendKit", "TestSupport"]),
     .testTarget(name: "JSONStoreTests", dependencies: ["JSONStore", "MendKit", "TestSupport"]),
+    .testTarget(name: "FolderStoreTests", dependencies: ["FolderStore", "JSONStore", "MendKit", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),

@@ -52,6 +52,9 @@ public struct FileExistsCheck: Check {
     } catch  where error.kind == .missing {
       return [missing(context.path)]
     }
+    if status.kind == .folder, context.driver?.keepsFolders == true {
+      return try OwnershipRule(options: options, path: context.path).findings(on: status)
+    }
     guard status.kind == .file else {
       return [Finding("file.not-a-file", .fatal, "there is a \(status.kind.rawValue) where a file was expected")]
     }

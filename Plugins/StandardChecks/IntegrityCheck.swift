@@ -16,9 +16,17 @@ public struct IntegrityCheck: Check {
       What the records alone do not tell (indexes on expressions, CHECK constraints, virtual tables) SQLite itself is \
       asked about, for that table only.
 
+      PostgreSQL databases are verified by the extension amcheck: each table, each b-tree index against its table, and the number \
+      of rows that a table has against the number that an index knows. Where the extension is not there and may not be used, every \
+      row is read instead.
+
       Where nothing was committed since the newest good archive was taken (the file's size, time, change counter and log are \
       those that the archive was taken of), each page is also held against the checksum that the archive has of it: one that \
       differs was changed by the disk, whatever its content looks like.
+
+      Of a folder every file is read and held against that archive. One of another content with the same size and time of change \
+      was changed by the disk. What was written, added and removed since is information; a rule makes errors of it: \
+      `{ when: { code: file.removed }, severity: error }`.
 
       For each cause the first five places are reported one by one, and the rest is counted.
       """,
@@ -31,6 +39,9 @@ public struct IntegrityCheck: Check {
       FindingDescription("index.not-unique", .error, "a unique index holds a key twice"),
       FindingDescription("index.not-sorted", .error, "the entries of an index are not in their order"),
       FindingDescription("index.malformed", .error, "the pages of an index are damaged"),
+      FindingDescription(
+        "index.invalid", .error, "the engine does not use an index, since it was not built to its end"),
+      FindingDescription("checksum.failures", .warning, "the server has met pages whose data checksum is wrong"),
       FindingDescription("table.malformed", .error, "the pages of a table are damaged"),
       FindingDescription("page.stale", .error, "a page of a table is probably from before a commit"),
       FindingDescription(
@@ -49,6 +60,14 @@ public struct IntegrityCheck: Check {
         "document.lone-surrogate", .warning, "an escape in a document stands for half a character"),
       FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text"),
       FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text"),
+      FindingDescription(
+        "file.rotten", .error,
+        "a file of a folder is not what it was in the newest good archive, though nobody wrote it"),
+      FindingDescription("file.unreadable", .error, "a file of a folder cannot be read to its end"),
+      FindingDescription("file.removed", .info, "a file of the newest good archive is not there any more"),
+      FindingDescription("file.changed", .info, "a file was written to since the newest good archive"),
+      FindingDescription("file.added", .info, "a file is not in the newest good archive"),
+      FindingDescription("file.special", .info, "a socket, pipe or device stands in a folder, and is left alone"),
       FindingDescription("file.malformed", .fatal, "the file is damaged where no table or index can be named"),
       FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
       FindingDescription("file.encrypted", .fatal, "the file looks encrypted"),
@@ -71,8 +90,9 @@ public struct IntegrityCheck: Check {
         "how much is verified: full holds indexes against their tables and rows against their constraints; quick "
           + "looks at the structure of the file alone"),
       OptionDescription(
-        "engine", .choice(["native", "sqlite"]), default: .string("native"),
-        "who verifies: native reads the file itself; sqlite asks SQLite's own check, for who wants to compare"),
+        "engine", .choice(["native", "sqlite", "pg_amcheck"]), default: .string("native"),
+        "who verifies: native is dbmend's own way; sqlite asks SQLite's own check, pg_amcheck runs that program, for who wants "
+          + "to compare"),
     ],
     examples: Self.examples)
 
@@ -82,7 +102,7 @@ public struct IntegrityCheck: Check {
   /// What the driver's verification finds.
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
     let request = IntegrityRequest(
-      isFull: options.string("level") != "quick", asksEngine: options.string("engine") == "sqlite",
+      isFull: options.string("level") != "quick", asksEngine: options.string("engine") != "native",
       findingsPerCause: Wording.few, workers: context.workers, progress: context.progress)
     let session = try context.session()
     var findings = try session.verifyIntegrity(request)
@@ -100,7 +120,20 @@ extension IntegrityCheck {
     insert into orders(sku, quantity) values('bolt', 4), ('nut', 9), ('screw', 2), ('washer', 7);
     """
 
+  private static let files = """
+    a.txt: what was written first
+    b/c.json: {"name": "Ada"}
+    """
+
   private static let examples = [
+    Example("a folder of which an archive was taken", kind: "folder", script: files, afterBackup: ""),
+    Example(
+      "a folder that was written to since", kind: "folder", script: files, afterBackup: "new.txt: more",
+      damage: [.within("a.txt", .truncate(to: 4), keepsTime: false), .within("b/c.json", .remove, keepsTime: false)],
+      finds: ["file.added", "file.changed", "file.removed"]),
+    Example(
+      "a folder in which the disk changed a file", kind: "folder", script: files, afterBackup: "",
+      damage: [.within("a.txt", .replace("first", with: "frist"), keepsTime: true)], finds: ["file.rotten"]),
     Example("a healthy table with an index", script: orders + "create index orders_sku on orders(sku);"),
     Example(
       "an index that lacks the entries of two rows",

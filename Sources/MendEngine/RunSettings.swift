@@ -25,6 +25,11 @@ public struct RunSettings: Sendable {
   /// Whether `repair --output` and `restore --output` may replace a file that is there.
   public var replacesOutput = false
 
+  /// Whether a repair mends what somebody may have meant, too: the operator says that it may cost changes.
+  public var mendsMeant = false
+  /// Whether a folder in which no store is found is one itself.
+  public var takesFolders = false
+
   /// The folder for temporary files, in which plans are tried on copies.
   public var temporaryFolder = "/tmp"
 

@@ -1,3 +1,4 @@
+import FolderStore
 import JSONStore
 import MendKit
 import PostgreSQLStore
@@ -10,5 +11,6 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [SQLiteDriver(), JSONDriver(), PostgreSQLDriver()], checks: standardChecks, repairs: standardRepairs)
+    drivers: [SQLiteDriver(), JSONDriver(), FolderDriver(documents: JSONDriver()), PostgreSQLDriver()],
+    checks: standardChecks, repairs: standardRepairs)
 }

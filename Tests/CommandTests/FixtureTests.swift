@@ -80,7 +80,14 @@ import Testing
 
   /// Findings that no file in a repository can show, and why.
   private let withoutFixture: [String: String] = [
+    "checksum.failures": "needs a server, which is no file",
+    "index.invalid": "needs a server, which is no file",
     "disk.no-room": "depends on the machine's volumes",
+    "file.added": "needs an archive, which knows its store by the absolute path",
+    "file.changed": "needs an archive, which knows its store by the absolute path",
+    "file.removed": "needs an archive, which knows its store by the absolute path",
+    "file.rotten": "needs an archive, which knows its store by the absolute path and its files by their times",
+    "file.special": "no repository keeps a pipe",
     "file.unreadable": "needs a device that fails to read",
     "journal.malformed": "SQLite takes a damaged journal for none",
     "page.rotten": "needs an archive, which knows its store by the absolute path and the file's times",

@@ -36,7 +36,7 @@ struct ConfigurationReferenceTests {
         switch key.shape {
         case .pathOrSection(let inner), .section(let inner), .named(let inner), .sections(let inner):
           result.formUnion(titles(inner))
-        case .value, .text, .checks: break
+        case .value, .text, .checks, .kindOptions: break
         }
       }
     }

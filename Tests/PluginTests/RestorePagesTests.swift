@@ -33,7 +33,7 @@ struct RestorePagesTests {
   private func expectArchive(_ mending: ExampleRunner.Mending) throws {
     #expect(mending.offer?.loss == Loss.none)
     #expect(mending.after.isEmpty, "\(mending.after.map(\.message))")
-    let backup = try #require(mending.store.backups?.backup)
+    let backup = try #require(try mending.store.backups?.newestGood())
     #expect(
       try FileHandle.read(mending.copy).readAll(limit: 1 << 30)
         == FileHandle.read(backup.path).readAll(limit: 1 << 30))
@@ -85,7 +85,7 @@ struct RestorePagesTests {
   @Test("a store that went its own way to the same change counter keeps its own rows")
   func diverged() throws {
     let store = try make(afterBackup: "update users set name = 'another' where id = 1500;")
-    let backup = try #require(store.backups?.backup.path)
+    let backup = try #require(try store.backups?.newestGood()).path
     try FileHandle.update(store.path).write(try FileHandle.read(backup).read(100, at: 0), at: 0)
     try overwrite(store, page: 4)
     #expect(try mend(store).offer == nil)

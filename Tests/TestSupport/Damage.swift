@@ -9,6 +9,12 @@ extension Example.Damage {
     case .remove: try Paths.removeFile(path)
     case .mode(let mode):
       guard chmod(path, mode_t(mode)) == 0 else { throw PreparationFailed("cannot set the mode of \(path)") }
+    case .within(let name, let damage, let keepsTime):
+      let file = Paths.join(path, name)
+      let modified = try FileStatus.of(file).modified
+      try damage.apply(to: file)
+      guard FileStatus.exists(file) else { return }
+      if keepsTime { FileTimes.set(modified, of: try FileHandle.read(file)) }
     case .replace(let old, let new):
       let (old, new) = (Array(old.utf8), Array(new.utf8))
       guard old.count == new.count, !old.isEmpty else { throw PreparationFailed("texts of different lengths") }

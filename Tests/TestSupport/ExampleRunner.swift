@@ -1,3 +1,4 @@
+import MendArchive
 import MendKit
 
 /// Makes the stores of plugins' examples for real and runs the plugins on them, with the plugins of a registry.
@@ -14,10 +15,10 @@ public struct ExampleRunner {
     /// The store's file, whether or not the example's damage left it.
     public let path: String
     /// The archive that the example asks for.
-    public let backups: CopiedBackup?
+    public let backups: (any Backups)?
 
     /// A store that a test made by itself.
-    public init(folder: TemporaryFolder, path: String, backups: CopiedBackup? = nil) {
+    public init(folder: TemporaryFolder, path: String, backups: (any Backups)? = nil) {
       self.folder = folder
       self.path = path
       self.backups = backups
@@ -33,11 +34,16 @@ public struct ExampleRunner {
     // A name that speaks for no kind of store, so that only the content does.
     let path = folder.file(example.kind == "json" ? "example.json" : "example.data")
     try Self.run(example.script, example.kind, path)
-    guard chmod(path, 0o644) == 0 else { throw PreparationFailed("cannot set the mode of \(path)") }
-    var backups: CopiedBackup?
+    if example.kind != "folder" {
+      guard chmod(path, 0o644) == 0 else { throw PreparationFailed("cannot set the mode of \(path)") }
+    }
+    var backups: (any Backups)?
     if let script = example.afterBackup {
       guard let driver = registry.driver(example.kind) else { throw PreparationFailed("no driver \(example.kind)") }
-      backups = try CopiedBackup(of: path, driver: driver, into: folder.path)
+      backups =
+        driver.keepsFolders
+        ? try Self.archive(path, driver, folder.file("archives"))
+        : try CopiedBackup(of: path, driver: driver, into: folder.path)
       try Self.run(script, example.kind, path)
     }
     for damage in example.damage { try damage.apply(to: path) }
@@ -49,15 +55,44 @@ public struct ExampleRunner {
     switch kind {
     case "sqlite": try SQLiteFile.make(path, script)
     case "json": if !script.isEmpty { try Durable.write(Array(script.utf8), to: path) }
+    case "folder": try makeFiles(script, in: path)
     default: throw PreparationFailed("no maker of stores of kind \(kind)")
     }
+  }
+
+  /// Files by lines `PATH: CONTENT`, as they were an hour ago.
+  private static func makeFiles(_ script: String, in folder: String) throws {
+    try Paths.makeFolder(folder)
+    for line in script.split(separator: "\n") {
+      guard let colon = line.firstIndex(of: ":") else { throw PreparationFailed("no file: \(line)") }
+      let path = Paths.join(folder, String(line[..<colon]))
+      try Paths.makeFolder(Paths.folder(of: path))
+      try Durable.write(Array(line[line.index(after: colon)...].drop { $0 == " " }.utf8), to: path)
+      FileTimes.set((Clock.system.now() - 3600) * 1_000_000_000, of: try FileHandle.read(path))
+    }
+  }
+
+  /// A folder can only be archived by what archives it.
+  private static func archive(_ path: String, _ driver: any Driver, _ repository: String) throws -> any Backups {
+    let store = StoreIdentity(environment: "test", name: "example", path: path)
+    let repository = Repository(path: repository)
+    let draft = Repository.Draft(
+      store: store, kind: driver.description.id, engine: "", verdict: .healthy, reason: "backup", rows: [:],
+      schema: nil,
+      version: "test")
+    _ = try repository.write(driver.snapshot(path, form: .consistent, staging: nil, patience: 1), draft: draft)
+    return repository.backups(of: store)
   }
 
   /// A context for the checks of a store, or of a copy of it.
   public func checkContext(_ store: Store, path: String? = nil) -> CheckContext {
     let path = path ?? store.path
     var driver: (any Driver)?
-    if let file = try? FileHandle.read(path), let bytes = try? file.read(4096, at: 0), let status = try? file.status() {
+    if let status = try? FileStatus.of(path), status.kind == .folder {
+      driver = registry.driver(forFile: FileHead(path: path, bytes: [], size: 0, isFolder: true))
+    } else if let file = try? FileHandle.read(path), let bytes = try? file.read(4096, at: 0),
+      let status = try? file.status()
+    {
       driver = registry.driver(forFile: FileHead(path: path, bytes: bytes, size: status.size))
     }
     return CheckContext(
@@ -147,7 +182,10 @@ public struct ExampleRunner {
       return Mending(before: before, offer: nil, outcome: nil, after: before, copy: copy, store: store)
     }
     try Paths.makeFolder(work)
-    if !offer.replacesStore {
+    if driver.keepsFolders {
+      let snapshot = try driver.snapshot(store.path, form: .consistent, staging: nil, patience: 1)
+      try Durable.rename(snapshot.write(into: work)[0], to: copy)
+    } else if !offer.replacesStore {
       try FileHandle.create(copy, mode: 0o600).write(FileHandle.read(store.path).readAll(limit: 1 << 30), at: 0)
     }
     let mending = RepairContext(

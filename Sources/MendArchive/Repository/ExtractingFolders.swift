@@ -32,7 +32,8 @@ extension Repository {
 
   /// Writes some files and links of an archived folder into a folder that is there, under their names in the archive. Each file is
   /// compared with its SHA-256. Throws where one of them is not in the archive.
-  static func extract(_ record: Record, files: Set<String>, into folder: String) throws(Problem) -> [ListedFile] {
+  public static func extract(_ record: Record, files: Set<String>, into folder: String) throws(Problem) -> [ListedFile]
+  {
     let tried = "extract files of the archive"
     guard var listing = try listing(of: record) else { throw .archive(tried, record.path, "it is of no folder") }
     var wanted: [String: ListedFile] = [:]

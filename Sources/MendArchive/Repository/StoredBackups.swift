@@ -37,12 +37,8 @@ public final class StoredBackups: Backups {
   /// What the driver noted of the newest good archive.
   public func notes() throws(Problem) -> BackupNotes? {
     let newest = try repository.records(of: store).last { $0.problem == nil && $0.manifest?.isGood == true }
-    guard let newest, let manifest = newest.manifest, manifest.notes ?? manifest.listing?.member != nil,
-      let stamp = manifest.stamp
-    else {
-      return nil
-    }
-    return BackupNotes(archive: newest.path, stamp: stamp) { () throws(Problem) in try Repository.notes(of: newest) }
+    guard let newest, let stamp = newest.manifest?.stamp else { return nil }
+    return try Repository.backupNotes(of: newest, stamp: stamp)
   }
 
   /// Writes the store out of an archive into a folder, verified against the manifest; the path of its main file. Not
@@ -70,5 +66,13 @@ public final class StoredBackups: Backups {
   /// The definitions that the archive holds beside the store; nil where it holds none.
   public func schema(of backup: Backup) throws(Problem) -> String? {
     try repository.schema(of: Repository.open(archiveAt: backup.path))
+  }
+}
+
+extension Repository {
+  /// What the driver noted of an archive's content, or the listing of a folder; nil where there is neither.
+  public static func backupNotes(of record: Record, stamp: StoreStamp) throws(Problem) -> BackupNotes? {
+    guard let manifest = record.manifest, manifest.notes != nil || manifest.listing != nil else { return nil }
+    return BackupNotes(archive: record.path, stamp: stamp) { () throws(Problem) in try notes(of: record) }
   }
 }

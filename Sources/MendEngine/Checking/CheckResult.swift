@@ -21,10 +21,13 @@ struct CheckResult: Sendable {
   var schema: String?
   /// The severity from which a finding counts as damage.
   let failOn: Severity
+  /// Whether what somebody may have meant is to be mended, too.
+  let mendsMeant: Bool
 
-  init(store: ManagedStore, failOn: Severity) {
+  init(store: ManagedStore, failOn: Severity, mendsMeant: Bool = false) {
     self.store = store
     self.failOn = failOn
+    self.mendsMeant = mendsMeant
   }
 
   var findings: [Finding] { ruled.map(\.finding) }
@@ -35,11 +38,15 @@ struct CheckResult: Sendable {
   /// Whether something other than a file stands under the name: a pipe, a socket, a device.
   var isNoFile: Bool { findings.contains { $0.code == "file.not-a-file" } }
 
-  /// What keeps the store from being healthy.
-  var damage: [RuledFinding] { ruled.filter { $0.finding.severity >= failOn } }
+  /// What keeps the store from being healthy: where the operator wants mended what somebody may have meant, that too.
+  var damage: [RuledFinding] { ruled.filter(isDamage) }
+
+  private func isDamage(_ ruled: RuledFinding) -> Bool {
+    ruled.finding.severity >= failOn || (mendsMeant && ruled.finding.isPerhapsMeant)
+  }
 
   /// What a repair should mend: the damage, and what a rule wants mended whatever its severity.
-  var toMend: [RuledFinding] { ruled.filter { $0.finding.severity >= failOn || $0.wanted != nil } }
+  var toMend: [RuledFinding] { ruled.filter { isDamage($0) || $0.wanted != nil } }
 
   /// Takes over what the checks of the place found, for a result of the content alone.
   mutating func takePlace(of other: CheckResult, _ registry: PluginRegistry) {

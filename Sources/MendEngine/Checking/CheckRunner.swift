@@ -52,7 +52,8 @@ private struct CheckRun {
   init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope, workers: Int) {
     self.engine = engine
     self.store = store
-    result = CheckResult(store: store, failOn: engine.settings.failOn)
+    result = CheckResult(
+      store: store, failOn: engine.settings.failOn, mendsMeant: engine.settings.mendsMeant)
     rules = RuleBook(rules: store.isConfigured ? engine.configuration.rules : [])
     let path: String
     var head: FileHead?

@@ -59,6 +59,8 @@ public struct Configuration: Sendable {
     public var path: String
     /// The kind, as its driver's id; nil has it detected.
     public var kind: String?
+    /// The options of that kind.
+    public var options: [OptionPair]
     /// Overrides the environment's.
     public var maxLoss: Loss?
     /// The checks that hold for this store, everything merged.
@@ -66,13 +68,15 @@ public struct Configuration: Sendable {
 
     /// A store; see the properties.
     public init(
-      name: String, writtenPath: String, path: String, kind: String? = nil, maxLoss: Loss? = nil,
+      name: String, writtenPath: String, path: String, kind: String? = nil, options: [OptionPair] = [],
+      maxLoss: Loss? = nil,
       checks: [ConfiguredCheck]
     ) {
       self.name = name
       self.writtenPath = writtenPath
       self.path = path
       self.kind = kind
+      self.options = options
       self.maxLoss = maxLoss
       self.checks = checks
     }

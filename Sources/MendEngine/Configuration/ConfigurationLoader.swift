@@ -200,7 +200,8 @@ private struct ConfigurationReader {
       }
     }
     return Configuration.Store(
-      name: pair.key, writtenPath: written, path: path, kind: kind(fields), maxLoss: loss(fields),
+      name: pair.key, writtenPath: written, path: path, kind: kind(fields), options: kindOptions(fields),
+      maxLoss: loss(fields),
       checks: checks.checks(in: fields["checks"]?.value, over: inherited))
   }
 
@@ -214,6 +215,28 @@ private struct ConfigurationReader {
         "unknown kind of store '\(kind)'" + (near.isEmpty ? "; there are \(kinds.joined(separator: ", "))" : near))
     }
     return kind
+  }
+
+  /// The options of the store's kind, held against its driver's description.
+  private func kindOptions(_ fields: SectionFields) -> [OptionPair] {
+    guard let node = fields["options"] else { return [] }
+    guard let kind = fields.options.string("kind") else {
+      complaints.add(at: node.position, "which options there are depends on the kind of store: name it with 'kind'")
+      return []
+    }
+    guard let description = registry.driver(kind)?.description else { return [] }
+    return (node.value.pairs ?? []).compactMap { pair in
+      guard let option = description.options.first(where: { $0.name == pair.key }) else {
+        let known = description.options.map(\.name)
+        let near = NearestWord.suggestion(for: pair.key, among: known)
+        let has = known.isEmpty ? "; it has none" : "; it has \(known.joined(separator: ", "))"
+        complaints.add(
+          at: pair.position, "unknown option '\(pair.key)' of the kind \(kind)" + (near.isEmpty ? has : near))
+        return nil
+      }
+      guard complaints.check(pair.value, is: option.type) else { return nil }
+      return OptionPair(pair.key, pair.value.value(as: option.type))
+    }
   }
 
   private func checkName(_ pair: YAMLPair, of what: String) {

@@ -17,6 +17,8 @@ public enum ConfigurationReference {
       if !path.isEmpty { text += "## `\(path)`\n\n\(section.discussion)\n\n" }
       text += table(["key", "holds", "default", "meaning"], section.keys.map(row))
     }
+    text += "## Kinds of store\n\n`kind` of a store is one of these; `options` are those of the kind.\n\n"
+    for driver in registry.drivers.map(\.description) { text += driverText(driver) }
     text += """
       ## Checks
 
@@ -38,6 +40,12 @@ public enum ConfigurationReference {
   private static func row(_ key: FileKey) -> [String] {
     let fallback = key.isRequired ? "required" : key.defaultText ?? ""
     return ["`\(key.name)`", key.title, fallback, key.meaning]
+  }
+
+  private static func driverText(_ driver: PluginDescription) -> String {
+    "### `\(driver.id)`\n\n\(sentence(driver.title))\n\n"
+      + (driver.discussion.isEmpty ? "" : driver.discussion + "\n\n")
+      + options(driver)
   }
 
   private static func checkText(_ check: PluginDescription) -> String {

@@ -35,6 +35,8 @@ struct FileKey: Sendable {
     case named(FileSection)
     case sections(FileSection)
     case checks
+    /// The options of the store's kind.
+    case kindOptions
   }
 
   init(
@@ -57,6 +59,7 @@ struct FileKey: Sendable {
     case .named(let section): "a map from a name to \(section.title)"
     case .sections(let section): "a list, each item \(section.title)"
     case .checks: "a list or a map of checks"
+    case .kindOptions: "a map of the kind's options"
     }
   }
 }
@@ -150,6 +153,8 @@ enum FileFormat {
     keys: [
       FileKey("path", .text("a path"), isRequired: true, "The file or folder, or the URI of a server's database."),
       FileKey("kind", .value(.string), default: "detected", "The kind of store: the id of its driver."),
+      FileKey(
+        "options", .kindOptions, "The options of that kind, as `dbmend plugins` lists them; `kind` must be given."),
       FileKey(
         "max_loss", .value(losses), default: "that of the environment", "Overrides the environment's `max_loss`."),
       FileKey("checks", .checks, "Checks for this store, merged into those of the environment."),

@@ -56,6 +56,7 @@ extension ComplaintList {
     case .pathOrSection:
       isShaped = node.pairs != nil || (node.value.text.map { !$0.allSatisfy(\.isWhitespace) } ?? false)
     case .section: return true  // Held against the section's keys next.
+    case .kindOptions: isShaped = node.pairs != nil
     case .named: isShaped = node.pairs != nil
     case .sections: isShaped = node.items != nil
     case .checks: isShaped = node.items != nil || node.pairs != nil

@@ -161,11 +161,26 @@ extension Engine {
         selection.add(unconfigured(file.path, resolved: file.resolved))
       }
     }
-    if search.found.isEmpty, search.problems.isEmpty {
+    let isStore = addItself(folder, isEmpty: search.found.isEmpty && search.problems.isEmpty, to: &selection)
+    if search.found.isEmpty, search.problems.isEmpty, !isStore {
       throw Problem(
         .missing, tried: "find a store in", on: folder, said: "no file in it begins like one",
         advice: "Name the file itself, or see 'dbmend plugins' for the kinds that are known.", code: "file.missing")
     }
+  }
+
+  /// Adds a folder as a store of its own, where it was archived as one, or where no other is found in it; whether it was added.
+  private func addItself(_ folder: String, isEmpty: Bool, to selection: inout Selection) -> Bool {
+    let own = unconfigured(folder, resolved: Paths.resolved(folder))
+    guard isArchivedFolder(own) || (settings.takesFolders && isEmpty) else { return false }
+    selection.add(own)
+    return true
+  }
+
+  /// Whether a folder was archived as a store of its own.
+  private func isArchivedFolder(_ store: ManagedStore) -> Bool {
+    let newest = (try? repository(of: store).records(of: store.identity))?.last
+    return newest?.manifest.flatMap { registry.driver($0.kind) }?.keepsFolders ?? false
   }
 
   private func managed(
@@ -174,7 +189,7 @@ extension Engine {
     let path = StorePath.resolved(store.path)
     return ManagedStore(
       identity: StoreIdentity(environment: environment.name, name: store.name, path: path),
-      writtenPath: store.writtenPath, kind: store.kind,
+      writtenPath: store.writtenPath, kind: store.kind, options: store.options,
       maxLoss: settings.maxLoss ?? store.maxLoss ?? environment.maxLoss ?? configuration.maxLoss,
       checks: store.checks,
       repository: Paths.absolute(settings.repository ?? configuration.repository ?? Engine.repository(beside: path)),

@@ -90,7 +90,7 @@ extension Engine {
       report.neededLoss = Plan.neededLoss(plan.uncovered)
       // What the plan leaves uncovered may be gone with the rest.
       let isAnswered = trial && !plan.steps.isEmpty && tryOut(result, driver, from: source, &report)
-      if !isAnswered { report.notes += plan.uncovered.map(Engine.sentence) }
+      if !isAnswered { report.notes += plan.steps.flatMap(\.offer.details) + plan.uncovered.map(Engine.sentence) }
     } catch {
       report.add(error)
     }

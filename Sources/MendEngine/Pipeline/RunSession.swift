@@ -52,11 +52,16 @@ extension Engine {
     -> RunSession
   {
     var repositories: [String] = []
-    for store in stores
-    where makingRepository || StorePath.isURI(store.path) || (try? FileStatus.of(store.path))?.kind == .file || FileStatus.exists(store.repository) {
+    for store in stores where makingRepository || canBeStore(store) || FileStatus.exists(store.repository) {
       repositories.append(store.repository)
     }
     return try RunSession.open(
       repositories, action: action, patience: patience, clock: clock, registry: registry)
+  }
+
+  /// Whether something stands under the path that may be a store of its kind.
+  private func canBeStore(_ store: ManagedStore) -> Bool {
+    guard let kind = (try? FileStatus.of(store.path))?.kind else { return store.path.contains("://") }
+    return kind == .file || (kind == .folder && store.kind.flatMap { registry.driver($0) }?.keepsFolders ?? true)
   }
 }

@@ -28,10 +28,24 @@ struct SourceBackups: Backups {
     self.record = record
     backup = Backup(
       path: record.path, taken: manifest.taken, verdict: manifest.verdict, rows: manifest.rows, stamp: manifest.stamp,
-      bytes: manifest.members.first?.size ?? 0)
+      bytes: manifest.listing == nil ? manifest.members.first?.size ?? 0 : manifest.bytes)
   }
 
   func newestGood() throws(Problem) -> Backup? { backup }
+
+  func notes() throws(Problem) -> BackupNotes? {
+    guard let record, let stamp = record.manifest?.stamp else { return nil }
+    return try Repository.backupNotes(of: record, stamp: stamp)
+  }
+
+  func extract(_ backup: Backup, files: Set<String>, into folder: String) throws(Problem) -> [ListedFile] {
+    guard let record else {
+      throw Problem(
+        .unsupported, tried: "take files from", on: backup.path, said: "it is no archive",
+        advice: "Name an archive of the folder; dbmend list shows them.")
+    }
+    return try Repository.extract(record, files: files, into: folder)
+  }
 
   func extract(_ backup: Backup, into folder: String) throws(Problem) -> String {
     if let record {

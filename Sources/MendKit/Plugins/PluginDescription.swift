@@ -93,7 +93,8 @@ public struct Example: Sendable {
   public var title: String
   /// The kind of store, as its driver's id.
   public var kind: String
-  /// What makes it: a script for the engine, run on a new store. For SQLite: SQL for `sqlite3`; for JSON: the file's content.
+  /// What makes it: a script for the engine, run on a new store. For SQLite: SQL for `sqlite3`; for JSON: the file's
+  /// content; for a folder: a line `PATH: CONTENT` for each file.
   public var script: String
   /// What is done to the file when the scripts have run.
   public var damage: [Damage]
@@ -126,7 +127,7 @@ public struct Example: Sendable {
   }
 
   /// A change to the file's bytes or its place in the file system.
-  public enum Damage: Sendable {
+  public indirect enum Damage: Sendable {
     /// Write these bytes at an offset from the start of the file.
     case overwrite(offset: Int, bytes: [UInt8])
     /// Put the second text in place of the first everywhere in the file; both have the same length.
@@ -137,5 +138,7 @@ public struct Example: Sendable {
     case remove
     /// Set the file's permission bits.
     case mode(Int)
+    /// Do it to a file of a folder; as a disk would, where the file keeps its time of change.
+    case within(String, Damage, keepsTime: Bool)
   }
 }

@@ -24,10 +24,14 @@ public struct RepairOffer: Sendable, Hashable {
   public var order: Int
   /// Whether the repair puts a whole new store in the place of the working copy, so that nothing of it needs to be readable.
   public var replacesStore: Bool
+  /// Sentences on the single things that will be done, for who asks for the plan.
+  public var details: [String]
 
   /// An offer; see the properties.
   public init(
-    loss: Loss, allowedLoss: Loss? = nil, mends: [Finding], reason: String, order: Int = 50, replacesStore: Bool = false
+    loss: Loss, allowedLoss: Loss? = nil, mends: [Finding], reason: String, order: Int = 50,
+    replacesStore: Bool = false,
+    details: [String] = []
   ) {
     self.loss = loss
     self.allowedLoss = allowedLoss
@@ -35,6 +39,7 @@ public struct RepairOffer: Sendable, Hashable {
     self.reason = reason
     self.order = order
     self.replacesStore = replacesStore
+    self.details = details
   }
 }
 

@@ -241,7 +241,8 @@ extension StoreSession {
 /// A session that tells parts of a store which the disk changed from parts that were written.
 public protocol RotSession: StoreSession {
   /// The parts whose content is not what the notes say, where nothing was committed since they were taken; none where that is
-  /// not certain. At most `limit` are named one by one.
+  /// not certain. Of a folder also, as information, the files that were written, added and removed. To be asked after a full
+  /// verification. At most `limit` of a kind are named one by one.
   func rottenParts(_ notes: BackupNotes, limit: Int) throws(Problem) -> [Finding]
 }
 

@@ -9,6 +9,9 @@ public struct FileReplacement {
   /// The replacement of a file. A link is followed to the file that it leads to.
   public init(_ path: String) { self.path = Paths.resolved(path) }
 
+  /// Whether something is mounted under a path, so that it cannot be renamed.
+  public static func isMountRoot(_ path: String) -> Bool { csystem_is_mount_root(path) == 1 }
+
   /// Why nothing could be put in the place of the file; nil when nothing is known to stand in the way.
   public func obstacle() -> Problem? {
     do throws(Problem) {

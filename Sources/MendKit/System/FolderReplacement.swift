@@ -28,9 +28,8 @@ public struct FolderReplacement {
     try refuse(steps)
     try Durable.syncVolume(of: copy)
     let undo = FolderUndo(live: live, copy: copy, steps: steps)
-    try undo.write()
     do throws(Problem) {
-      for (number, step) in steps.enumerated() { try undo.perform(step, number) }
+      try begin(undo, upTo: steps.count)
       try confirm(steps, undo)
     } catch {
       try undo.takeBack()
@@ -40,6 +39,21 @@ public struct FolderReplacement {
     try Durable.syncVolume(of: live)
     try undo.remove()
     return steps.filter { !$0.isFolder }.map(\.path)
+  }
+
+  /// Writes the steps down and carries out the first ones.
+  private func begin(_ undo: FolderUndo, upTo count: Int) throws(Problem) {
+    try undo.write()
+    for (number, step) in undo.steps.prefix(count).enumerated() { try undo.perform(step, number) }
+  }
+
+  /// Leaves things as a run does that dies after so many steps; whether that were all of them, and it came to its end. For tests.
+  func run(dyingAfter count: Int) throws(Problem) -> Bool {
+    let undo = FolderUndo(live: live, copy: copy, steps: try steps())
+    try begin(undo, upTo: count)
+    guard count >= undo.steps.count else { return false }
+    try undo.remove()
+    return true
   }
 
   // MARK: - What is to be done
@@ -57,7 +71,10 @@ public struct FolderReplacement {
           FolderUndo.Step(entry.status.kind == .folder ? .makeFolder : .add, entry.path, new: entry.status))
         continue
       }
-      if old.kind == entry.status.kind {
+      if old.kind == .folder, entry.status.kind == .folder {
+        guard try !hasSameAttributes(entry.path) else { continue }
+        additions.append(FolderUndo.Step(.attributes, entry.path, old: old, new: entry.status))
+      } else if old.kind == entry.status.kind {
         if try isSame(entry.path, old, entry.status) { continue }
         additions.append(FolderUndo.Step(.exchange, entry.path, old: old, new: entry.status))
       } else {
@@ -80,9 +97,14 @@ public struct FolderReplacement {
     let (one, other) = (Paths.join(live, path), Paths.join(copy, path))
     if old.kind == .link { return try Paths.linkTarget(one) == Paths.linkTarget(other) }
     guard old.kind == .file else { return true }
-    guard old.size == new.size, old.mode == new.mode, old.user == new.user, old.group == new.group else { return false }
+    guard old.size == new.size, try hasSameAttributes(path) else { return false }
     // A file that the disk does not give is not the same as one that it gives.
     return (try? FileHandle.read(one).isEqual(to: FileHandle.read(other))) ?? false
+  }
+
+  private func hasSameAttributes(_ path: String) throws(Problem) -> Bool {
+    let files = try (FileHandle.read(Paths.join(live, path)), FileHandle.read(Paths.join(copy, path)))
+    return try FileAttributes(of: files.0) == FileAttributes(of: files.1)
   }
 
   private func refuse(_ steps: [FolderUndo.Step]) throws(Problem) {

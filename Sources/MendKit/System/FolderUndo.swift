@@ -4,7 +4,11 @@ import CSystem
 public struct FolderUndo {
   /// One step.
   struct Step: Hashable {
-    enum Change: String { case exchange, add, remove, makeFolder = "make-folder", removeFolder = "remove-folder" }
+    enum Change: String {
+      case exchange, add, remove, attributes
+      case makeFolder = "make-folder"
+      case removeFolder = "remove-folder"
+    }
 
     var change: Change
     /// The path below the folder.
@@ -20,7 +24,7 @@ public struct FolderUndo {
     var user: UInt32
     var group: UInt32
 
-    var isFolder: Bool { change == .makeFolder || change == .removeFolder }
+    var isFolder: Bool { change == .makeFolder || change == .removeFolder || change == .attributes }
 
     init(_ change: Change, _ path: String, old: FileStatus? = nil, new: FileStatus? = nil) {
       self.change = change
@@ -29,7 +33,7 @@ public struct FolderUndo {
       self.new = new
       oldInode = old?.inode ?? 0
       newInode = new?.inode ?? 0
-      let attributes = change == .removeFolder ? old : new
+      let attributes = old ?? new
       mode = attributes?.mode ?? 0o700
       user = attributes?.user ?? geteuid()
       group = attributes?.group ?? getegid()
@@ -53,7 +57,7 @@ public struct FolderUndo {
     switch step.change {
     case .exchange: Paths.join(copy, step.path)
     case .remove: Paths.join(awayFolder, String(number))
-    case .add, .makeFolder, .removeFolder: nil
+    case .add, .attributes, .makeFolder, .removeFolder: nil
     }
   }
 
@@ -73,8 +77,8 @@ public struct FolderUndo {
       guard rename(place, Paths.join(awayFolder, String(number))) == 0 else {
         throw SystemError.problem("take out of its place", place)
       }
-    case .makeFolder:
-      guard mkdir(place, 0o700) == 0 else { throw SystemError.problem("make the folder", place) }
+    case .makeFolder, .attributes:
+      if step.change == .makeFolder, mkdir(place, 0o700) != 0 { throw SystemError.problem("make the folder", place) }
       let made = try FileHandle.open(place, O_RDONLY | O_DIRECTORY, tried: "open the folder")
       let wanted = try FileHandle.open(new, O_RDONLY | O_DIRECTORY, tried: "open the folder")
       try FileAttributes(of: wanted).applyAsAllowed(to: made)
@@ -113,6 +117,10 @@ public struct FolderUndo {
         guard here == nil, FileStatus.exists(away) else { continue }
         guard rename(away, place) == 0 else { throw SystemError.problem("put back", place) }
       case .makeFolder: _ = rmdir(place)
+      case .attributes:
+        guard let here, here.kind == .folder else { continue }
+        _ = lchown(place, step.user, step.group)
+        _ = chmod(place, mode_t(step.mode))
       case .removeFolder:
         guard here == nil else { continue }
         guard mkdir(place, 0o700) == 0 else { throw SystemError.problem("make the folder again", place) }

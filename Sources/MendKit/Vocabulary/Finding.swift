@@ -16,6 +16,8 @@ public struct Finding: Sendable, Hashable {
   public var mended: Bool
   /// Whether it is certain that it hides no row, so that mending it need not lose one. Set by drivers, of damage to pages.
   public var hidesNoRow = false
+  /// Whether somebody may have meant it: then it is mended where the operator allows a repair to cost changes, and only then.
+  public var isPerhapsMeant = false
   /// The check that found it, as reports list it (`CheckOutcome.check`); nil until the rule engine has set it.
   public var check: String?
 

@@ -21,7 +21,10 @@ struct RunSetup {
     let registry = BuiltInPlugins.registry
     let configuration = try Self.configuration(invocation, registry)
     if let reportFile { try Self.refuseReport(over: reportFile, invocation, configuration) }
-    let settings = try Self.settings(invocation, isReportOnOutput: format.isForMachines && reportFile == nil)
+    var settings = try Self.settings(invocation, isReportOnOutput: format.isForMachines && reportFile == nil)
+    settings.takesFolders = purpose != .check
+    let isRepair = [.plan, .repair, .repairToFile].contains(purpose)
+    settings.mendsMeant = isRepair && (settings.maxLoss ?? Loss.none) >= .changes
     progress =
       console.showsProgress && !invocation.has(.quiet)
       ? TerminalProgress(harmless: console.errorStyle.harmless, write: console.complain) : nil

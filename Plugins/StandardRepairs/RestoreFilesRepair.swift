@@ -1,0 +1,102 @@
+import MendKit
+
+/// Takes files of a folder from a backup, one by one.
+public struct RestoreFilesRepair: Repair {
+  /// What the repair says of itself.
+  public let description = PluginDescription(
+    id: "restore-files",
+    title: "takes files of a folder that their disk changed from the newest good archive",
+    discussion: """
+      A file of which the content changed, but neither the size nor the time of change, was written by nobody: it comes back \
+      from the newest good archive, or from what `--from` names, and the loss is `none`. So does one that the disk does not give any more.
+
+      A file that is missing, that somebody wrote to, or that is damaged within, may be as somebody meant it: it comes back only \
+      with `--max-loss changes`, and then what was written since the archive was taken goes. Files that are new since then stay in any \
+      case. The plan names each file.
+      """,
+    kind: .repair,
+    mends: ["file.*", "text.encoding", "document.*"],
+    loss: .changes,
+    examples: Self.examples)
+
+  /// The repair.
+  public init() {}
+
+  /// Offers the archive's files, where it has some that the findings speak of.
+  public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
+    guard let driver = context.driver as? any FileByFileDriver, let notes = try context.backups?.notes() else {
+      return nil
+    }
+    let files = try Selection(driver.differences(of: context.path, from: notes), findings, context.maxLoss)
+    guard !files.taken.isEmpty else { return nil }
+    let archive = Paths.name(of: notes.archive)
+    let isCertain = files.meant.isEmpty
+    return RepairOffer(
+      loss: files.certain.isEmpty ? .changes : .none, allowedLoss: isCertain ? nil : .changes, mends: files.mends,
+      reason: "takes \(files.taken.count) \(files.taken.count == 1 ? "file" : "files") from the archive \(archive): "
+        + (isCertain
+          ? "the content changed without the time of change, so the disk did it"
+          : "what was written since it was taken is lost"),
+      order: 5, details: files.taken.map { "\($0.path): \($0.what); it comes from \(archive)." })
+  }
+
+  /// Puts the archive's files into the working copy.
+  public func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome {
+    guard let driver = context.driver as? any FileByFileDriver, let backups = context.backups,
+      let notes = try backups.notes(), let backup = try backups.newestGood(), let scratch = context.scratch
+    else {
+      throw Problem(
+        .archive, tried: "find the newest good archive of", on: context.store.description,
+        said: "there is none any more", advice: "Look at what dbmend list shows.")
+    }
+    let files = try Selection(driver.differences(of: context.path, from: notes), findings, context.maxLoss)
+    let folder = try Paths.makeTemporaryFolder(Paths.join(scratch, "files-"))
+    let names = Set(files.taken.compactMap(\.listed?.name))
+    try driver.take(backups.extract(backup, files: names, into: folder), from: folder, into: context.path)
+    let archive = "\(Paths.name(of: backup.path)) of \(UTCTime(seconds: backup.taken).iso)"
+    var outcome = RepairOutcome(notes: files.taken.map { "\($0.path): \($0.what); it came from \(archive)." })
+    outcome.rows["files"] = RowTally(fromBackup: files.taken.count { $0.listed?.kind == .file })
+    return outcome
+  }
+}
+
+/// Which files are taken, and which findings that mends.
+private struct Selection {
+  /// Those that nobody wrote.
+  let certain: [FileDifference]
+  /// Those that somebody may have meant to be as they are.
+  let meant: [FileDifference]
+  let mends: [Finding]
+
+  var taken: [FileDifference] { certain + meant }
+
+  /// Files that nobody wrote come back in any case. Others are thought of where a finding names them, and, beside the first, where
+  /// changes may be lost.
+  init(_ differences: [FileDifference], _ findings: [Finding], _ maxLoss: Loss) {
+    certain = differences.filter { $0.kind == .rotten || $0.kind == .unreadable }
+    let named = Set(findings.compactMap(\.location.file))
+    // Of many files of a kind, findings name the first few.
+    let isAll = findings.contains { $0.count > 1 && $0.isPerhapsMeant }
+    meant =
+      certain.isEmpty || maxLoss >= .changes
+      ? differences.filter { difference in
+        (difference.kind == .changed || difference.kind == .removed) && (isAll || named.contains(difference.path))
+      } : []
+    let paths = Set((certain + meant).map(\.path))
+    mends = findings.filter { $0.location.file.map(paths.contains) ?? false }
+  }
+}
+
+extension RestoreFilesRepair {
+  private static let script = """
+    a.txt: what was written first
+    b/c.json: {"name": "Ada"}
+    """
+
+  private static let examples = [
+    Example("a healthy folder with an archive", kind: "folder", script: script, afterBackup: ""),
+    Example(
+      "a file that its disk changed", kind: "folder", script: script, afterBackup: "",
+      damage: [.within("a.txt", .replace("first", with: "frist"), keepsTime: true)], finds: ["file.rotten"]),
+  ]
+}
