@@ -168,7 +168,10 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
 
   /// Rows are read one by one where that must be.
   public func salvagePlan(_ path: String) -> (loss: Loss, reason: String) {
-    (.rows, "reads every row that can be read into a new database, which takes the place of the old one; the rest is named")
+    (
+      .rows,
+      "reads every row that can be read into a new database, which takes the place of the old one; the rest is named"
+    )
   }
 
   /// The other sessions at the database.

@@ -31,7 +31,9 @@ struct PostgreSQLDamageTrials {
 
   private static let page = 8192
 
-  private func overwrite(_ relation: String, page: Int, at offset: Int = 4000, _ bytes: [UInt8] = Array("DAMAGE".utf8)) throws {
+  private func overwrite(_ relation: String, page: Int, at offset: Int = 4000, _ bytes: [UInt8] = Array("DAMAGE".utf8))
+    throws
+  {
     try server.damage(relation, of: name) { try $0.write(bytes, at: page * Self.page + offset) }
   }
 
@@ -98,17 +100,35 @@ struct PostgreSQLDamageTrials {
     try overwrite("orders_sku", page: 4)
     let check = try trial.dbmend("check", uri)
     #expect(check.exit == 1 && check.codes == ["index.malformed"], "\(check.everything)")
+    // The server counts each page whose checksum is wrong when it is read.
+    #expect(Set(try trial.dbmend("check", uri).codes) == ["index.malformed", "checksum.failures"])
+    let byProgram = try configured("integrity: { engine: pg_amcheck }")
+    #expect(byProgram.exit == 3 && byProgram.tells("amcheck"), "\(byProgram.everything)")
+    try server.sql("create extension amcheck", in: name)
+    let found = try configured("integrity: { engine: pg_amcheck }")
+    #expect(found.exit == 1 && found.codes.contains("index.malformed"), "\(found.everything)")
     let repair = try trial.dbmend("repair", uri, "--max-loss", "none", "--yes")
     #expect(repair.exit == 0, "\(repair.everything)")
     #expect(try rows() == before)
     #expect(try server.sql("set enable_seqscan = off; select id from orders where sku = 'sku 77'", in: name) == "77")
   }
 
+  private func configured(_ check: String) throws -> Trial.Outcome {
+    try trial.folder.write(
+      "version: 1\nenvironments: { production: { stores: { shop: { path: '\(uri)' } } } }\nchecks: [\(check)]\n",
+      to: "dbmend.yaml")
+    defer { try? Paths.removeFile(trial.file("dbmend.yaml")) }
+    return try trial.dbmend("check")
+  }
+
   @Test("a page of zeros in a table is no empty page: the index knows that rows are missing")
   func zeroedPage() throws {
     let lost = try ids(inPage: 9)
     try overwrite("orders", page: 9, at: 0, [UInt8](repeating: 0, count: Self.page))
-    #expect(try server.sql("set enable_indexscan = off; set enable_indexonlyscan = off; select count(*) from orders", in: name) == "\(3000 - lost.count)")
+    #expect(
+      try server.sql(
+        "set enable_indexscan = off; set enable_indexonlyscan = off; select count(*) from orders", in: name)
+        == "\(3000 - lost.count)")
     let check = try trial.dbmend("check", uri)
     #expect(check.exit == 1 && check.codes == ["table.malformed"], "\(check.everything)")
     #expect(check.tells("\(lost.count) rows"), "\(check.everything)")

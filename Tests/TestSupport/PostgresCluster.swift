@@ -17,7 +17,8 @@ public final class PostgresCluster: Sendable {
       let folder = "\(versions)/\(version)/bin"
       if FileStatus.exists(folder + "/initdb") { return folder }
     }
-    let message = "PostgreSQL is not installed: tests of its store check nothing; scripts/bootstrap --tests installs it\n"
+    let message =
+      "PostgreSQL is not installed: tests of its store check nothing; scripts/bootstrap --tests installs it\n"
     _ = write(STDERR_FILENO, message, message.utf8.count)
     return nil
   }()
@@ -44,7 +45,8 @@ public final class PostgresCluster: Sendable {
     try command("setsid", "sh", "-c", watcher)
     try command(
       Self.user + [
-        programs + "/initdb", "-D", folder + "/data", "-k", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E", "UTF8",
+        programs + "/initdb", "-D", folder + "/data", "-k", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E",
+        "UTF8",
         "-N",
       ])
     let settings = """
@@ -59,7 +61,8 @@ public final class PostgresCluster: Sendable {
     let rules = "local all locked scram-sha-256\nlocal all all trust\n"
     try command(
       Self.user + [
-        "sh", "-c", "printf '%s\\n' \"$1\" >> \"$0/postgresql.conf\"; printf '%s' \"$2\" > \"$0/pg_hba.conf\"", folder + "/data",
+        "sh", "-c", "printf '%s\\n' \"$1\" >> \"$0/postgresql.conf\"; printf '%s' \"$2\" > \"$0/pg_hba.conf\"",
+        folder + "/data",
         settings, rules,
       ])
     try start()
@@ -110,7 +113,8 @@ public final class PostgresCluster: Sendable {
   /// Runs SQL; what it answers, one row to a line.
   @discardableResult public func sql(_ script: String, in database: String = "postgres") throws -> String {
     let result = try TestSupport.run(
-      [programs + "/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri(database), "-f", "-"], input: script)
+      [programs + "/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri(database), "-f", "-"],
+      input: script)
     guard result.exit == 0 else { throw PreparationFailed("\(script): \(result.errors)") }
     var lines = result.output
     while lines.hasSuffix("\n") { lines.removeLast() }

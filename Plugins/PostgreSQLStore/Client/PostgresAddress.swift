@@ -39,7 +39,9 @@ struct PostgresAddress: Hashable {
       "LC_ALL": "C", "PGCLIENTENCODING": "UTF8", "PGAPPNAME": "dbmend", "PG_COLOR": "never",
     ]
     for name in ["PSQLRC", "PGOPTIONS", "PSQL_PAGER"] { variables.updateValue(nil, forKey: name) }
-    if getenv("PGCONNECT_TIMEOUT") == nil { variables["PGCONNECT_TIMEOUT"] = String(max(3, Int(patience.rounded(.up)))) }
+    if getenv("PGCONNECT_TIMEOUT") == nil {
+      variables["PGCONNECT_TIMEOUT"] = String(max(3, Int(patience.rounded(.up))))
+    }
     if let password = StoreURI.password(of: uri) { variables["PGPASSWORD"] = password }
     return variables
   }

@@ -3,7 +3,8 @@ import MendKit
 /// PostgreSQL's own client programs.
 enum PostgresPrograms {
   /// The package that has them all on Debian.
-  static let package = "postgresql-client (Debian, Ubuntu) or libpq and postgresql (Homebrew); pg_amcheck is in postgresql"
+  static let package =
+    "postgresql-client (Debian, Ubuntu) or libpq and postgresql (Homebrew); pg_amcheck is in postgresql"
 
   static func psql() throws(Problem) -> ClientProgram { try find("psql") }
   static func dump() throws(Problem) -> ClientProgram { try find("pg_dump") }

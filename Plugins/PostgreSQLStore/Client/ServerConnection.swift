@@ -58,7 +58,8 @@ final class ServerConnection {
     switch mode {
     case .view:
       // Before the first savepoint, from within which no view can be exported.
-      words += "begin isolation level repeatable read read only;\ncopy (select pg_catalog.pg_export_snapshot()) to stdout;\n"
+      words +=
+        "begin isolation level repeatable read read only;\ncopy (select pg_catalog.pg_export_snapshot()) to stdout;\n"
     case .viewOf(let snapshot):
       words += "begin isolation level repeatable read read only;\nset transaction snapshot \(Quoting.text(snapshot));\n"
     case .reading: words += "set default_transaction_read_only = on;\n"

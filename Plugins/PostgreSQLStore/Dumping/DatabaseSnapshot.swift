@@ -18,7 +18,9 @@ struct DatabaseSnapshot {
     let dump = Paths.join(staging, Self.memberName(address))
     do throws(ServerFailure) {
       try DumpFile(address, patience: patience).write(to: dump)
-      do throws(Problem) { return try snapshot([dump], stamp) } catch { throw ServerFailure(state: "file", message: error.said) }
+      do throws(Problem) { return try snapshot([dump], stamp) } catch {
+        throw ServerFailure(state: "file", message: error.said)
+      }
     } catch {
       if error.state == "engine" { _ = try PostgresPrograms.dump() }
       guard form == .raw, error.isDamage else { throw error.problem("dump", on: address.uri) }

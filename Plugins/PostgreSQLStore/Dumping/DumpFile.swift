@@ -37,9 +37,11 @@ struct DumpFile {
 
   /// pg_dump tells no SQLSTATE.
   private static func failure(_ words: String) -> ServerFailure {
-    let damage = ["invalid page in block", "could not read block", "missing chunk number", "invalid memory alloc request",
+    let damage = [
+      "invalid page in block", "could not read block", "missing chunk number", "invalid memory alloc request",
       "server closed the connection", "compressed data is corrupt", "unexpected chunk", "could not access status",
-      "could not open file \"base/", "compressed pglz data is corrupt", "found toasted"]
+      "could not open file \"base/", "compressed pglz data is corrupt", "found toasted",
+    ]
     var state = ""
     if damage.contains(where: { words.contains($0) }) { state = "XX001" }
     if words.contains("permission denied") { state = "42501" }

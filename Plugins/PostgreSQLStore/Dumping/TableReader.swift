@@ -68,7 +68,9 @@ struct TableReader {
         let middle = first + (last - first) / 2
         try look(connection, first, middle)
         try look(connection, middle + 1, last)
-      } else if DamagedPlace(error.message).block == first, error.message.contains("invalid page") || blocksLeftToTry == 0 {
+      } else if DamagedPlace(error.message).block == first,
+        error.message.contains("invalid page") || blocksLeftToTry == 0
+      {
         unread.append((part.place, error.message))
       } else {
         blocksLeftToTry -= 1
@@ -101,7 +103,8 @@ struct TableReader {
     let row = try connection.rows(
       """
       select count(*), pg_catalog.sum(pg_catalog.octet_length(t::text)) from only \(relation.sql) t where \(part.condition)
-      """).first
+      """
+    ).first
     return Int((row?.first ?? nil) ?? "") ?? 0
   }
 

@@ -24,7 +24,8 @@ struct DatabaseExchange {
       }
       for statement in properties.statements(for: new) { try maintenance.connection.run(statement) }
     } catch {
-      throw error.problem("give the settings and grants of the old database to the new one in place of", on: maintenance.address.uri)
+      throw error.problem(
+        "give the settings and grants of the old database to the new one in place of", on: maintenance.address.uri)
     }
     for _ in 0..<Self.tries {
       try refuseOthers()
@@ -40,7 +41,8 @@ struct DatabaseExchange {
 
   private var changed: Problem {
     Problem(
-      .changing, tried: "replace", on: maintenance.address.uri, said: "something was committed to it, or to another database of the server, meanwhile",
+      .changing, tried: "replace", on: maintenance.address.uri,
+      said: "something was committed to it, or to another database of the server, meanwhile",
       advice: "Stop the application, and run dbmend again.", code: "store.changing")
   }
 
@@ -88,7 +90,8 @@ struct DatabaseExchange {
     return Problem(
       .locked, tried: "replace", on: maintenance.address.uri,
       said: "other sessions have it open: \(names.isEmpty ? "the server does not say whose" : names)",
-      advice: "Stop the application, for example with the hook before_repair, or end the sessions with pg_terminate_backend.",
+      advice:
+        "Stop the application, for example with the hook before_repair, or end the sessions with pg_terminate_backend.",
       code: "store.in-use", blockers: blockers)
   }
 
@@ -122,7 +125,9 @@ struct DatabaseExchange {
     let stem = DatabaseExchange.cut(maintenance.name, to: 40) + "_" + UTCTime(seconds: Clock.system.now()).compact
     var name = stem
     var number = 2
-    while try maintenance.connection.value("select 1 from pg_catalog.pg_database where datname = \(Quoting.text(name))") != nil {
+    while try maintenance.connection.value("select 1 from pg_catalog.pg_database where datname = \(Quoting.text(name))")
+      != nil
+    {
       name = "\(stem)_\(number)"
       number += 1
     }

@@ -35,11 +35,22 @@ struct DatabaseFilling {
     for member in members where member.hasSuffix(".unread.json") {
       list = RemainsList(try FileHandle.read(member).readAll(limit: 64 << 20))
     }
-    guard let list else { return try restore(dump, ["--exit-on-error"]) }
+    guard let list else {
+      try restore(dump, ["--exit-on-error"])
+      return try gatherStatistics()
+    }
     try restore(dump, ["--exit-on-error", "--section=pre-data", "--section=data"])
     for entry in list.tables { try load(entry, from: Paths.join(Paths.folder(of: dump), entry.file)) }
     try restoreRest(dump)
     Self.remains.withLock { $0[copy.uri] = list }
+    try gatherStatistics()
+  }
+
+  /// A dump has none; without them the first queries would be slow.
+  private func gatherStatistics() throws(Problem) {
+    let connection = try ServerConnection(copy, .writing, patience: maintenance.patience)
+    defer { connection.end() }
+    try? connection.run("analyze")
   }
 
   private var variables: [String: String?] { copy.environment(patience: maintenance.patience) }
@@ -87,9 +98,11 @@ struct DatabaseFilling {
         where contype = 'f' and conparentid = 0 order by 1, 2
         """
       for connection in [old, new] { try connection.run("set search_path = pg_catalog") }
-      let present = Set(try new.rows(query).map { ($0.first ?? nil) ?? "" + "." + (($0.count > 1 ? $0[1] : nil) ?? "") })
+      let present = Set(
+        try new.rows(query).map { ($0.first ?? nil) ?? "" + "." + (($0.count > 1 ? $0[1] : nil) ?? "") })
       for row in try old.rows(query) where row.count == 3 {
-        guard let table = row[0], let name = row[1], let definition = row[2], !present.contains(table + "." + name) else { continue }
+        guard let table = row[0], let name = row[1], let definition = row[2], !present.contains(table + "." + name)
+        else { continue }
         let isPlain = definition.hasSuffix("NOT VALID")
         do throws(ServerFailure) {
           try new.run(
@@ -102,7 +115,8 @@ struct DatabaseFilling {
       let lacking = try Self.lacking(old, new)
       guard lacking.isEmpty else {
         throw ServerFailure(
-          state: "", message: "could not make \(lacking.joined(separator: ", ")): \(String(outcome.lastWords.suffix(400)))")
+          state: "",
+          message: "could not make \(lacking.joined(separator: ", ")): \(String(outcome.lastWords.suffix(400)))")
       }
     } catch {
       throw error.problem("make the indexes and constraints of the new database beside", on: maintenance.address.uri)

@@ -20,7 +20,8 @@ struct DatabaseProperties {
         datconnlimit, (select spcname from pg_catalog.pg_tablespace t where t.oid = dattablespace),
         pg_catalog.shobj_description(oid, 'pg_database'), datacl is not null, \(locale)
       from pg_catalog.pg_database where datname = \(Quoting.text(name))
-      """).first
+      """
+    ).first
     guard let found, found.count == 11 else { return nil }
     let keys = [
       "oid", "encoding", "collate", "ctype", "owner", "limit", "tablespace", "comment", "granted", "provider", "locale",
@@ -50,7 +51,9 @@ struct DatabaseProperties {
     if row["provider"] == "i", let locale = row["locale"] {
       words += " locale_provider icu icu_locale \(Quoting.text(locale))"
     }
-    if let tablespace = row["tablespace"], tablespace != "pg_default" { words += " tablespace \(Quoting.name(tablespace))" }
+    if let tablespace = row["tablespace"], tablespace != "pg_default" {
+      words += " tablespace \(Quoting.name(tablespace))"
+    }
     return words
   }
 
@@ -62,10 +65,13 @@ struct DatabaseProperties {
     if let limit = row["limit"], limit != "-1" {
       statements.append("alter database \(database) connection limit \(Int(limit) ?? -1)")
     }
+    if row["comment"] == nil { statements.append("comment on database \(database) is null") }
     if let comment = row["comment"] { statements.append("comment on database \(database) is \(Quoting.text(comment))") }
     if row["granted"] == "t" {
       statements.append("revoke all on database \(database) from public")
-      if let owner = row["owner"] { statements.append("revoke all on database \(database) from \(Quoting.name(owner))") }
+      if let owner = row["owner"] {
+        statements.append("revoke all on database \(database) from \(Quoting.name(owner))")
+      }
       for grant in grants where grant.count == 3 {
         guard let privilege = grant[1], ["CREATE", "CONNECT", "TEMPORARY", "TEMP"].contains(privilege) else { continue }
         let who = grant[0].map(Quoting.name) ?? "public"
@@ -76,7 +82,8 @@ struct DatabaseProperties {
     for setting in settings where setting.count == 2 {
       guard let text = setting[1], let equals = text.firstIndex(of: "=") else { continue }
       let (name, value) = (String(text[..<equals]), String(text[text.index(after: equals)...]))
-      let whose = setting[0].map { "alter role \(Quoting.name($0)) in database \(database)" } ?? "alter database \(database)"
+      let whose =
+        setting[0].map { "alter role \(Quoting.name($0)) in database \(database)" } ?? "alter database \(database)"
       let parts = name.split(separator: ".").map { Quoting.name(String($0)) }.joined(separator: ".")
       statements.append("\(whose) set \(parts) to \(Self.value(value, of: name))")
     }

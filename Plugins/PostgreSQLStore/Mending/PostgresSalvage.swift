@@ -84,7 +84,8 @@ struct PostgresSalvage {
         if takesUnproved {
           outcome.rows[entry.table]?.fromBackup = count
           if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - count) }
-          outcome.notes.append("took \(count) rows of \(entry.table) from the backup whose keys were not among those read")
+          outcome.notes.append(
+            "took \(count) rows of \(entry.table) from the backup whose keys were not among those read")
         } else {
           outcome.rows[entry.table]?.setAside = count
           if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - count) }
@@ -108,11 +109,15 @@ struct PostgresSalvage {
     let relation = try session.database().relation(entry.table)
     session.end()
     guard let relation, !relation.table.primaryKey.isEmpty else { return 0 }
-    let keys = relation.table.primaryKey.map { "b.\(Quoting.name($0)) = t.\(Quoting.name($0))" }.joined(separator: " and ")
+    let keys = relation.table.primaryKey.map { "b.\(Quoting.name($0)) = t.\(Quoting.name($0))" }.joined(
+      separator: " and ")
     let aside = Quoting.name(relation.schema) + "." + Quoting.name("dbmend_set_aside_" + Self.bare(entry.table))
     let target = takesUnproved ? entry.sql : aside
     let rows = try PostgresPrograms.psql().run(
-      ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", backup.uri, "-c", "copy (select \(entry.columns) from only \(entry.sql)) to stdout"],
+      [
+        "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", backup.uri, "-c",
+        "copy (select \(entry.columns) from only \(entry.sql)) to stdout",
+      ],
       environment: backup.environment(patience: patience), outputLimit: 1 << 30)
     guard rows.isSuccess else {
       throw Problem(.program, tried: "read the rows of the backup of", on: entry.table, said: rows.lastWords)
@@ -123,7 +128,8 @@ struct PostgresSalvage {
     var input = Array(script.utf8) + rows.output + Array("\\.\n".utf8)
     var rest = "delete from dbmend_backup b using only \(entry.sql) t where \(keys);\n"
     if !takesUnproved { rest += "create table \(aside) as select * from dbmend_backup limit 0;\n" }
-    rest += "insert into \(target) (\(entry.columns)) \(takesUnproved ? "overriding system value " : "")select \(entry.columns) from dbmend_backup;\n"
+    rest +=
+      "insert into \(target) (\(entry.columns)) \(takesUnproved ? "overriding system value " : "")select \(entry.columns) from dbmend_backup;\n"
     rest += "copy (select count(*) from dbmend_backup) to stdout;\ncommit;\n"
     input += Array(rest.utf8)
     let outcome = try PostgresPrograms.psql().run(

@@ -54,7 +54,8 @@ final class PostgresWorkingCopy: WorkingCopy {
     guard !outcome.isSuccess else { return }
     let words = outcome.lastWords
     throw Problem(
-      words.contains("permission denied") || words.contains("must be owner") ? .denied : .program, tried: "run statements on",
+      words.contains("permission denied") || words.contains("must be owner") ? .denied : .program,
+      tried: "run statements on",
       on: address.uri, said: words)
   }
 
@@ -122,7 +123,9 @@ final class PostgresWorkingCopy: WorkingCopy {
       guard !statements.isEmpty else { return }
       try connection.run("begin")
       do throws(ServerFailure) {
-        for statement in statements { _ = try connection.run("do $dbmend$ begin perform s.* from (\(statement)) s; end $dbmend$") }
+        for statement in statements {
+          _ = try connection.run("do $dbmend$ begin perform s.* from (\(statement)) s; end $dbmend$")
+        }
         try connection.run("commit")
       } catch {
         try? connection.run("rollback")

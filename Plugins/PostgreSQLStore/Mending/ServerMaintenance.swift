@@ -42,6 +42,11 @@ struct ServerMaintenance {
   /// The names that dbmend gives to databases of its own.
   static let prefix = "dbmend_work_"
 
+  /// What a working copy has as its comment, for whoever comes upon it.
+  static func comment(on name: String) -> String {
+    "a working copy that dbmend made of \(name); where no dbmend runs it may be dropped"
+  }
+
   /// A name that nobody has.
   static func workName() -> String {
     let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789")
@@ -50,13 +55,15 @@ struct ServerMaintenance {
 
   /// Why this user could not put a new database in the place of the old one; nil where nothing is known to stand in the way.
   func obstacle() throws(ServerFailure) -> Problem? {
-    let row = try connection.rows(
-      """
-      select r.rolsuper, r.rolcreatedb, (select pg_catalog.pg_has_role(d.datdba, 'member') from pg_catalog.pg_database d
-        where d.datname = \(Quoting.text(name))), current_user, pg_catalog.pg_is_in_recovery(),
-        (select pg_catalog.pg_get_userbyid(d.datdba) from pg_catalog.pg_database d where d.datname = \(Quoting.text(name)))
-      from pg_catalog.pg_roles r where r.rolname = current_user
-      """).first ?? []
+    let row =
+      try connection.rows(
+        """
+        select r.rolsuper, r.rolcreatedb, (select pg_catalog.pg_has_role(d.datdba, 'member') from pg_catalog.pg_database d
+          where d.datname = \(Quoting.text(name))), current_user, pg_catalog.pg_is_in_recovery(),
+          (select pg_catalog.pg_get_userbyid(d.datdba) from pg_catalog.pg_database d where d.datname = \(Quoting.text(name)))
+        from pg_catalog.pg_roles r where r.rolname = current_user
+        """
+      ).first ?? []
     guard row.count == 6 else { return nil }
     let user = row[3] ?? "?"
     if row[4] == "t" {
@@ -86,7 +93,7 @@ struct ServerMaintenance {
     let properties = try DatabaseProperties(connection, of: name)
     try connection.run(properties?.creation(new) ?? "create database \(Quoting.name(new)) template template0")
     try? connection.run(
-      "comment on database \(Quoting.name(new)) is \(Quoting.text("a working copy of dbmend; it may be dropped when no dbmend runs"))")
+      "comment on database \(Quoting.name(new)) is \(Quoting.text(Self.comment(on: name)))")
   }
 
   /// Drops a database of dbmend's own.

@@ -84,7 +84,9 @@ struct DatabaseCatalog {
       where c.relkind in ('r', 'p', 'f') and c.relpersistence <> 't' and \(Self.ownSchemas) order by 2, 3
       """)
     for row in rows {
-      guard row.count == 4, let oid = row[0], let schema = row[1], let name = row[2], let kind = row[3] else { continue }
+      guard row.count == 4, let oid = row[0], let schema = row[1], let name = row[2], let kind = row[3] else {
+        continue
+      }
       let shown = Self.shown(schema, name)
       let table = Table(
         name: shown, columns: [], primaryKey: [], keyIsStructural: false, isVirtual: kind != "r")

@@ -73,8 +73,11 @@ enum DatabaseStamp {
       """
       select relname from pg_catalog.pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'
         and not relisshared and pg_catalog.has_table_privilege(oid, 'select') and relname not like 'pg_statistic%' and relname not in ('pg_largeobject', 'pg_depend')
-      """).compactMap { $0.first ?? nil }
-    let sums = catalogs.map { "select count(*)::text || ' ' || coalesce(sum(xmin::text::bigint), 0)::text as n from pg_catalog.\(Quoting.name($0))" }
+      """
+    ).compactMap { $0.first ?? nil }
+    let sums = catalogs.map {
+      "select count(*)::text || ' ' || coalesce(sum(xmin::text::bigint), 0)::text as n from pg_catalog.\(Quoting.name($0))"
+    }
     queries.append("select pg_catalog.md5(string_agg(n, ',')) from (\(sums.joined(separator: " union all "))) s")
     let sequences = try connection.rows(
       """

@@ -1,7 +1,7 @@
 import MendKit
 
 /// A database, open for reading: a transaction that sees one state for as long as it lives, and lets writers go on.
-final class PostgresSession: SQLSession {
+final class PostgresSession: SQLSession, EstimatingSession {
   let facts: StoreFacts
   let address: PostgresAddress
   let connection: ServerConnection
@@ -85,6 +85,20 @@ final class PostgresSession: SQLSession {
     }
   }
 
+  /// The density that the last VACUUM or ANALYZE found, times the size of today.
+  func estimatedRowCount(of table: Table) throws(Problem) -> Int? {
+    guard let relation = try database().relation(table.name) else { return nil }
+    return try asking("estimate the rows of \(table.name) in") { () throws(ServerFailure) in
+      try connection.value(
+        """
+        select (reltuples / greatest(relpages, 1)
+          * (pg_catalog.pg_relation_size(oid) / current_setting('block_size')::int))::bigint
+        from pg_catalog.pg_class where oid = \(relation.oid) and reltuples >= 0 and relpages > 0
+        """
+      ).flatMap { Int($0) }
+    }
+  }
+
   func sequences() throws(Problem) -> [SequenceState] {
     let database = try database()
     return try asking("read the sequences of") { () throws(ServerFailure) in
@@ -104,7 +118,8 @@ final class PostgresSession: SQLSession {
   }
 
   func foreignKeyViolations(limit: Int) throws(Problem) -> [(violation: ForeignKeyViolation, count: Int)] {
-    try asking("follow the foreign keys of") { () throws(ServerFailure) in try ForeignKeyReader(connection).violations() }
+    try asking("follow the foreign keys of") { () throws(ServerFailure) in try ForeignKeyReader(connection).violations()
+    }
   }
 
   func nullKeys(of table: Table, limit: Int) throws(Problem) -> (rows: [Int64], count: Int) {

@@ -6,7 +6,8 @@ enum ServerSessions {
   static func others(_ connection: ServerConnection, database: String) throws(ServerFailure) -> [Blocker] {
     try blockers(
       connection,
-      "a.datname = \(Quoting.text(database)) and a.pid <> pg_catalog.pg_backend_pid() and a.backend_type <> 'autovacuum worker'")
+      "a.datname = \(Quoting.text(database)) and a.pid <> pg_catalog.pg_backend_pid() and a.backend_type <> 'autovacuum worker'"
+    )
   }
 
   /// Those that hold a lock which somebody waits for.

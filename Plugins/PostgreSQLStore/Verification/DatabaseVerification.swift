@@ -19,7 +19,9 @@ struct DatabaseVerification {
   mutating func run() throws(Problem) -> [Finding] {
     // First, since reading a damaged page counts as a failure of its own.
     var findings = try checksumFailures() + invalidIndexes()
-    if request.asksEngine { return try findings + EngineVerification(session.address, session.patience, database).run() }
+    if request.asksEngine {
+      return try findings + EngineVerification(session.address, session.patience, database).run()
+    }
     let way = try session.asking("look for the extension amcheck in") { () throws(ServerFailure) in
       try AmcheckWay.find(session.connection)
     }
@@ -60,7 +62,8 @@ struct DatabaseVerification {
         """
         select checksum_failures, checksum_last_failure from pg_catalog.pg_stat_database
         where datname = pg_catalog.current_database() and checksum_failures > 0
-        """).first
+        """
+      ).first
     }
     guard let row, row.count == 2, let count = Int(row[0] ?? "") else { return [] }
     return [

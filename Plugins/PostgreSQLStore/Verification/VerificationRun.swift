@@ -73,7 +73,9 @@ struct VerificationRun {
           return result
         }
         // A table that was dropped meanwhile is no damage.
-        if ["42P01", "42704", "XX000"].contains(error.state), error.message.contains("could not open relation") { continue }
+        if ["42P01", "42704", "XX000"].contains(error.state), error.message.contains("could not open relation") {
+          continue
+        }
         throw error.problem("verify \(unit.relation.table.name) in", on: address.uri)
       }
     }
@@ -98,7 +100,9 @@ struct VerificationRun {
       evidence: failure.message)
   }
 
-  private func location(_ relation: DatabaseCatalog.Relation, _ index: DatabaseCatalog.IndexRelation?) -> Finding.Location {
+  private func location(_ relation: DatabaseCatalog.Relation, _ index: DatabaseCatalog.IndexRelation?)
+    -> Finding.Location
+  {
     Finding.Location(table: relation.table.name, index: index?.shown)
   }
 
@@ -111,12 +115,14 @@ struct VerificationRun {
     var places: [(block: Int?, item: Int?, said: String)] = []
     var start = 0
     var checksToast = request.isFull
-    let paths = try connection.rows(
-      """
-      select pg_catalog.pg_relation_filepath(c.oid), c.reltoastrelid,
-        pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int
-      from pg_catalog.pg_class c where c.oid = \(relation.oid)
-      """).first ?? []
+    let paths =
+      try connection.rows(
+        """
+        select pg_catalog.pg_relation_filepath(c.oid), c.reltoastrelid,
+          pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int
+        from pg_catalog.pg_class c where c.oid = \(relation.oid)
+        """
+      ).first ?? []
     guard paths.count == 3, let blocks = Int(paths[2] ?? "") else { return [] }
     while start < blocks, places.count < Self.mostPlaces {
       do throws(ServerFailure) {
@@ -185,7 +191,9 @@ struct VerificationRun {
           relation => \(relation.oid), check_toast => \(checksToast), startblock => \(first), endblock => \(last))
         limit \(Self.mostPlaces)
         """)
-      return rows.map { row in (row[0].flatMap { Int($0) }, row.count > 1 ? row[1].flatMap { Int($0) } : nil, row.last.flatMap(\.self) ?? "") }
+      return rows.map { row in
+        (row[0].flatMap { Int($0) }, row.count > 1 ? row[1].flatMap { Int($0) } : nil, row.last.flatMap(\.self) ?? "")
+      }
     } catch {
       guard error.isDamage, !error.isGone else { throw error }
       return [(DamagedPlace(error.message).block, nil, error.message)]
@@ -260,7 +268,8 @@ struct DamagedPlace {
 
   init(_ message: String) {
     let words = message.split { $0 == " " || $0 == "\"" || $0 == ";" || $0 == "," || $0.isNewline }
-    path = words.first { $0.hasPrefix("base/") || $0.hasPrefix("global/") || $0.hasPrefix("pg_tblspc/") }.map(String.init)
+    path = words.first { $0.hasPrefix("base/") || $0.hasPrefix("global/") || $0.hasPrefix("pg_tblspc/") }.map(
+      String.init)
     block = path == nil ? nil : words.lazy.compactMap { Int($0) }.first
   }
 

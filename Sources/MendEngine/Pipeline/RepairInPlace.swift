@@ -50,7 +50,14 @@ private struct RepairInPlace {
       let backups = try engine.backups(of: store, driver, from: source)
       let schema = try engine.schemaText()
       guard let plan = try firstPlan(backups, schema) else { return }
-      if isForTheStoreItself(plan), try mendStoreItself(plan, backups, schema) { return finishHook() }
+      var done: [PlannedRepair] = []
+      if isForTheStoreItself(plan) {
+        let isDone = try mendStoreItself(plan, backups, schema)
+        if isDone { return finishHook() }
+        guard try firstPlan(backups, schema) != nil else { return finishHook() }
+        done = report.plan
+      }
+      defer { report.plan = done + report.plan.filter { !done.contains($0) } }
       if let obstacle = driver.installObstacle(store.path) { throw obstacle }
       for attempt in 1...Self.attempts {
         if try mendAndInstall(backups, schema, journal: journal) { break }
@@ -130,13 +137,9 @@ private struct RepairInPlace {
     let after = engine.runChecks(store, counting: .always)
     for index in report.plan.indices where report.plan[index].outcome == .mended {
       let codes = report.plan[index].because
-      if after.toMend.contains(where: { codes.contains($0.finding.code) }) { report.plan[index].outcome = .insufficient }
-    }
-    let isWorthMore = after.verdict == .damaged && !after.toMend.isEmpty && report.problems.isEmpty
-    if isWorthMore, after.findings.count < result.findings.count || report.plan.contains(where: { $0.outcome != .mended }) {
-      result = after
-      report.plan = report.plan.filter { $0.outcome == .mended }
-      return false
+      if after.toMend.contains(where: { codes.contains($0.finding.code) }) {
+        report.plan[index].outcome = .insufficient
+      }
     }
     report.checks = after.outcomes
     report.bytes = after.bytes
@@ -144,7 +147,8 @@ private struct RepairInPlace {
     report.findings = Engine.merged(before: before, after: after.findings)
     for problem in after.problems { report.add(problem) }
     report.verdict = after.verdict == .healthy ? .repaired : after.verdict
-    return true
+    result = after
+    return after.verdict != .damaged || after.toMend.isEmpty || !report.problems.isEmpty
   }
 
   /// False when the store changed before the copy could be put in place: nothing was done to it then.

@@ -95,7 +95,9 @@ public final class ClientConversation {
       pollfd(fd: errorOutput.reading, events: Int16(POLLIN), revents: 0),
       pollfd(fd: rest.isEmpty ? -1 : input.writing, events: Int16(POLLOUT), revents: 0),
     ]
-    guard poll(&waited, nfds_t(waited.count), seconds < 1000 ? Int32(seconds * 1000) + 1 : 1_000_000) > 0 else { return }
+    guard poll(&waited, nfds_t(waited.count), seconds < 1000 ? Int32(seconds * 1000) + 1 : 1_000_000) > 0 else {
+      return
+    }
     if waited[1].revents != 0, let bytes = listen(errorOutput) {
       errors += bytes
       if errors.count > 2 * Self.errorLimit { errors.removeFirst(errors.count - Self.errorLimit) }
