@@ -18,6 +18,7 @@ struct DatabaseExchange {
     do throws(ServerFailure) {
       guard let new = copy.database else { return nil }
       guard let properties = try DatabaseProperties(maintenance.connection, of: maintenance.name) else {
+        try maintenance.connection.run("comment on database \(Quoting.name(new)) is null")
         try maintenance.connection.run(
           "alter database \(Quoting.name(new)) rename to \(Quoting.name(maintenance.name))")
         return nil
