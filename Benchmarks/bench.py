@@ -7,6 +7,7 @@ import tempfile
 
 import large
 import many
+import postgres
 import repair
 import small
 import verification
@@ -21,6 +22,7 @@ def main():
         table = Table()
         small.benchmark(table, dbmend, folder)
         many.benchmark(table, dbmend, folder)
+        postgres.benchmark(table, dbmend, folder)
         database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
         verification.benchmark(table, dbmend, database, folder)
         if database:

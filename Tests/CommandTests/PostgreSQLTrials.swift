@@ -53,7 +53,7 @@ struct PostgreSQLTrials {
     #expect(try trial.dbmend("verify").exit == 0)
     let archive = try #require(first.archive)
     #expect(try run("tar", "-xf", archive, "-C", trial.folder.path).exit == 0)
-    let list = try run("/usr/bin/pg_restore", "-l", trial.file("\(name).dump"))
+    let list = try run("pg_restore", "-l", trial.file("\(name).dump"))
     #expect(list.exit == 0 && list.output.contains("TABLE DATA public users"))
     #expect(String(decoding: try trial.folder.read("schema.sql"), as: UTF8.self).contains("CREATE TABLE audit.log"))
     try server.sql("insert into audit.log values(3, 'y')", in: name)
@@ -117,6 +117,38 @@ struct PostgreSQLTrials {
       ])
     #expect(dropped.exit == 4, "\(dropped.everything)")
     #expect(try rows().count == before.count + 1)
+    #expect(try leftovers().isEmpty)
+  }
+
+  @Test("what a run that was killed left on the server is dropped by the next one; the old content is in place")
+  func killed() throws {
+    let before = try rows()
+    try configure("sequences", more: "hooks: { before_restore: 'kill -9 $PPID' }")
+    #expect(try trial.dbmend("backup").exit == 0)
+    try server.sql("insert into audit.log values(3, 'y')", in: name)
+    _ = try trial.text("restore", "latest", "production/shop")
+    #expect(try leftovers().count == 1)
+    #expect(try rows().count == before.count + 1)
+    try configure("sequences")
+    let next = try trial.dbmend("restore", "latest", "production/shop")
+    #expect(next.exit == 0 && next.tells("old content is in place"), "\(next.everything)")
+    #expect(try leftovers().isEmpty)
+    #expect(try rows() == before)
+  }
+
+  @Test("the content of an archive, and a mended database, are written to a file that pg_restore opens")
+  func output() throws {
+    #expect(try trial.dbmend("backup", uri).exit == 0)
+    let restored = try trial.dbmend("restore", "latest", uri, "--output", "restored.dump")
+    #expect(restored.exit == 0, "\(restored.everything)")
+    try server.sql("select setval('users_id_seq', 7)", in: name)
+    let repaired = try trial.dbmend("repair", uri, "--output", "repaired.dump")
+    #expect(repaired.exit == 0, "\(repaired.everything)")
+    for file in ["restored.dump", "repaired.dump"] {
+      let list = try run("pg_restore", "-l", trial.file(file))
+      #expect(list.exit == 0 && list.output.contains("TABLE DATA audit log"), "\(list)")
+    }
+    #expect(try server.sql("select last_value from users_id_seq", in: name) == "7")
     #expect(try leftovers().isEmpty)
   }
 
