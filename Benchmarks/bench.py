@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 
+import files
 import large
 import many
 import postgres
@@ -23,6 +24,7 @@ def main():
         small.benchmark(table, dbmend, folder)
         many.benchmark(table, dbmend, folder)
         postgres.benchmark(table, dbmend, folder)
+        files.benchmark(table, dbmend, folder)
         database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
         verification.benchmark(table, dbmend, database, folder)
         if database:
