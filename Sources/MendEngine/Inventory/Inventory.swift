@@ -175,7 +175,8 @@ extension Engine {
     var own = unconfigured(folder, resolved: Paths.resolved(folder))
     let newest = (try? repository(of: own).records(of: own.identity))?.last
     own.kind = newest?.manifest?.kind
-    guard own.kind != nil || (settings.takesFolders && isEmpty) else { return false }
+    let isTaken = settings.takesFolders && isEmpty && (try? Paths.names(in: own.path))?.isEmpty == false
+    guard own.kind != nil || isTaken else { return false }
     selection.add(own)
     return true
   }
