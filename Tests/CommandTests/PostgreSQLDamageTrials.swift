@@ -174,6 +174,25 @@ struct PostgreSQLDamageTrials {
     #expect(after.count >= 36 && after.count < 40 && Set(after).isSubset(of: Set(before)), "\(after.count)")
   }
 
+  @Test("a foreign key to rows that are lost is kept, and the rows that refer to them are named")
+  func foreignKey() throws {
+    try server.sql(
+      "create table lines(id int primary key, order_id int references orders); insert into lines select i, i from generate_series(1, 3000) i",
+      in: name)
+    let lost = try ids(inPage: 4).count
+    try overwrite("orders", page: 4)
+    let repair = try trial.dbmend("repair", uri, "--max-loss", "rows", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try rows("lines").count == 3000)
+    #expect(
+      try server.sql("select conname, convalidated from pg_constraint where contype = 'f'", in: name)
+        == "lines_order_id_fkey|f")
+    let check = try trial.dbmend("check", uri)
+    let finding = check.store()?["findings"]?.array?.first
+    #expect(
+      finding?["code"]?.string == "foreign-key.violated" && finding?["count"]?.integer == lost, "\(check.everything)")
+  }
+
   @Test("where nothing was committed since the archive, it is the database")
   func unchanged() throws {
     #expect(try trial.dbmend("backup", uri).exit == 0)

@@ -71,7 +71,11 @@ struct DatabaseFilling {
 
   /// Rows come in as `COPY` wrote them.
   private func load(_ entry: RemainsList.Entry, from path: String) throws(Problem) {
-    guard FileStatus.exists(path), !path.contains("'"), !path.contains("\\") else { return }
+    guard FileStatus.exists(path), !path.contains("'"), !path.contains("\\") else {
+      throw Problem(
+        .damaged, tried: "load the rows of \(entry.table) from", on: path,
+        said: "it is not there, or psql cannot be told its path", advice: "Name another repository, with a plain path.")
+    }
     let script = "\\copy \(entry.sql) (\(entry.columns)) from '\(path)'\n"
     let outcome = try PostgresPrograms.psql().run(
       ["-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", copy.uri], input: Array(script.utf8), environment: variables)
@@ -98,8 +102,8 @@ struct DatabaseFilling {
         where contype = 'f' and conparentid = 0 order by 1, 2
         """
       for connection in [old, new] { try connection.run("set search_path = pg_catalog") }
-      let present = Set(
-        try new.rows(query).map { ($0.first ?? nil) ?? "" + "." + (($0.count > 1 ? $0[1] : nil) ?? "") })
+      var present: Set<String> = []
+      for row in try new.rows(query) where row.count == 3 { present.insert((row[0] ?? "") + "." + (row[1] ?? "")) }
       for row in try old.rows(query) where row.count == 3 {
         guard let table = row[0], let name = row[1], let definition = row[2], !present.contains(table + "." + name)
         else { continue }

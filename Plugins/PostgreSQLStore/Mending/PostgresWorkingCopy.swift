@@ -123,9 +123,7 @@ final class PostgresWorkingCopy: WorkingCopy {
       guard !statements.isEmpty else { return }
       try connection.run("begin")
       do throws(ServerFailure) {
-        for statement in statements {
-          _ = try connection.run("do $dbmend$ begin perform s.* from (\(statement)) s; end $dbmend$")
-        }
+        for statement in statements { _ = try connection.rows(statement) }
         try connection.run("commit")
       } catch {
         try? connection.run("rollback")
