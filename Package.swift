@@ -32,13 +32,14 @@ let package = Package(
       name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
     .target(name: "JSONStore", dependencies: ["MendKit"], path: "Plugins/JSONStore"),
     .target(name: "DuckDBStore", dependencies: ["MendKit", "CSystem"], path: "Plugins/DuckDBStore"),
+    .target(name: "PostgreSQLStore", dependencies: ["MendKit"], path: "Plugins/PostgreSQLStore"),
     .target(name: "FolderStore", dependencies: ["MendKit", "CXXHash"], path: "Plugins/FolderStore"),
 
     .executableTarget(
       name: "dbmend",
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
-        "JSONStore", "DuckDBStore", "FolderStore", "CSystem",
+        "JSONStore", "DuckDBStore", "FolderStore", "PostgreSQLStore", "CSystem",
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "MendArchive", "CSQLite"], path: "Tests/TestSupport"),
@@ -54,8 +55,10 @@ let package = Package(
       name: "PluginTests",
       dependencies: [
         "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "DuckDBStore", "FolderStore",
+        "PostgreSQLStore",
         "TestSupport",
       ]),
+    .testTarget(name: "PostgreSQLStoreTests", dependencies: ["PostgreSQLStore", "MendKit", "TestSupport"]),
     .testTarget(name: "JSONStoreTests", dependencies: ["JSONStore", "MendKit", "TestSupport"]),
     .testTarget(name: "DuckDBStoreTests", dependencies: ["DuckDBStore", "MendKit", "TestSupport"]),
     .testTarget(name: "FolderStoreTests", dependencies: ["FolderStore", "JSONStore", "MendKit", "TestSupport"]),

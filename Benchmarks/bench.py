@@ -9,6 +9,7 @@ import duckdb_store
 import files
 import large
 import many
+import postgres
 import repair
 import small
 import verification
@@ -24,6 +25,7 @@ def main():
         small.benchmark(table, dbmend, folder)
         many.benchmark(table, dbmend, folder)
         duckdb_store.benchmark(table, dbmend, folder)
+        postgres.benchmark(table, dbmend, folder)
         files.benchmark(table, dbmend, folder)
         database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
         verification.benchmark(table, dbmend, database, folder)

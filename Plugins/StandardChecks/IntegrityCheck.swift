@@ -19,6 +19,10 @@ public struct IntegrityCheck: Check {
       Of a DuckDB file every block in use is held against its checksum, and then the engine reads every value of every column; \
       `quick` leaves that out. What its indexes hold is not compared with their tables.
 
+      PostgreSQL databases are verified by the extension amcheck: each table, each b-tree index against its table, and the number \
+      of rows that a table has against the number that an index knows. Where the extension is not there and may not be used, every \
+      row is read instead.
+
       Where nothing was committed since the newest good archive was taken (the file's size, time, change counter and log are \
       those that the archive was taken of), each page is also held against the checksum that the archive has of it: one that \
       differs was changed by the disk, whatever its content looks like.
@@ -38,6 +42,9 @@ public struct IntegrityCheck: Check {
       FindingDescription("index.not-unique", .error, "a unique index holds a key twice"),
       FindingDescription("index.not-sorted", .error, "the entries of an index are not in their order"),
       FindingDescription("index.malformed", .error, "the pages of an index are damaged"),
+      FindingDescription(
+        "index.invalid", .error, "the engine does not use an index, since it was not built to its end"),
+      FindingDescription("checksum.failures", .warning, "the server has met pages whose data checksum is wrong"),
       FindingDescription("table.malformed", .error, "the pages of a table are damaged"),
       FindingDescription("page.stale", .error, "a page of a table is probably from before a commit"),
       FindingDescription(
@@ -86,8 +93,9 @@ public struct IntegrityCheck: Check {
         "how much is verified: full holds indexes against their tables and rows against their constraints; quick "
           + "looks at the structure of the file alone"),
       OptionDescription(
-        "engine", .choice(["native", "sqlite"]), default: .string("native"),
-        "who verifies: native reads the file itself; sqlite asks SQLite's own check, for who wants to compare"),
+        "engine", .choice(["native", "sqlite", "pg_amcheck"]), default: .string("native"),
+        "who verifies: native is dbmend's own way; sqlite asks SQLite's own check, pg_amcheck runs that program, for who wants "
+          + "to compare"),
     ],
     examples: Self.examples)
 
@@ -97,7 +105,7 @@ public struct IntegrityCheck: Check {
   /// What the driver's verification finds.
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
     let request = IntegrityRequest(
-      isFull: options.string("level") != "quick", asksEngine: options.string("engine") == "sqlite",
+      isFull: options.string("level") != "quick", asksEngine: options.string("engine") != "native",
       findingsPerCause: Wording.few, workers: context.workers, progress: context.progress)
     let session = try context.session()
     var findings = try session.verifyIntegrity(request)

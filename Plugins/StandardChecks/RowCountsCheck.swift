@@ -30,6 +30,9 @@ public struct RowCountsCheck: Check {
       OptionDescription(
         "max_drop", .either([.share, .map(.share)]),
         "the largest share of its rows that a table may have lost since the newest good archive"),
+      OptionDescription(
+        "estimate", .boolean, default: .boolean(false),
+        "go by what the engine estimates, where it does: PostgreSQL by what its last VACUUM or ANALYZE found"),
     ],
     examples: Self.examples)
 
@@ -50,13 +53,20 @@ public struct RowCountsCheck: Check {
         continue
       }
       do throws(Problem) {
-        let count = try session.rowCount(of: table)
+        let count = try rowCount(of: table, session, isEstimate: options.flag("estimate"))
         findings += rules.findings(on: table.name, rows: count)
       } catch {
         findings.append(try .unreadable(table.name, error))
       }
     }
     return findings
+  }
+
+  private func rowCount(of table: Table, _ session: any StoreSession, isEstimate: Bool) throws(Problem) -> Int {
+    if isEstimate, let estimate = try (session as? any EstimatingSession)?.estimatedRowCount(of: table) {
+      return estimate
+    }
+    return try session.rowCount(of: table)
   }
 }
 

@@ -56,6 +56,11 @@ public struct RestoreBackupRepair: Repair {
     let folder = try Paths.makeTemporaryFolder(Paths.join(scratch, "restore-"))
     do throws(Problem) {
       let file = try backups.extract(backup, into: folder)
+      if let driver = context.driver as? any ServerDriver {
+        try driver.fill(context.path, from: [file], for: context.store.path)
+        try Paths.removeTree(folder)
+        return outcome(backup, live: live, isUnchanged: isUnchanged)
+      }
       try context.clearPlace()
       for (from, to) in zip(context.driver.sidecars(of: file), context.driver.sidecars(of: context.path))
       where FileStatus.exists(from) {
@@ -67,6 +72,10 @@ public struct RestoreBackupRepair: Repair {
       try? Paths.removeTree(folder)
       throw error
     }
+    return outcome(backup, live: live, isUnchanged: isUnchanged)
+  }
+
+  private func outcome(_ backup: Backup, live: [String: Int?]?, isUnchanged: Bool) -> RepairOutcome {
     let name = Paths.name(of: backup.path)
     var outcome = RepairOutcome(notes: ["took everything from \(name) of \(UTCTime(seconds: backup.taken).iso)"])
     outcome.rows = tally(backup, live: live, isUnchanged: isUnchanged)

@@ -31,6 +31,8 @@ public struct RewriteRepair: Repair {
   /// Offers to write the store anew, where its definitions can be read.
   public func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? {
     guard context.answersSQL else { return nil }
+    // Copies of a server's store were written anew when they were made.
+    if context.driver is any ServerDriver { return nil }
     let mends = findings.filter { finding in
       // An index that claims another's page is built anew; here it would be copied as it is.
       description.mends.contains { finding.code.matches($0) }

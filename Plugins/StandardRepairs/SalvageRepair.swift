@@ -61,7 +61,10 @@ public struct SalvageRepair: Repair {
       let refused = findings.filter { Self.refused.contains($0.code) }
       return refused.isEmpty ? nil : RepairOffer(loss: .rows, mends: [], reason: Self.leave(refused))
     }
-    let mends = findings.filter { finding in description.mends.contains { finding.code.matches($0) } }
+    let mends = findings.filter { finding in
+      description.mends.contains { finding.code.matches($0) }
+        || context.driver is any ServerDriver && finding.code == "table.unreadable"
+    }
     let backup = Self.takesUnproved(context) ? try context.backups?.newestGood() : nil
     let plan = driver.salvagePlan(context.path)
     return RepairOffer(

@@ -2,6 +2,7 @@ import DuckDBStore
 import FolderStore
 import JSONStore
 import MendKit
+import PostgreSQLStore
 import SQLiteStore
 import StandardChecks
 import StandardRepairs
@@ -11,6 +12,8 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())],
+    drivers: [
+      SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver()), PostgreSQLDriver(),
+    ],
     checks: standardChecks, repairs: standardRepairs)
 }

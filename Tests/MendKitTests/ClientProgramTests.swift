@@ -71,4 +71,32 @@ struct ClientProgramTests {
     let outcome = try ClientProgram(name: "none", path: "/dbmend-none").run([])
     #expect(outcome.ending == .notStarted(2))
   }
+
+  @Test("a program that stays answers again and again, and one that ends or hangs is told")
+  func conversation() throws {
+    let talk = try ClientConversation(
+      shell,
+      [
+        "-c",
+        "while read line; do case $line in bye) echo gone >&2; exit 4;; esac; echo \"said $line\"; echo mark; done",
+      ])
+    for word in ["one", "two"] {
+      guard case .heard(let answer) = talk.ask(word + "\n", until: "mark", timeLimit: 10) else {
+        Issue.record("no answer")
+        return
+      }
+      #expect(String(decoding: answer, as: UTF8.self) == "said \(word)\n")
+    }
+    guard case .ended(let outcome) = talk.ask("bye\n", until: "mark", timeLimit: 10) else {
+      Issue.record("it should have ended")
+      return
+    }
+    #expect(outcome.ending == .exited(4) && outcome.lastWords == "gone")
+    let deaf = try ClientConversation(shell, ["-c", "exec sleep 60"])
+    guard case .ended(let ended) = deaf.ask("hello\n", until: "mark", timeLimit: 0.3) else {
+      Issue.record("it should have been ended")
+      return
+    }
+    #expect(ended.limit == .time(0.3))
+  }
 }

@@ -31,7 +31,9 @@ struct CheckResult: Sendable {
   }
 
   var findings: [Finding] { ruled.map(\.finding) }
-  var isMissing: Bool { bytes == nil && findings.contains { $0.code == "file.missing" } }
+  var isMissing: Bool {
+    bytes == nil && findings.contains { $0.code == "file.missing" || $0.code == "database.missing" }
+  }
 
   /// Whether something other than a file stands under the name: a pipe, a socket, a device.
   var isNoFile: Bool { findings.contains { $0.code == "file.not-a-file" } }

@@ -227,7 +227,7 @@ private struct CheckRun {
   private mutating func note() {
     guard let session = context.openSession else { return }
     result.engine = session.facts.engine
-    if result.driver?.keepsFolders == true { result.bytes = session.facts.bytes }
+    if result.driver?.keepsFolders == true || result.bytes == nil { result.bytes = session.facts.bytes }
   }
 }
 

@@ -187,10 +187,11 @@ private struct ConfigurationReader {
   ) -> Configuration.Store {
     checkName(pair, of: "a store")
     let fields = complaints.fields(of: pair.value, as: FileFormat.store)
-    let written = fields.options.string("path") ?? ""
+    // What shows a path shows it without a password.
+    let written = StoreURI.withoutPassword(fields.options.string("path") ?? "")
     let path = StorePath.isURI(written) ? written : absolute(written)
     if let position = fields["path"]?.value.position {
-      let resolved = StorePath.isURI(written) ? written : Paths.resolved(path)
+      let resolved = StorePath.resolved(path)
       if let first = paths[resolved] {
         complaints.add(
           at: position, "two stores have the path '\(written)'; the other one stands in line \(first.line)")
@@ -268,9 +269,9 @@ enum StoreName {
 enum StorePath {
   /// Whether it is a server's URI, such as `postgresql://host/name`, rather than a path.
   static func isURI(_ path: String) -> Bool {
-    let scheme = path.prefix { $0 != ":" }
-    guard let first = scheme.first, first.isASCII, first.isLetter else { return false }
-    return path.dropFirst(scheme.count).hasPrefix("://")
-      && scheme.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }
+    StoreURI.isURI(path)
   }
+
+  /// The path from the root with every link resolved; a URI as it is.
+  static func resolved(_ path: String) -> String { isURI(path) ? path : Paths.resolved(path) }
 }

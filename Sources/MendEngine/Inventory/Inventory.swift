@@ -78,12 +78,7 @@ extension Engine {
   private func add(
     path: String, environments: [Configuration.Environment], to selection: inout Selection
   ) throws(Problem) {
-    if let colon = path.firstIndex(of: ":"), path[colon...].hasPrefix("://") {
-      let scheme = String(path[..<colon])
-      throw Problem(
-        .unsupported, tried: "open", on: path, said: "no driver here knows '\(scheme)' databases",
-        advice: "See 'dbmend plugins' for the kinds of store that this dbmend knows.")
-    }
+    if StorePath.isURI(path) { return try add(uri: path, environments: environments, to: &selection) }
     let resolved = Paths.resolved(path)
     if let store = configuredStore(at: resolved, environments: environments) { return selection.add(store) }
     if let status = try? FileStatus.of(resolved), status.kind == .folder {
@@ -93,6 +88,19 @@ extension Engine {
       try refuseUnknownName(path)
     }
     selection.add(unconfigured(path, resolved: resolved))
+  }
+
+  private func add(
+    uri written: String, environments: [Configuration.Environment], to selection: inout Selection
+  ) throws(Problem) {
+    let uri = StoreURI.withoutPassword(written)
+    if let store = configuredStore(at: uri, environments: environments) { return selection.add(store) }
+    guard registry.driver(forFile: FileHead(path: uri, bytes: [], size: 0)) != nil else {
+      throw Problem(
+        .unsupported, tried: "open", on: uri, said: "no driver here knows '\(uri.prefix { $0 != ":" })' databases",
+        advice: "See 'dbmend plugins' for the kinds of store that this dbmend knows.")
+    }
+    selection.add(unconfigured(uri, resolved: uri))
   }
 
   /// Whether a path that is not there may be meant as a store's name: a bare word, or one behind an environment's name
@@ -119,7 +127,7 @@ extension Engine {
 
   func configuredStore(at path: String, environments: [Configuration.Environment]) -> ManagedStore? {
     for environment in environments {
-      for store in environment.stores where Paths.resolved(store.path) == path {
+      for store in environment.stores where StorePath.resolved(store.path) == path {
         return managed(store, in: environment)
       }
     }
@@ -176,7 +184,7 @@ extension Engine {
   private func managed(
     _ store: Configuration.Store, in environment: Configuration.Environment
   ) -> ManagedStore {
-    let path = Paths.resolved(store.path)
+    let path = StorePath.resolved(store.path)
     return ManagedStore(
       identity: StoreIdentity(environment: environment.name, name: store.name, path: path),
       writtenPath: store.writtenPath, kind: store.kind, options: store.options,
@@ -189,13 +197,22 @@ extension Engine {
   /// A path of which the configuration does not speak gets what holds without a configuration.
   func unconfigured(_ path: String, resolved: String) -> ManagedStore {
     ManagedStore(
-      identity: StoreIdentity(environment: StoreIdentity.adhoc, name: Paths.name(of: resolved), path: resolved),
+      identity: StoreIdentity(environment: StoreIdentity.adhoc, name: Self.name(of: resolved), path: resolved),
       writtenPath: path, maxLoss: settings.maxLoss ?? Configuration.standard.maxLoss,
       checks: Configuration.standardChecks,
       repository: Paths.absolute(settings.repository ?? Engine.repository(beside: resolved)), isConfigured: false)
   }
 
+  /// The name of a file, or of the database that a URI names.
+  private static func name(of path: String) -> String {
+    guard StorePath.isURI(path), let start = path.firstRange(of: "://")?.upperBound else { return Paths.name(of: path) }
+    let place = path[start...].prefix { $0 != "?" }
+    guard let slash = place.firstIndex(of: "/"), place.index(after: slash) < place.endIndex else { return "database" }
+    return StoreURI.decoded(String(place[place.index(after: slash)...]))
+  }
+
   private static func repository(beside path: String) -> String {
-    Paths.join(Paths.folder(of: path), FolderSearch.archiveFolderName)
+    if StorePath.isURI(path) { return FolderSearch.archiveFolderName }
+    return Paths.join(Paths.folder(of: path), FolderSearch.archiveFolderName)
   }
 }

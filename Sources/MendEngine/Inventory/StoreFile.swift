@@ -8,6 +8,7 @@ enum StoreFile {
   /// The beginning of a file, or a folder without one. Throws for what is not there, is neither, or may not be read; waits for no
   /// pipe.
   static func head(of path: String) throws(Problem) -> FileHead {
+    if StorePath.isURI(path) { return FileHead(path: path, bytes: [], size: 0) }
     let status = try FileStatus.of(path)
     if status.kind == .folder { return FileHead(path: path, bytes: [], size: 0, isFolder: true) }
     guard status.kind == .file else { throw notAFile(path, status.kind) }

@@ -25,6 +25,12 @@ extension Engine {
     try driver.install(copy, over: store.path, expected: isMissing ? nil : expected, patience: patience)
   }
 
+  /// Says where the store is that a server keeps beside the one that replaced it.
+  func noteReplaced(_ store: ManagedStore, _ driver: any Driver, in report: inout StoreReport) {
+    guard let note = (driver as? any ServerDriver)?.replaced(at: store.path) else { return }
+    report.notes.append(note)
+  }
+
   /// An archive's store as a copy in a folder, verified against the manifest, with the attributes that it had.
   func unpack(
     _ record: Repository.Record, of store: ManagedStore, _ driver: any Driver, into folder: String

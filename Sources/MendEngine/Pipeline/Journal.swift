@@ -150,7 +150,7 @@ extension Journal.Entry {
 
   fileprivate init?(_ value: JSONValue) {
     guard let environment = value["environment"]?.string, let name = value["store"]?.string,
-      let path = value["path"]?.string, path.hasPrefix("/"),
+      let path = value["path"]?.string, path.hasPrefix("/") || StorePath.isURI(path),
       let phase = value["phase"]?.string.flatMap(Phase.init(rawValue:))
     else { return nil }
     self.init(

@@ -7,7 +7,13 @@ struct JournalRecovery {
   /// What was found, and what could not be cleaned up, in sentences for the report.
   private(set) var notes: [String] = []
 
-  init(repository: String) { self.repository = repository }
+  private let registry: PluginRegistry
+
+  /// `registry` has the drivers that let go of copies which are no files.
+  init(repository: String, registry: PluginRegistry = PluginRegistry()) {
+    self.repository = repository
+    self.registry = registry
+  }
 
   /// Throws where going on would do harm: a process still writes to a file that an earlier run took out of its place.
   mutating func recover() throws(Problem) {
@@ -73,6 +79,9 @@ struct JournalRecovery {
   /// tells; where a file cannot be renamed over, the content is written into the old one, and its size and time tell.
   private func inPlace(_ now: Journal.FileMark?, _ entry: Journal.Entry) -> String {
     let archive = entry.archive.map { " The archive \($0) holds the old content." } ?? ""
+    if StorePath.isURI(entry.store.path) {
+      return "the old or the new content is in place, since the server exchanges them in one step." + archive
+    }
     guard let now else { return "no file is in place." + archive }
     if let new = entry.new, now.inode == new.inode { return "the new, verified content is in place." + archive }
     guard let old = entry.old, now.inode == old.inode else {
@@ -123,6 +132,9 @@ struct JournalRecovery {
         .locked, tried: "remove the work folder of an earlier run that died,", on: work,
         said: "a process still has the old file of \(entry.store) open and may be writing to it",
         advice: "Stop that process, then run dbmend again.", blockers: holders)
+    }
+    for copy in RemoteCopies.noted(below: work) where StorePath.isURI(copy) {
+      registry.driver(forFile: FileHead(path: copy, bytes: [], size: 0))?.discard(copy)
     }
     remove(work)
   }

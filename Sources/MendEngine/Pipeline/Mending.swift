@@ -104,7 +104,7 @@ struct Mending {
   /// Whether the findings that the step was there for are gone.
   private mutating func mend(_ present: [Finding], _ step: Plan.Step, _ repair: any Repair) throws(Problem) -> Bool {
     var target = copy
-    if step.offer.replacesStore { target = Paths.join(try work.subfolder("new"), Paths.name(of: copy)) }
+    if step.offer.replacesStore { target = try place(in: try work.subfolder("new")) }
     let scratch = try work.subfolder("scratch")
     defer { try? Paths.removeTree(scratch) }
     let context = RepairContext(
@@ -137,6 +137,12 @@ struct Mending {
     return left.isEmpty
   }
 
+  /// Where a whole new store goes that takes the place of the copy.
+  private func place(in folder: String) throws(Problem) -> String {
+    guard let driver = driver as? any ServerDriver else { return Paths.join(folder, Paths.name(of: copy)) }
+    return try driver.placeForCopy(of: store.path, in: folder)
+  }
+
   private mutating func merge(_ outcome: RepairOutcome) {
     for (table, tally) in outcome.rows {
       guard let before = rows[table] else {
@@ -155,7 +161,7 @@ struct Mending {
 
   /// Takes a fresh copy of the live store, which must not have changed meanwhile.
   private mutating func startOver() throws(Problem) {
-    try Paths.removeTree(Paths.folder(of: copy))
+    if driver is any ServerDriver { driver.discard(copy) } else { try Paths.removeTree(Paths.folder(of: copy)) }
     let fresh = try engine.copy(store, driver, into: work)
     guard fresh.stamp == stamp else { throw Engine.changedMeanwhile(store) }
     copy = fresh.path
@@ -169,7 +175,7 @@ struct Mending {
   /// A failure on the copy in terms of the store: the copy is gone when the report is read, and so is what could be done
   /// about it.
   func inTermsOfStore(_ failure: Problem) -> Problem {
-    guard failure.subject.hasPrefix(work.path + "/") else { return failure }
+    guard failure.subject.hasPrefix(work.path + "/") || failure.subject == copy else { return failure }
     var failure = failure
     failure.subject = "a copy of \(store.writtenPath)"
     failure.advice = nil

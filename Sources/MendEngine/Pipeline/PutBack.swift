@@ -101,6 +101,7 @@ struct PutBack {
     try engine.install(
       old.path, over: store, driver, expected: replaced?.stamp, attributes: prepared.attributes ?? old.attributes,
       entry: &entry, journal: journal)
+    engine.noteReplaced(store, driver, in: &report)
     let check = engine.runChecks(store, counting: .ifCheap)
     guard check.verdict != .damaged else {
       report.findings = check.findings
@@ -128,7 +129,7 @@ struct PutBack {
 
   /// The archive of what is about to be replaced; nil when there is no file any more.
   private mutating func archiveReplaced(_ driver: any Driver) throws(Problem) -> Archived? {
-    guard store.isThere else { return nil }
+    guard store.isThere, !(after.isMissing && StorePath.isURI(store.path)) else { return nil }
     var result = after
     if result.driver == nil { result.driver = driver }
     // Small stores were counted by the checks; for the manifest and for what is dropped, every store is.

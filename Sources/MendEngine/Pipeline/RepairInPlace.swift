@@ -49,7 +49,15 @@ private struct RepairInPlace {
       let journal = try session.journal(of: store)
       let backups = try engine.backups(of: store, driver, from: source)
       let schema = try engine.schemaText()
-      guard try hasPlan(backups, schema) else { return }
+      guard let plan = try firstPlan(backups, schema) else { return }
+      var done: [PlannedRepair] = []
+      if isForTheStoreItself(plan) {
+        let isDone = try mendStoreItself(plan, backups, schema)
+        if isDone { return finishHook() }
+        guard try firstPlan(backups, schema) != nil else { return finishHook() }
+        done = report.plan
+      }
+      defer { report.plan = done + report.plan.filter { !done.contains($0) } }
       if let obstacle = driver.installObstacle(store.path) { throw obstacle }
       for attempt in 1...Self.attempts {
         if try mendAndInstall(backups, schema, journal: journal) { break }
@@ -65,6 +73,10 @@ private struct RepairInPlace {
     } catch {
       report.add(error)
     }
+    finishHook()
+  }
+
+  private mutating func finishHook() {
     guard hookRan else { return }
     do throws(Problem) {
       try engine.runHook(.afterRepair, for: store, archive: report.archive)
@@ -74,17 +86,69 @@ private struct RepairInPlace {
   }
 
   /// Without a single allowed repair there is nothing to archive and nothing to copy.
-  private mutating func hasPlan(_ backups: any Backups, _ schema: SchemaText?) throws(Problem) -> Bool {
+  private mutating func firstPlan(_ backups: any Backups, _ schema: SchemaText?) throws(Problem) -> Plan? {
     let context = RepairContext(
       store: store.identity, driver: driver, path: store.path, scratch: nil, backups: backups, schema: schema,
       askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
       tellsProvenance: engine.settings.tellsProvenance, found: result.findings)
     let (plan, remarks) = engine.plan(for: result.toMend, of: store, in: context, tried: TriedRepairs())
-    guard plan.steps.isEmpty else { return true }
+    guard plan.steps.isEmpty else { return plan }
     Engine.note(backups, in: &report)
     report.notes += remarks + plan.uncovered.map(Engine.sentence)
     report.neededLoss = Plan.neededLoss(plan.uncovered)
-    return false
+    return nil
+  }
+
+  // MARK: - A server's store
+
+  /// Whether the plan is for a store that a server keeps, and no step of it costs anything or needs a new store.
+  private func isForTheStoreItself(_ plan: Plan) -> Bool {
+    driver is any ServerDriver && plan.steps.allSatisfy { $0.offer.loss == .none && !$0.offer.replacesStore }
+  }
+
+  /// Mends the store itself, after an archive of it; false where findings remain that a new store could mend. The server makes
+  /// each step whole or not at all.
+  private mutating func mendStoreItself(
+    _ plan: Plan, _ backups: any Backups, _ schema: SchemaText?
+  ) throws(Problem) -> Bool {
+    if !backupHookRan { try engine.runHook(.beforeBackup, for: store) }
+    backupHookRan = true
+    report.archive = try engine.archive(result, reason: reason).record.path
+    try engine.runHook(.beforeRepair, for: store, archive: report.archive)
+    hookRan = true
+    let context = RepairContext(
+      store: store.identity, driver: driver, path: store.path, scratch: nil, backups: backups, schema: schema,
+      askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
+      tellsProvenance: engine.settings.tellsProvenance, found: result.findings)
+    for step in plan.steps {
+      guard let repair = engine.registry.repair(step.repair) else { continue }
+      engine.observer.began(.mending(store.identity, repair: step.repair))
+      do throws(Problem) {
+        let outcome = try repair.mend(step.findings, in: context)
+        report.plan.append(step.planned(.mended))
+        report.notes += outcome.notes.filter { !report.notes.contains($0) }
+        report.rows.merge(outcome.rows) { $1 }
+      } catch {
+        report.plan.append(step.planned(.failed))
+        report.notes.append("A repair could not be carried out: \(error)")
+        if ExitCode(for: error) == .unchecked { report.add(error) }
+      }
+    }
+    let after = engine.runChecks(store, counting: .always)
+    for index in report.plan.indices where report.plan[index].outcome == .mended {
+      let codes = report.plan[index].because
+      if after.toMend.contains(where: { codes.contains($0.finding.code) }) {
+        report.plan[index].outcome = .insufficient
+      }
+    }
+    report.checks = after.outcomes
+    report.bytes = after.bytes
+    report.tables = after.rows
+    report.findings = Engine.merged(before: before, after: after.findings)
+    for problem in after.problems { report.add(problem) }
+    report.verdict = after.verdict == .healthy ? .repaired : after.verdict
+    result = after
+    return after.verdict != .damaged || after.toMend.isEmpty || !report.problems.isEmpty
   }
 
   /// False when the store changed before the copy could be put in place: nothing was done to it then.
@@ -121,6 +185,7 @@ private struct RepairInPlace {
     }
     guard try installUnlessChanged(mending, &entry, journal: journal) else { return false }
     engine.take(mending, into: &report)
+    engine.noteReplaced(store, driver, in: &report)
     verify(archived.record, mending, &entry, work: work, journal: journal)
     return true
   }

@@ -133,7 +133,7 @@ extension Engine {
       if report.verdict == .healthy { report.notes.append("There is nothing to mend; \(file) was not written.") }
       return report
     }
-    let work = WorkFolder(beside: Paths.resolved(file))
+    let work = WorkFolder(beside: Paths.resolved(file), driver)
     do throws(Problem) {
       try refuseOutput(file, over: result.store, driver)
       let backups = try backups(of: result.store, driver, from: source)
@@ -145,7 +145,7 @@ extension Engine {
       try mending.run()
       take(mending, into: &report)
       try driver.settle(mending.copy)
-      try write(mending.copy, to: file)
+      try write(try self.file(of: mending.copy, driver, in: work), to: file)
       report.notes.append("The result was written to \(file); the original is untouched.")
       let after = mending.check?.findings ?? result.findings
       let ofPlace = mending.findings.filter(\.isOfPlace).map(\.finding)
@@ -182,6 +182,14 @@ extension Engine {
     Problem(
       .refused, tried: "write", on: file, said: "a file of that name is there already",
       advice: "Name another file, or give --yes to replace it.")
+  }
+
+  /// A finished copy as a file.
+  func file(of copy: String, _ driver: any Driver, in work: WorkFolder) throws(Problem) -> String {
+    guard let driver = driver as? any ServerDriver else { return copy }
+    let file = Paths.join(try work.subfolder("output"), "output")
+    try driver.export(copy, to: file)
+    return file
   }
 
   /// Gives a finished copy its name as output.

@@ -109,9 +109,9 @@ extension Engine {
 
   private func write(_ record: Repository.Record, of store: ManagedStore, to file: String) -> StoreReport {
     var report = StoreReport(store: store.identity, kind: record.manifest?.kind, path: store.writtenPath)
-    let work = WorkFolder(beside: Paths.resolved(file))
     do throws(Problem) {
       let driver = try driver(for: record, of: store)
+      let work = WorkFolder(beside: Paths.resolved(file), driver)
       try refuseOutput(file, over: store, driver)
       try work.make()
       defer { try? work.remove() }
@@ -124,7 +124,7 @@ extension Engine {
         try? content.attributes.apply(to: handle)
         handle.close()
       }
-      try write(content.path, to: file)
+      try write(try self.file(of: content.path, driver, in: work), to: file)
       report.notes.append("The content of \(record.path) was written to \(file).")
     } catch {
       report.add(error)
@@ -165,6 +165,8 @@ private struct Restore {
       let journal = try session.journal(of: store)
       if store.isThere {
         before = engine.runChecks(store, counting: .always)
+        // Of a store on a server only its driver tells that it is not there.
+        if before?.isMissing == true, StorePath.isURI(store.path) { before = nil }
         if let obstacle = driver.installObstacle(store.path) { throw obstacle }
       }
       if let before { report = StoreReport(before) }
@@ -224,6 +226,7 @@ private struct Restore {
     try engine.install(
       content.path, over: store, driver, expected: replaced?.stamp, attributes: content.attributes, entry: &entry,
       journal: journal)
+    engine.noteReplaced(store, driver, in: &report)
     let after = engine.runChecks(store, counting: .ifCheap)
     if after.damage.contains(where: { !$0.isOfPlace }) {
       report.findings = after.findings

@@ -16,14 +16,15 @@ final class RunSession {
   /// Locks the repositories, in the order of their paths so that two runs cannot wait for each other, and cleans up after
   /// runs that died.
   static func open(
-    _ repositories: [String], action: String, patience: Double = 0, clock: Clock
+    _ repositories: [String], action: String, patience: Double = 0, clock: Clock,
+    registry: PluginRegistry = PluginRegistry()
   ) throws(Problem) -> RunSession {
     var locks: [RunLock] = []
     var journals: [String: Journal] = [:]
     var notes: [String] = []
     for repository in Set(repositories).sorted() {
       locks.append(try RunLock.take(repository, patience: patience))
-      var recovery = JournalRecovery(repository: repository)
+      var recovery = JournalRecovery(repository: repository, registry: registry)
       try recovery.recover()
       notes += recovery.notes
       journals[repository] = Journal(repository: repository, action: action, started: clock.now())
@@ -54,7 +55,8 @@ extension Engine {
     for store in stores where makingRepository || canBeStore(store) || FileStatus.exists(store.repository) {
       repositories.append(store.repository)
     }
-    return try RunSession.open(repositories, action: action, patience: patience, clock: clock)
+    return try RunSession.open(
+      repositories, action: action, patience: patience, clock: clock, registry: registry)
   }
 
   /// Whether something stands under the path that may be a store of its kind.

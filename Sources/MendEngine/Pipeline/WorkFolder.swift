@@ -4,16 +4,20 @@ import MendKit
 /// for the owner alone, since it holds the store's data.
 struct WorkFolder {
   let path: String
+  private let driver: any Driver
 
   /// A folder beside a file, under a name that nobody has. Not made yet, so that the journal can name it first.
-  init(beside file: String) { self.init(in: Paths.folder(of: file)) }
+  init(beside file: String, _ driver: any Driver) { self.init(in: Paths.folder(of: file), driver) }
 
   /// A folder for the copies of a store: where its driver says, or else in its repository.
   init(for store: ManagedStore, _ driver: any Driver) {
-    self.init(in: driver.workPlace(of: store.path) ?? store.repository)
+    self.init(in: driver.workPlace(of: store.path) ?? store.repository, driver)
   }
 
-  private init(in folder: String) { path = Paths.join(folder, TemporaryName.work.make()) }
+  private init(in folder: String, _ driver: any Driver) {
+    path = Paths.join(folder, TemporaryName.work.make())
+    self.driver = driver
+  }
 
   func make() throws(Problem) {
     guard mkdir(path, 0o700) == 0 else { throw SystemError.problem("make a work folder beside the store,", path) }
@@ -24,7 +28,11 @@ struct WorkFolder {
     try Paths.makeTemporaryFolder(Paths.join(path, prefix + "-"))
   }
 
-  func remove() throws(Problem) { try Paths.removeTree(path) }
+  /// Removes the folder, and lets go of the copies that are elsewhere.
+  func remove() throws(Problem) {
+    for copy in RemoteCopies.noted(below: path) { driver.discard(copy) }
+    try Paths.removeTree(path)
+  }
 }
 
 extension Engine {

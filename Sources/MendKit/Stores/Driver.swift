@@ -238,6 +238,12 @@ extension StoreSession {
   public func confirm() throws(Problem) {}
 }
 
+/// A session that knows about how many rows a table has without counting them.
+public protocol EstimatingSession: StoreSession {
+  /// About how many rows a table has; nil where nothing is known of it.
+  func estimatedRowCount(of table: Table) throws(Problem) -> Int?
+}
+
 /// A session that tells parts of a store which the disk changed from parts that were written.
 public protocol RotSession: StoreSession {
   /// The parts whose content is not what the notes say, where nothing was committed since they were taken; none where that is

@@ -104,7 +104,7 @@ public struct ClientProgram: Sendable, Hashable {
 }
 
 /// The two ends of a pipe, neither of which a program that is started keeps.
-private final class Pipe {
+final class Pipe {
   private(set) var reading: Int32
   private(set) var writing: Int32
 
@@ -199,7 +199,7 @@ private struct Exchange {
 }
 
 /// Writing to a program that has gone is an error number here, and no signal.
-private func withoutBrokenPipes(_ work: () -> Int) -> Int {
+func withoutBrokenPipes(_ work: () -> Int) -> Int {
   var signals = sigset_t()
   var before = sigset_t()
   sigemptyset(&signals)

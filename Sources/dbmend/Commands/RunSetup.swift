@@ -33,7 +33,8 @@ struct RunSetup {
     var context = ReportContext(
       purpose: purpose, version: ProgramDescription.version, failOn: settings.failOn,
       detail: invocation.has(.quiet) ? .quiet : invocation.has(.verbose) ? .verbose : .normal,
-      repeatedOptions: Self.repeated(invocation), targets: invocation.arguments, command: invocation.behind ?? [],
+      repeatedOptions: Self.repeated(invocation), targets: invocation.arguments.map(StoreURI.withoutPassword),
+      command: invocation.behind ?? [],
       isRoot: geteuid() == 0,
       descriptions: format.isForMachines ? registry.descriptions : [])
     if purpose == .plan { context.planOptions = Self.repeated(invocation, Self.optionsOfPlans) }

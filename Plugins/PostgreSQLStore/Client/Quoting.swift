@@ -1,0 +1,21 @@
+/// Names and texts as SQL has them.
+enum Quoting {
+  /// A name as an identifier.
+  static func name(_ name: String) -> String { "\"" + doubled(name, "\"") + "\"" }
+
+  /// A text as a literal. A backslash means nothing else in it, whatever the server's settings.
+  static func text(_ text: String) -> String {
+    if text.contains("\\") { return " E'" + doubled(doubled(text, "'"), "\\") + "'" }
+    return "'" + doubled(text, "'") + "'"
+  }
+
+  private static func doubled(_ text: String, _ mark: Character) -> String {
+    guard text.contains(mark) else { return text }
+    var result = ""
+    for character in text {
+      result.append(character)
+      if character == mark { result.append(mark) }
+    }
+    return result
+  }
+}

@@ -1,0 +1,143 @@
+import MendKit
+
+/// What can be read of a database of which a table is damaged: a dump without the rows of such tables, a file for each of
+/// these with the rows that can be read, and a list of the rest.
+struct DatabaseRemains {
+  private let address: PostgresAddress
+  private let patience: Double
+
+  init(_ address: PostgresAddress, patience: Double) {
+    self.address = address
+    self.patience = patience
+  }
+
+  /// Writes the dump to this path and the other files beside it; the paths of all.
+  func write(to dump: String) throws(Problem) -> [String] {
+    let view = try ServerConnection(address, .view, patience: patience)
+    defer { view.end() }
+    do throws(ServerFailure) {
+      let database = try DatabaseCatalog(view)
+      var readers: [TableReader] = []
+      var connection = view
+      for relation in database.relations where relation.holdsRows {
+        var reader = TableReader(relation)
+        // A table that ends its session is read in another one; its view is a later one then.
+        do throws(ServerFailure) {
+          try reader.look(connection)
+        } catch {
+          guard error.isGone else { throw error }
+          connection = try Self.again(address, patience)
+          reader.letGoOfAll(error.message)
+        }
+        if !reader.isWhole { readers.append(reader) }
+      }
+      let isOneView = connection === view
+      let snapshot = isOneView ? view.snapshot : nil
+      try DumpFile(address, patience: patience).write(
+        to: dump, without: readers.map(\.relation.sql), snapshot: snapshot)
+      return try write(readers, beside: dump, snapshot)
+    } catch {
+      throw error.problem("dump what can be read of", on: address.uri)
+    }
+  }
+
+  private static func again(_ address: PostgresAddress, _ patience: Double) throws(ServerFailure) -> ServerConnection {
+    for _ in 0..<20 {
+      if let connection = try? ServerConnection(address, .view, patience: patience) { return connection }
+      usleep(500_000)
+    }
+    throw ServerFailure(state: "08006", message: "the server did not come back after one of its processes died")
+  }
+
+  private func write(
+    _ readers: [TableReader], beside dump: String, _ snapshot: String?
+  ) throws(ServerFailure) -> [String] {
+    var files = [dump]
+    var list = RemainsList()
+    do throws(Problem) {
+      for (number, reader) in readers.enumerated() {
+        let path = dump + ".rows-\(number + 1).copy"
+        try copy(reader, to: path, snapshot)
+        files.append(path)
+        list.tables.append(reader.entry(file: Paths.name(of: path)))
+      }
+      let path = dump + ".unread.json"
+      try Durable.write(Array(list.json.text(pretty: true).utf8), to: path, mode: 0o600)
+      files.append(path)
+    } catch {
+      throw ServerFailure(state: "", message: error.said)
+    }
+    return files
+  }
+
+  /// Writes the rows that can be read, as `COPY` does.
+  private func copy(_ reader: TableReader, to path: String, _ snapshot: String?) throws(Problem) {
+    var script = "begin isolation level repeatable read read only;\n"
+    if let snapshot { script += "set transaction snapshot \(Quoting.text(snapshot));\n" }
+    script += "set extra_float_digits = 3; set datestyle = 'ISO, YMD'; set intervalstyle = 'postgres';\n"
+    for part in reader.readable {
+      script += "copy (select \(reader.columns) from only \(reader.relation.sql) where \(part.condition)) to stdout;\n"
+    }
+    let file = try FileHandle.create(path, mode: 0o600)
+    defer { file.close() }
+    let outcome = try PostgresPrograms.psql().run(
+      ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", address.uri], input: Array(script.utf8),
+      environment: address.environment(patience: patience), outputTo: file)
+    guard outcome.isSuccess else {
+      throw Problem(.damaged, tried: "read the rows of", on: reader.relation.table.name, said: outcome.lastWords)
+    }
+  }
+}
+
+/// The list of what could not be read, as an archive has it.
+struct RemainsList {
+  /// One table that could not be read whole.
+  struct Entry {
+    /// Schema-qualified, in SQL.
+    var sql: String
+    /// As reports call it.
+    var table: String
+    /// The file with the rows that could be read.
+    var file: String
+    /// The columns of that file, in SQL.
+    var columns: String
+    var rows: Int
+    /// What could not be read: blocks and items.
+    var unread: [(place: String, said: String)]
+  }
+
+  var tables: [Entry] = []
+
+  static let format = "dbmend.postgresql-remains/1"
+
+  var json: JSONValue {
+    .object([
+      "format": .string(Self.format),
+      "tables": .array(
+        tables.map { entry in
+          .object([
+            "table": .string(entry.table), "sql": .string(entry.sql), "file": .string(entry.file),
+            "columns": .string(entry.columns), "rows": .integer(entry.rows),
+            "unread": .array(
+              entry.unread.map { .object(["place": .string($0.place), "said": .string($0.said)]) }),
+          ])
+        }),
+    ])
+  }
+
+  init() {}
+
+  /// Reads a list; nil where it is none.
+  init?(_ bytes: [UInt8]) {
+    guard let value = try? JSONValue(parsing: bytes), value["format"]?.string == Self.format else { return nil }
+    for table in value["tables"]?.array ?? [] {
+      guard let sql = table["sql"]?.string, let name = table["table"]?.string, let file = table["file"]?.string,
+        let columns = table["columns"]?.string, let rows = table["rows"]?.integer, !file.contains("/")
+      else { return nil }
+      tables.append(
+        Entry(
+          sql: sql, table: name, file: file, columns: columns, rows: rows,
+          unread: (table["unread"]?.array ?? []).map { ($0["place"]?.string ?? "", $0["said"]?.string ?? "") }))
+    }
+  }
+}

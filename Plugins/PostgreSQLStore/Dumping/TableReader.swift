@@ -1,0 +1,115 @@
+import MendKit
+
+/// Finds out which rows of a table can be read: by halves down to a block, and within a block row by row.
+struct TableReader {
+  let relation: DatabaseCatalog.Relation
+  /// Where rows can be read.
+  private(set) var readable: [Part] = []
+  /// Where they cannot, and why.
+  private(set) var unread: [(place: String, said: String)] = []
+  /// How many rows can be read.
+  private(set) var rows = 0
+  private var blocksLeftToTry = Self.mostDamagedBlocks
+
+  init(_ relation: DatabaseCatalog.Relation) { self.relation = relation }
+
+  /// A part of a table.
+  enum Part {
+    /// Blocks from the first to the last.
+    case blocks(Int, Int)
+    /// One row.
+    case item(block: Int, item: Int)
+
+    var condition: String {
+      switch self {
+      case .blocks(let first, let last): "ctid >= '(\(first),0)'::tid and ctid < '(\(last + 1),0)'::tid"
+      case .item(let block, let item): "ctid = '(\(block),\(item))'::tid"
+      }
+    }
+
+    var place: String {
+      switch self {
+      case .blocks(let first, let last): first == last ? "block \(first)" : "blocks \(first) to \(last)"
+      case .item(let block, let item): "block \(block), item \(item)"
+      }
+    }
+  }
+
+  /// Of more damaged blocks than this, rows are not tried one by one.
+  private static let mostDamagedBlocks = 200
+  /// The most rows that a block of 8 KiB can have (`MaxHeapTuplesPerPage`).
+  private static let mostItems = 291
+
+  var isWhole: Bool { unread.isEmpty }
+  /// The columns in SQL, but for those that are computed.
+  var columns: String { relation.table.columns.map { Quoting.name($0.name) }.joined(separator: ", ") }
+
+  mutating func look(_ connection: ServerConnection) throws(ServerFailure) {
+    let size = try connection.value(
+      "select pg_catalog.pg_relation_size(\(relation.oid)) / current_setting('block_size')::int")
+    guard let blocks = size.flatMap({ Int($0) }), blocks > 0 else { return }
+    try look(connection, 0, blocks - 1)
+  }
+
+  mutating func letGoOfAll(_ said: String) {
+    readable = []
+    rows = 0
+    unread = [("the whole table", said)]
+  }
+
+  private mutating func look(_ connection: ServerConnection, _ first: Int, _ last: Int) throws(ServerFailure) {
+    let part = Part.blocks(first, last)
+    do throws(ServerFailure) {
+      rows += try count(connection, part)
+      readable.append(part)
+    } catch {
+      guard error.isDamage, !error.isGone else { throw error }
+      if first < last {
+        let middle = first + (last - first) / 2
+        try look(connection, first, middle)
+        try look(connection, middle + 1, last)
+      } else if DamagedPlace(error.message).block == first,
+        error.message.contains("invalid page") || blocksLeftToTry == 0
+      {
+        unread.append((part.place, error.message))
+      } else {
+        blocksLeftToTry -= 1
+        try lookAtItems(connection, first, error)
+      }
+    }
+  }
+
+  private mutating func lookAtItems(
+    _ connection: ServerConnection, _ block: Int, _ failure: ServerFailure
+  ) throws(ServerFailure) {
+    var isFound = false
+    for item in 1...Self.mostItems {
+      let part = Part.item(block: block, item: item)
+      do throws(ServerFailure) {
+        guard try count(connection, part) > 0 else { continue }
+        rows += 1
+        readable.append(part)
+      } catch {
+        guard error.isDamage, !error.isGone else { throw error }
+        isFound = true
+        unread.append((part.place, error.message))
+      }
+    }
+    if !isFound { unread.append((Part.blocks(block, block).place, failure.message)) }
+  }
+
+  /// Reads every value of a part; how many rows it has.
+  private func count(_ connection: ServerConnection, _ part: Part) throws(ServerFailure) -> Int {
+    let row = try connection.rows(
+      """
+      select count(*), pg_catalog.sum(pg_catalog.octet_length(t::text)) from only \(relation.sql) t where \(part.condition)
+      """
+    ).first
+    return Int((row?.first ?? nil) ?? "") ?? 0
+  }
+
+  func entry(file: String) -> RemainsList.Entry {
+    RemainsList.Entry(
+      sql: relation.sql, table: relation.table.name, file: file, columns: columns, rows: rows, unread: unread)
+  }
+}

@@ -1,0 +1,143 @@
+import MendKit
+
+/// Says what a working copy has of tables that could not be read whole, and fills them from a backup.
+///
+/// The copy was made of what can be read; this counts it, names the rest, and asks the backup for rows whose keys are not there.
+/// Nothing proves that such a row was there to the last: below the loss `changes` it goes to a table of its own.
+struct PostgresSalvage {
+  private let copy: PostgresAddress
+  private let patience: Double
+
+  init(_ copy: PostgresAddress, patience: Double) {
+    self.copy = copy
+    self.patience = patience
+  }
+
+  /// How many places of a table are named one by one.
+  private static let mostPlaces = 20
+
+  func run(_ aid: SalvageAid, _ driver: PostgreSQLDriver) throws(Problem) -> RepairOutcome {
+    var outcome = RepairOutcome()
+    let known = DatabaseFilling.knownRows(of: copy)
+    let list = DatabaseFilling.remains(of: copy) ?? RemainsList()
+    try countMissing(known.filter { name, _ in !list.tables.contains { $0.table == name } }, &outcome)
+    guard !list.tables.isEmpty || !outcome.rows.isEmpty else {
+      return RepairOutcome(notes: ["every row of every table could be read, and was written to a new database"])
+    }
+    for entry in list.tables {
+      let places = entry.unread.prefix(Self.mostPlaces).map { "\($0.place) (\($0.said))" }.joined(separator: "; ")
+      let more = entry.unread.count > Self.mostPlaces ? "; and \(entry.unread.count - Self.mostPlaces) more" : ""
+      outcome.rows[entry.table] = RowTally(
+        kept: entry.rows, lost: known[entry.table].flatMap { $0 >= entry.rows ? $0 - entry.rows : nil })
+      outcome.notes.append("of \(entry.table) \(entry.rows) rows could be read; not read: \(places)\(more)")
+    }
+    guard let dump = try aid.backup() else { return outcome }
+    var wanted = list
+    wanted.tables += try missingEntries(outcome, list)
+    try fill(wanted, from: dump, takesUnproved: aid.takesUnproved, &outcome)
+    return outcome
+  }
+
+  /// Tables all of whose pages can be read, and which lack rows that an index knew.
+  private func countMissing(_ known: [String: Int], _ outcome: inout RepairOutcome) throws(Problem) {
+    guard !known.isEmpty else { return }
+    let session = try PostgresSession(copy, patience: patience)
+    defer { session.end() }
+    for (name, count) in known.sorted(by: { $0.key < $1.key }) {
+      guard let table = try session.catalog().table(name) else { continue }
+      let rows = try session.rowCount(of: table)
+      guard rows < count else { continue }
+      outcome.rows[name] = RowTally(kept: rows, lost: count - rows)
+      outcome.notes.append(
+        "of \(name) \(rows) rows could be read; \(count - rows) more that an index knew stood on pages that are gone")
+    }
+  }
+
+  private func missingEntries(_ outcome: RepairOutcome, _ list: RemainsList) throws(Problem) -> [RemainsList.Entry] {
+    let session = try PostgresSession(copy, patience: patience)
+    defer { session.end() }
+    var entries: [RemainsList.Entry] = []
+    for (name, tally) in outcome.rows where !list.tables.contains(where: { $0.table == name }) {
+      guard let relation = try session.database().relation(name) else { continue }
+      var entry = TableReader(relation).entry(file: "")
+      entry.rows = tally.kept
+      entries.append(entry)
+    }
+    return entries
+  }
+
+  private func fill(
+    _ list: RemainsList, from dump: String, takesUnproved: Bool, _ outcome: inout RepairOutcome
+  ) throws(Problem) {
+    let maintenance = try ServerMaintenance(copy, patience: patience)
+    let backup = copy.with(database: ServerMaintenance.workName())
+    try RemoteCopies.note(backup.uri, in: Paths.folder(of: dump))
+    defer {
+      if let name = backup.database { maintenance.drop(name) }
+      maintenance.end()
+    }
+    try DatabaseFilling(backup, maintenance).run([dump])
+    for entry in list.tables {
+      do throws(Problem) {
+        let count = try take(entry, from: backup, takesUnproved: takesUnproved)
+        guard count > 0 else { continue }
+        if takesUnproved {
+          outcome.rows[entry.table]?.fromBackup = count
+          if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - count) }
+          outcome.notes.append(
+            "took \(count) rows of \(entry.table) from the backup whose keys were not among those read")
+        } else {
+          outcome.rows[entry.table]?.setAside = count
+          if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - count) }
+          outcome.notes.append(
+            "set \(count) rows of the backup aside in dbmend_set_aside_\(Self.bare(entry.table)): nothing proves that they were in "
+              + "\(entry.table) to the last; --max-loss changes takes them in")
+        }
+      } catch {
+        outcome.notes.append("no rows of \(entry.table) were taken from the backup: \(error)")
+      }
+    }
+  }
+
+  private static func bare(_ table: String) -> String { String(table.split(separator: ".").last ?? "") }
+
+  /// Rows of the backup whose keys the copy does not have, into the table or into one beside it; how many.
+  private func take(
+    _ entry: RemainsList.Entry, from backup: PostgresAddress, takesUnproved: Bool
+  ) throws(Problem) -> Int {
+    let session = try PostgresSession(copy, patience: patience)
+    let relation = try session.database().relation(entry.table)
+    session.end()
+    guard let relation, !relation.table.primaryKey.isEmpty else { return 0 }
+    let keys = relation.table.primaryKey.map { "b.\(Quoting.name($0)) = t.\(Quoting.name($0))" }.joined(
+      separator: " and ")
+    let aside = Quoting.name(relation.schema) + "." + Quoting.name("dbmend_set_aside_" + Self.bare(entry.table))
+    let target = takesUnproved ? entry.sql : aside
+    let rows = try PostgresPrograms.psql().run(
+      [
+        "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", backup.uri, "-c",
+        "copy (select \(entry.columns) from only \(entry.sql)) to stdout",
+      ],
+      environment: backup.environment(patience: patience), outputLimit: 1 << 30)
+    guard rows.isSuccess else {
+      throw Problem(.program, tried: "read the rows of the backup of", on: entry.table, said: rows.lastWords)
+    }
+    var script = "begin;\nset local session_replication_role = origin;\n"
+    script += "create temporary table dbmend_backup as select \(entry.columns) from \(entry.sql) limit 0;\n"
+    script += "copy dbmend_backup from stdin;\n"
+    var input = Array(script.utf8) + rows.output + Array("\\.\n".utf8)
+    var rest = "delete from dbmend_backup b using only \(entry.sql) t where \(keys);\n"
+    if !takesUnproved { rest += "create table \(aside) as select * from dbmend_backup limit 0;\n" }
+    rest +=
+      "insert into \(target) (\(entry.columns)) \(takesUnproved ? "overriding system value " : "")select \(entry.columns) from dbmend_backup;\n"
+    rest += "copy (select count(*) from dbmend_backup) to stdout;\ncommit;\n"
+    input += Array(rest.utf8)
+    let outcome = try PostgresPrograms.psql().run(
+      ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", copy.uri, "-f", "-"], input: input,
+      environment: copy.environment(patience: patience))
+    guard outcome.isSuccess else {
+      throw Problem(.program, tried: "take rows of the backup into", on: entry.table, said: outcome.lastWords)
+    }
+    return Int(outcome.text.filter(\.isNumber)) ?? 0
+  }
+}

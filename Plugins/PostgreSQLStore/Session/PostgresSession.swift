@@ -1,0 +1,144 @@
+import MendKit
+
+/// A database, open for reading: a transaction that sees one state for as long as it lives, and lets writers go on.
+final class PostgresSession: SQLSession, EstimatingSession {
+  let facts: StoreFacts
+  let address: PostgresAddress
+  let connection: ServerConnection
+  let patience: Double
+  private var known: DatabaseCatalog?
+  private(set) var verificationAccount: VerificationAccount?
+  /// Indexes that are known to disagree with their tables.
+  private var suspects: Set<String> = []
+  /// Tables that are known to be damaged: that their keys cannot be read is no news.
+  private var damaged: Set<String> = []
+
+  init(_ address: PostgresAddress, patience: Double) throws(Problem) {
+    self.address = address
+    self.patience = patience
+    connection = try ServerConnection(address, .view, patience: patience)
+    do throws(ServerFailure) {
+      let row = try connection.rows(Self.factsQuery).first ?? []
+      guard row.count == 6 else { throw ServerFailure(state: "", message: "the server does not say what it is") }
+      facts = StoreFacts(
+        engine: "PostgreSQL " + (row[0] ?? ""),
+        format: "\(row[1] ?? ""), \(row[2] ?? ""), data checksums \(row[3] ?? "unknown")",
+        bytes: Int(row[4] ?? "") ?? 0)
+    } catch {
+      throw error.problem("open", on: address.uri)
+    }
+  }
+
+  private static let factsQuery = """
+    select split_part(current_setting('server_version'), ' ', 1), pg_catalog.pg_encoding_to_char(encoding), datcollate,
+      current_setting('data_checksums', true), pg_catalog.pg_database_size(oid), oid
+    from pg_catalog.pg_database where datname = pg_catalog.current_database()
+    """
+
+  /// Does something, with what the server refuses as a problem of this database.
+  func asking<Result>(_ tried: String, _ work: () throws(ServerFailure) -> Result) throws(Problem) -> Result {
+    do throws(ServerFailure) {
+      return try work()
+    } catch {
+      throw problem(error, tried)
+    }
+  }
+
+  /// A failure as a problem; of a lock, with the sessions that hold it.
+  func problem(_ failure: ServerFailure, _ tried: String) -> Problem {
+    var problem = failure.problem(tried, on: address.uri)
+    if problem.kind == .locked { problem.blockers = ServerSessions.holdingLocks(address, patience: patience) }
+    return problem
+  }
+
+  func database() throws(Problem) -> DatabaseCatalog {
+    if let known { return known }
+    let catalog = try asking("read the definitions of") { () throws(ServerFailure) in try DatabaseCatalog(connection) }
+    known = catalog
+    return catalog
+  }
+
+  // MARK: - What is asked of it
+
+  func catalog() throws(Problem) -> Catalog {
+    let database = try database()
+    // The definitions are pg_dump's own: nothing else writes all that there is.
+    let schema = SchemaDump(address, patience: patience)
+    return Catalog(tables: database.relations.map(\.table), views: database.views, schema: schema.text)
+  }
+
+  func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
+    var verification = DatabaseVerification(self, request, try database())
+    let findings = try verification.run()
+    suspects = verification.suspects
+    damaged = Set(findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
+    verificationAccount = verification.account
+    return findings
+  }
+
+  func rowCount(of table: Table) throws(Problem) -> Int {
+    guard let relation = try database().relation(table.name) else {
+      throw Problem(.missing, tried: "count the rows of", on: table.name, said: "there is no such table")
+    }
+    return try asking("count the rows of \(table.name) in") { () throws(ServerFailure) in
+      Int(try connection.value("select count(*) from \(relation.holdsRows ? "only " : "")\(relation.sql)") ?? "") ?? 0
+    }
+  }
+
+  /// The density that the last VACUUM or ANALYZE found, times the size of today.
+  func estimatedRowCount(of table: Table) throws(Problem) -> Int? {
+    guard let relation = try database().relation(table.name) else { return nil }
+    return try asking("estimate the rows of \(table.name) in") { () throws(ServerFailure) in
+      try connection.value(
+        """
+        select (reltuples / greatest(relpages, 1)
+          * (pg_catalog.pg_relation_size(oid) / current_setting('block_size')::int))::bigint
+        from pg_catalog.pg_class where oid = \(relation.oid) and reltuples >= 0 and relpages > 0
+        """
+      ).flatMap { Int($0) }
+    }
+  }
+
+  func sequences() throws(Problem) -> [SequenceState] {
+    let database = try database()
+    return try asking("read the sequences of") { () throws(ServerFailure) in
+      try SequenceReader(connection, database).states()
+    }
+  }
+
+  func quoted(_ identifier: String) -> String {
+    if let relation = known?.relation(identifier), relation.table.name == identifier { return relation.sql }
+    return Quoting.name(identifier)
+  }
+
+  func query(_ sql: String, limit: Int) throws(Problem) -> [[SQLValue]] {
+    try asking("run a query on") { () throws(ServerFailure) in
+      try OperatorQuery(address, snapshot: connection.snapshot, patience: patience).rows(sql, limit: limit)
+    }
+  }
+
+  func foreignKeyViolations(limit: Int) throws(Problem) -> [(violation: ForeignKeyViolation, count: Int)] {
+    try asking("follow the foreign keys of") { () throws(ServerFailure) in try ForeignKeyReader(connection).violations()
+    }
+  }
+
+  func nullKeys(of table: Table, limit: Int) throws(Problem) -> (rows: [Int64], count: Int) {
+    guard let relation = try database().relation(table.name), !damaged.contains(table.name) else { return ([], 0) }
+    return try asking("look for NULL keys of \(table.name) in") { () throws(ServerFailure) in
+      ([], try KeyReader(connection, relation).nullCount())
+    }
+  }
+
+  func duplicateKeys(of table: Table, limit: Int) throws(Problem) -> (keys: [[SQLValue]], count: Int) {
+    guard let relation = try database().relation(table.name), !damaged.contains(table.name) else { return ([], 0) }
+    return try asking("look for duplicate keys of \(table.name) in") { () throws(ServerFailure) in
+      try KeyReader(connection, relation).duplicates(limit: limit)
+    }
+  }
+
+  func keyIndexIsSuspect(_ table: Table) -> Bool { table.indexes.contains { suspects.contains($0.name) } }
+
+  func isReserved(_ name: String) -> Bool { name.lowercased().hasPrefix("pg_") }
+
+  func end() { connection.end() }
+}
