@@ -32,12 +32,13 @@ let package = Package(
       name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
     .target(name: "JSONStore", dependencies: ["MendKit"], path: "Plugins/JSONStore"),
     .target(name: "FolderStore", dependencies: ["MendKit", "CXXHash"], path: "Plugins/FolderStore"),
+    .target(name: "H2Store", dependencies: ["MendKit", "CSystem", "CXXHash"], path: "Plugins/H2Store"),
 
     .executableTarget(
       name: "dbmend",
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
-        "JSONStore", "FolderStore", "CSystem",
+        "JSONStore", "FolderStore", "H2Store", "CSystem",
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "MendArchive", "CSQLite"], path: "Tests/TestSupport"),
@@ -52,10 +53,12 @@ let package = Package(
     .testTarget(
       name: "PluginTests",
       dependencies: [
-        "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "FolderStore", "TestSupport",
+        "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "FolderStore", "H2Store",
+        "TestSupport",
       ]),
     .testTarget(name: "JSONStoreTests", dependencies: ["JSONStore", "MendKit", "TestSupport"]),
     .testTarget(name: "FolderStoreTests", dependencies: ["FolderStore", "JSONStore", "MendKit", "TestSupport"]),
+    .testTarget(name: "H2StoreTests", dependencies: ["H2Store", "MendKit", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),
