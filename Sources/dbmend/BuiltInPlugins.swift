@@ -1,4 +1,5 @@
 import FolderStore
+import H2Store
 import JSONStore
 import MendKit
 import SQLiteStore
@@ -10,6 +11,6 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [SQLiteDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
+    drivers: [SQLiteDriver(), H2Driver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
     repairs: standardRepairs)
 }

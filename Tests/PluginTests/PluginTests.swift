@@ -1,4 +1,5 @@
 import FolderStore
+import H2Store
 import JSONStore
 import MendKit
 import SQLiteStore
@@ -9,7 +10,7 @@ import Testing
 
 /// Every plugin that comes with dbmend.
 let registry = PluginRegistry(
-  drivers: [SQLiteDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
+  drivers: [SQLiteDriver(), H2Driver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
   repairs: standardRepairs)
 
 /// One example of one plugin.

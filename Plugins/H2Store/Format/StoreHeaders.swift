@@ -66,7 +66,9 @@ struct StoreHeaders: Hashable {
   var isClean: Bool { headers[0] != nil && headers[0] == headers[1] && headers[0]?.isClean == true }
 
   /// The numbers of the headers that are damaged, as words of a sentence.
-  var damaged: [String] { (0..<2).filter { headers[$0] == nil }.map { $0 == 0 ? "the first header" : "the second header" } }
+  var damaged: [String] {
+    (0..<2).filter { headers[$0] == nil }.map { $0 == 0 ? "the first header" : "the second header" }
+  }
 
   /// Whether bytes begin as an MVStore file does.
   static func hasMagic(_ bytes: [UInt8]) -> Bool { bytes.starts(with: Array("H:2,".utf8)) }

@@ -12,6 +12,8 @@ struct FileSurvey {
   private(set) var older: StoreVersion?
   /// Entries of each map of the newest version, by its name, where it could be read to its end.
   private(set) var entries: [String: Int] = [:]
+  /// Entries that the roots of the maps say to be below them, by the maps' names.
+  private(set) var declared: [String: Int] = [:]
   /// Pages in use that were looked at.
   private(set) var pages = 0
 
@@ -85,13 +87,15 @@ struct FileSurvey {
       damages.append(
         Damage(
           kind: .version, chunk: said.chunk, byte: said.block * StoreHeaders.blockSize,
-          said: "the chunk \(said.chunk) of version \(said.version), which the header names, is damaged; the newest one that "
+          said:
+            "the chunk \(said.chunk) of version \(said.version), which the header names, is damaged; the newest one that "
             + "can be read is of version \(found)"))
     } else if let failed, newest == nil || failed.chunk.version <= (said?.version ?? 0) {
       damages.append(
         Damage(
           kind: .version, chunk: failed.chunk.id, byte: failed.chunk.start,
-          said: "the layout of version \(failed.chunk.version) in chunk \(failed.chunk.id) cannot be read: a page is damaged, "
+          said:
+            "the layout of version \(failed.chunk.version) in chunk \(failed.chunk.id) cannot be read: a page is damaged, "
             + failed.flaw.said))
     } else if newest == nil, older == nil {
       damages.append(Damage(kind: .version, said: "no chunk of the file is whole"))
@@ -103,7 +107,8 @@ struct FileSurvey {
       damages.append(
         Damage(
           kind: .chunk, chunk: chunk.id, byte: chunk.start,
-          said: "the header or the footer of chunk \(chunk.id), \(chunk.length) blocks from block \(chunk.block) on, is not what "
+          said:
+            "the header or the footer of chunk \(chunk.id), \(chunk.length) blocks from block \(chunk.block) on, is not what "
             + "was written"))
     }
   }
@@ -119,6 +124,9 @@ struct FileSurvey {
       let before = walker.flaws.count
       let count = try walker.walk(root, of: map)
       if walker.flaws.count == before { entries[name] = count }
+      if case .success(let page) = try PageReader(file, chunks: version.chunks).page(root, of: map, whole: false) {
+        declared[name] = root.isNode ? page.children.reduce(0) { $0 &+ $1.entries } : page.keys
+      }
       for flaw in walker.flaws[before...].prefix(Self.mostNamed) {
         damages.append(
           Damage(

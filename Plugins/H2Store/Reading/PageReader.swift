@@ -41,7 +41,9 @@ struct PageReader {
   /// A page. Of leaves nothing but the header is read unless `whole` is asked for, or they are compressed.
   func page(_ position: PagePosition, of map: Int, whole: Bool) throws(Problem) -> Result<Page, PageFlaw> {
     func flaw(_ said: String) -> Result<Page, PageFlaw> { .failure(PageFlaw(said: said)) }
-    guard let chunk = chunks[position.chunk] else { return flaw("chunk \(position.chunk), which it is in, is not there") }
+    guard let chunk = chunks[position.chunk] else {
+      return flaw("chunk \(position.chunk), which it is in, is not there")
+    }
     let room = chunk.size - Chunk.footerSize - position.offset
     guard position.offset > 0, room >= Self.shortest else { return flaw("it would be outside of its chunk") }
     var bytes = try file.handle.read(min(room, Self.firstRead), at: chunk.start + position.offset)

@@ -45,7 +45,8 @@ final class StoreFile {
   func footer(before block: Int) throws(Problem) -> Footer? {
     guard block > 2, block <= blocks else { return nil }
     let bytes = try handle.read(Chunk.footerSize, at: block * StoreHeaders.blockSize - Chunk.footerSize)
-    guard bytes.contains(UInt8(ascii: ":")), let text = HeaderText(checksummed: bytes[...]), let id = text.number("chunk")
+    guard bytes.contains(UInt8(ascii: ":")), let text = HeaderText(checksummed: bytes[...]),
+      let id = text.number("chunk")
     else { return nil }
     let place = text.number("block")
     return Footer(

@@ -15,7 +15,9 @@ struct StoreVersion {
 
   /// Reads the layout of the version that a chunk completed; a flaw where that cannot be read. `known` are whole chunks wherever
   /// they are.
-  static func read(_ last: Chunk, in file: StoreFile, known: [Int: Chunk]) throws(Problem) -> Result<StoreVersion, PageFlaw> {
+  static func read(_ last: Chunk, in file: StoreFile, known: [Int: Chunk]) throws(Problem) -> Result<
+    StoreVersion, PageFlaw
+  > {
     var entries: [String: String] = [:]
     let reader = PageReader(file, chunks: known.merging([last.id: last]) { $1 })
     // The layout may be in chunks that only it tells of; those that it has told of so far are looked up as well.
