@@ -11,6 +11,6 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [SQLiteDriver(), H2Driver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
+    drivers: [H2Driver(), SQLiteDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
     repairs: standardRepairs)
 }

@@ -10,7 +10,7 @@ import Testing
 
 /// Every plugin that comes with dbmend.
 let registry = PluginRegistry(
-  drivers: [SQLiteDriver(), H2Driver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
+  drivers: [H2Driver(), SQLiteDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
   repairs: standardRepairs)
 
 /// One example of one plugin.

@@ -18,6 +18,7 @@ final class H2WorkingCopy: H2Session, WorkingCopy {
         throw EngineWords.problem(words, on: path, tried: "make a new database at")
       }
     } else {
+      try Self.refuseOlder(path)
       try Durable.rename(path, to: place.file)
     }
     do throws(Problem) {
@@ -26,6 +27,13 @@ final class H2WorkingCopy: H2Session, WorkingCopy {
       if FileStatus.exists(place.file) { try Durable.rename(place.file, to: path) }
       throw error
     }
+  }
+
+  /// Throws where H2 would open an older version without a word, which loses what was committed since.
+  private static func refuseOlder(_ path: String) throws(Problem) {
+    let survey = try FileSurvey.make(FileHandle.read(path))
+    guard survey.damages.contains(where: { $0.kind != .header }) else { return }
+    throw SurveyFindings.problem(survey, on: path, said: "it would open an older version, or stop at a page")
   }
 
   func execute(_ sql: String) throws(Problem) {

@@ -26,8 +26,7 @@ enum SurveyFindings {
 
   private static func code(_ damage: FileSurvey.Damage) -> FindingCode {
     switch damage.kind {
-    case .header: return "header.malformed"
-    case .version, .chunk: return "file.malformed"
+    case .header, .version, .chunk: return "file.malformed"
     case .page:
       guard let map = damage.map else { return "file.malformed" }
       // Map 0 of tables is H2's own list of tables and other objects.
