@@ -31,6 +31,7 @@ let package = Package(
     .target(
       name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
     .target(name: "JSONStore", dependencies: ["MendKit"], path: "Plugins/JSONStore"),
+    .target(name: "DuckDBStore", dependencies: ["MendKit", "CSystem"], path: "Plugins/DuckDBStore"),
     .target(name: "FolderStore", dependencies: ["MendKit", "CXXHash"], path: "Plugins/FolderStore"),
     .target(name: "H2Store", dependencies: ["MendKit", "CSystem", "CXXHash"], path: "Plugins/H2Store"),
 
@@ -38,7 +39,7 @@ let package = Package(
       name: "dbmend",
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
-        "JSONStore", "FolderStore", "H2Store", "CSystem",
+        "JSONStore", "DuckDBStore", "FolderStore", "H2Store", "CSystem",
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "MendArchive", "CSQLite"], path: "Tests/TestSupport"),
@@ -53,10 +54,12 @@ let package = Package(
     .testTarget(
       name: "PluginTests",
       dependencies: [
-        "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "FolderStore", "H2Store",
+        "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "DuckDBStore", "FolderStore",
+        "H2Store",
         "TestSupport",
       ]),
     .testTarget(name: "JSONStoreTests", dependencies: ["JSONStore", "MendKit", "TestSupport"]),
+    .testTarget(name: "DuckDBStoreTests", dependencies: ["DuckDBStore", "MendKit", "TestSupport"]),
     .testTarget(name: "FolderStoreTests", dependencies: ["FolderStore", "JSONStore", "MendKit", "TestSupport"]),
     .testTarget(name: "H2StoreTests", dependencies: ["H2Store", "MendKit", "TestSupport"]),
     .testTarget(

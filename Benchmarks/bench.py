@@ -5,6 +5,8 @@ import subprocess
 import sys
 import tempfile
 
+import duckdb_store
+import files
 import large
 import many
 import repair
@@ -21,6 +23,8 @@ def main():
         table = Table()
         small.benchmark(table, dbmend, folder)
         many.benchmark(table, dbmend, folder)
+        duckdb_store.benchmark(table, dbmend, folder)
+        files.benchmark(table, dbmend, folder)
         database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
         verification.benchmark(table, dbmend, database, folder)
         if database:

@@ -152,6 +152,20 @@ public struct FolderDriver: FileByFileDriver {
     try FolderComparison(FolderContent(path, filter), notes).differences()
   }
 
+  /// Asks the driver of documents.
+  public func remnant(_ file: String, of archived: String) throws(Problem) -> String? {
+    guard let driver = documents as? any ComparingDriver else { return nil }
+    let comparison = try driver.comparison(of: file, isUnchanged: false, restores: false, patience: 0)
+    let backup = try FileHandle.read(archived)
+    let size = try backup.status().size
+    let member = SnapshotMember(name: archived, size: size, attributes: try FileAttributes(of: backup)) {
+      (offset, buffer) throws(Problem) in try backup.read(into: buffer, at: offset)
+    }
+    _ = try member.read { (bytes) throws(Problem) in try comparison.take(bytes) }
+    let result = try comparison.finish()
+    return result.isSame ? result.reason : nil
+  }
+
   /// Puts files of an archive into a working copy, in the place of what stands there.
   public func take(_ files: [ListedFile], from folder: String, into copy: String) throws(Problem) {
     for file in files {

@@ -75,10 +75,11 @@ struct FolderReading: Sendable {
   ) throws(Problem) -> Sum {
     let file = try FileHandle.open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, tried: "open")
     defer { file.close() }
-    let first = try file.read(into: buffer, at: 0)
-    if first < buffer.count {
-      progress(first)
-      let sum = XXH3_128bits(buffer.baseAddress, first)
+    let content = SparseFile(file, try file.status())
+    var count = try content.read(into: buffer, at: 0)
+    if count < buffer.count, try file.status().size == count {
+      progress(count)
+      let sum = XXH3_128bits(buffer.baseAddress, count)
       return Sum(high: sum.high64, low: sum.low64)
     }
     guard let state = XXH3_createState() else {
@@ -87,12 +88,11 @@ struct FolderReading: Sendable {
     defer { XXH3_freeState(state) }
     XXH3_128bits_reset(state)
     var offset = 0
-    var count = first
     while count > 0 {
       XXH3_128bits_update(state, buffer.baseAddress, count)
       progress(count)
       offset += count
-      count = try file.read(into: buffer, at: offset)
+      count = try content.read(into: buffer, at: offset)
     }
     let sum = XXH3_128bits_digest(state)
     return Sum(high: sum.high64, low: sum.low64)

@@ -120,7 +120,7 @@ extension FileDifference {
         "file.rotten", .error, at: place,
         "\(path) is not what it was when the newest good archive was taken, though its size and time of change are",
         evidence: "its XXH3 is another than in \(archive)")
-    case .unreadable: return nil
+    case .unreadable, .torn: return nil
     case .removed: return perhapsMeant("file.removed", place, "\(path) is not there any more", "it is in \(archive)")
     case .changed: return perhapsMeant("file.changed", place, "\(path) changed since the newest good archive", what)
     case .added: return Finding("file.added", .info, at: place, "\(path) is new since the newest good archive")

@@ -95,11 +95,12 @@ final class FolderSnapshot {
       let file = try staging.map { (folder) throws(Problem) in try copy(live, into: folder) } ?? live
       let isRaw = isRaw
       let size = try file.status().size
+      let content = SparseFile(file, try file.status())
       return SnapshotMember(
         name: name, size: size, attributes: try FileAttributes(of: live), modified: try live.status().modified
       ) { (offset, buffer) throws(Problem) in
         let count =
-          try isRaw ? Self.readRaw(file, into: buffer, at: offset, of: size) : file.read(into: buffer, at: offset)
+          try isRaw ? Self.readRaw(content, into: buffer, at: offset, of: size) : content.read(into: buffer, at: offset)
         // A file that was written to while it was read is no state that it ever had.
         if file === live, offset + count >= size, try !Self.isUnchanged(live, status) { throw Self.changing(live.path) }
         return count
@@ -130,13 +131,14 @@ final class FolderSnapshot {
     defer { buffer.deallocate() }
     for _ in 0..<Self.tries {
       let before = try live.status()
+      let content = SparseFile(live, before)
       let copy = try FileHandle.create(path, mode: 0o600)
       try Paths.removeFile(path)
       var offset = 0
       while true {
         let count =
           try isRaw
-          ? Self.readRaw(live, into: buffer, at: offset, of: before.size) : live.read(into: buffer, at: offset)
+          ? Self.readRaw(content, into: buffer, at: offset, of: before.size) : content.read(into: buffer, at: offset)
         if count == 0 { break }
         try copy.writeSparsely(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset)
         offset += count
@@ -149,7 +151,7 @@ final class FolderSnapshot {
 
   /// Reads what the disk gives; a block that it does not give is zeros.
   private static func readRaw(
-    _ file: FileHandle, into buffer: UnsafeMutableRawBufferPointer, at offset: Int, of size: Int
+    _ file: SparseFile, into buffer: UnsafeMutableRawBufferPointer, at offset: Int, of size: Int
   ) throws(Problem) -> Int {
     do throws(Problem) {
       return try file.read(into: buffer, at: offset)

@@ -16,6 +16,9 @@ public struct IntegrityCheck: Check {
       What the records alone do not tell (indexes on expressions, CHECK constraints, virtual tables) SQLite itself is \
       asked about, for that table only.
 
+      Of a DuckDB file every block in use is held against its checksum, and then the engine reads every value of every column; \
+      `quick` leaves that out. What its indexes hold is not compared with their tables.
+
       Where nothing was committed since the newest good archive was taken (the file's size, time, change counter and log are \
       those that the archive was taken of), each page is also held against the checksum that the archive has of it: one that \
       differs was changed by the disk, whatever its content looks like.
@@ -115,6 +118,10 @@ extension IntegrityCheck {
   private static let files = """
     a.txt: what was written first
     b/c.json: {"name": "Ada"}
+    """
+
+  private static let table = """
+    create table orders as select i as id, 'sku number ' || i * 7919 % 10007 as sku from range(20000) r(i); checkpoint;
     """
 
   private static let examples = [
@@ -245,6 +252,10 @@ extension IntegrityCheck {
     Example(
       "a text that is no UTF-8", script: orders + "update orders set sku = cast(x'626ff674' as text) where id = 1;",
       finds: ["text.invalid"]),
+    Example("a DuckDB database", kind: "duckdb", script: table),
+    Example(
+      "a DuckDB database with a changed byte in a block of a table", kind: "duckdb", script: table,
+      damage: [.overwrite(offset: 12_288 + 262_144 + 60, bytes: [0xA5, 0xA5])], finds: ["table.malformed"]),
     Example("a document in JSON", kind: "json", script: #"{"users": [{"name": "Ada"}], "theme": "dark"}"#),
     Example(
       "a document that is torn", kind: "json", script: #"{"users": [{"name": "Ada"}], "theme": "da"#,

@@ -8,7 +8,8 @@ public struct RestoreFilesRepair: Repair {
     title: "takes files of a folder that their disk changed from the newest good archive",
     discussion: """
       A file of which the content changed, but neither the size nor the time of change, was written by nobody: it comes back \
-      from the newest good archive, or from what `--from` names, and the loss is `none`. So does one that the disk does not give any more.
+      from the newest good archive, or from what `--from` names, and the loss is `none`. So does one that the disk does not give any \
+      more, and a JSON file that is torn, where all that is left of it is the archive's.
 
       A file that is missing, that somebody wrote to, or that is damaged within, may be as somebody meant it: it comes back only \
       with `--max-loss changes`, and then what was written since the archive was taken goes. Files that are new since then stay in any \
@@ -27,7 +28,7 @@ public struct RestoreFilesRepair: Repair {
     guard let driver = context.driver as? any FileByFileDriver, let notes = try context.backups?.notes() else {
       return nil
     }
-    let files = try Selection(driver.differences(of: context.path, from: notes), findings, context.maxLoss)
+    let files = try Selection(differences(driver, notes, findings, in: context), findings, context.maxLoss)
     guard !files.taken.isEmpty else { return nil }
     let archive = Paths.name(of: notes.archive)
     let isCertain = files.meant.isEmpty
@@ -35,7 +36,7 @@ public struct RestoreFilesRepair: Repair {
       loss: files.certain.isEmpty ? .changes : .none, allowedLoss: isCertain ? nil : .changes, mends: files.mends,
       reason: "takes \(files.taken.count) \(files.taken.count == 1 ? "file" : "files") from the archive \(archive): "
         + (isCertain
-          ? "the content changed without the time of change, so the disk did it"
+          ? "nobody wrote what is there now"
           : "what was written since it was taken is lost"),
       order: 5, details: files.taken.map { "\($0.path): \($0.what); it comes from \(archive)." })
   }
@@ -49,7 +50,7 @@ public struct RestoreFilesRepair: Repair {
         .archive, tried: "find the newest good archive of", on: context.store.description,
         said: "there is none any more", advice: "Look at what dbmend list shows.")
     }
-    let files = try Selection(driver.differences(of: context.path, from: notes), findings, context.maxLoss)
+    let files = try Selection(differences(driver, notes, findings, in: context), findings, context.maxLoss)
     let folder = try Paths.makeTemporaryFolder(Paths.join(scratch, "files-"))
     let names = Set(files.taken.compactMap(\.listed?.name))
     try driver.take(backups.extract(backup, files: names, into: folder), from: folder, into: context.path)
@@ -57,6 +58,39 @@ public struct RestoreFilesRepair: Repair {
     var outcome = RepairOutcome(notes: files.taken.map { "\($0.path): \($0.what); it came from \(archive)." })
     outcome.rows["files"] = RowTally(fromBackup: files.taken.count { $0.listed?.kind == .file })
     return outcome
+  }
+
+  /// A damaged file that is larger than this is not held against the archive's byte by byte while planning.
+  private static let mostBytes = 64 << 20
+
+  /// What differs from the archive; a damaged file of which all that is left is the archive's is torn.
+  private func differences(
+    _ driver: any FileByFileDriver, _ notes: BackupNotes, _ findings: [Finding], in context: RepairContext
+  ) throws(Problem) -> [FileDifference] {
+    var differences = try driver.differences(of: context.path, from: notes)
+    let damaged = Set(findings.filter { $0.severity >= .error && !$0.isPerhapsMeant }.compactMap(\.location.file))
+    let candidates = differences.indices.filter { index in
+      let difference = differences[index]
+      return difference.kind == .changed && damaged.contains(difference.path) && difference.listed?.kind == .file
+        && (difference.listed?.size ?? 0) <= Self.mostBytes
+    }
+    guard !candidates.isEmpty, let backups = context.backups, let backup = try backups.newestGood() else {
+      return differences
+    }
+    let place = context.scratch ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let folder = try Paths.makeTemporaryFolder(Paths.join(place, "dbmend-files-"))
+    defer { try? Paths.removeTree(folder) }
+    let names = Set(candidates.compactMap { differences[$0].listed?.name })
+    _ = try backups.extract(backup, files: names, into: folder)
+    for index in candidates {
+      let file = Paths.join(context.path, differences[index].path)
+      guard let name = differences[index].listed?.name,
+        let why = try driver.remnant(file, of: Paths.join(folder, name))
+      else { continue }
+      differences[index].kind = .torn
+      differences[index].what = why
+    }
+    return differences
   }
 }
 
@@ -73,7 +107,7 @@ private struct Selection {
   /// Files that nobody wrote come back in any case. Others are thought of where a finding names them, and, beside the first, where
   /// changes may be lost.
   init(_ differences: [FileDifference], _ findings: [Finding], _ maxLoss: Loss) {
-    certain = differences.filter { $0.kind == .rotten || $0.kind == .unreadable }
+    certain = differences.filter { [.rotten, .unreadable, .torn].contains($0.kind) }
     let named = Set(findings.compactMap(\.location.file))
     // Of many files of a kind, findings name the first few.
     let isAll = findings.contains { $0.count > 1 && $0.isPerhapsMeant }

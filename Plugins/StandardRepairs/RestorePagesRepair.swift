@@ -10,7 +10,8 @@ public struct RestorePagesRepair: Repair {
       Holds the store against the newest good archive, or against what `--from` names, page by page. Where everything that \
       survives of the store is as it is in the archive, the archive is the store: then the pages that differ are taken from \
       it, and the loss is `none`. One page that can be read and was written since is enough for the repair to have nothing \
-      to offer, since old content must not come back in place of a newer one. Files without pages are held against the archive \
+      to offer, since old content must not come back in place of a newer one. A DuckDB file is held \
+      against it header by header and block by block. Files without pages are held against the archive \
       byte by byte: a torn one of which the archive has the beginning gets the rest.
       """,
     kind: .repair,

@@ -22,6 +22,10 @@ public struct SalvageRepair: Repair {
       A row whose text holds nothing but zeros from the edge of a sector on was cut through by the damage: it goes to a table \
       `lost_and_found_N`, unless indexes and a backup prove what it was.
 
+      Of a DuckDB file headers are written anew that the others tell, blocks are taken from the archive that the file itself \
+      proves to be the same, and what can be read goes into a new file, row group by row group; rows of which a column cannot be \
+      read go to a table `dbmend_set_aside_TABLE`.
+
       A document in JSON that is torn is closed behind its last whole value, and what stood behind that is named; zeros \
       behind a whole document, and a byte order mark before it, go at no loss.
 
@@ -163,8 +167,16 @@ extension SalvageRepair {
     insert into orders(sku) select 'bolt number ' || i from n;
     """
 
+  private static let table = """
+    create table orders as select i as id, 'sku number ' || i * 7919 % 10007 as sku from range(20000) r(i); checkpoint;
+    """
+
   private static let examples = [
     Example("a sound store", script: orders),
+    Example("a sound DuckDB database", kind: "duckdb", script: table),
+    Example(
+      "a DuckDB database with a changed byte in a block of a table", kind: "duckdb", script: table,
+      damage: [.overwrite(offset: 12_288 + 262_144 + 60, bytes: [0xA5, 0xA5])], finds: ["table.malformed"]),
     Example("a sound document", kind: "json", script: #"{"users": [1, 2, 3]}"#),
     Example(
       "a document that is torn", kind: "json", script: #"{"users": [{"name": "Ada"}, {"name": "Gra"#,

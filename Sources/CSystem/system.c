@@ -226,6 +226,9 @@ int csystem_open(const char *path, int flags, mode_t mode) {
   return fd;
 }
 
+int64_t csystem_seek_data(int fd, int64_t offset) { return lseek(fd, offset, SEEK_DATA); }
+int64_t csystem_seek_hole(int fd, int64_t offset) { return lseek(fd, offset, SEEK_HOLE); }
+
 int csystem_sync_volume(int fd) {
 #ifdef __linux__
   return syncfs(fd);

@@ -1,3 +1,4 @@
+import DuckDBStore
 import FolderStore
 import H2Store
 import JSONStore
@@ -11,6 +12,6 @@ import StandardRepairs
 enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
-    drivers: [H2Driver(), SQLiteDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
-    repairs: standardRepairs)
+    drivers: [H2Driver(), SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())],
+    checks: standardChecks, repairs: standardRepairs)
 }

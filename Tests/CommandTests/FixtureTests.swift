@@ -92,7 +92,8 @@ import Testing
     "row-count.dropped": "needs an archive, which knows its store by the absolute path",
     "size.dropped": "needs an archive, which knows its store by the absolute path",
     "wal.malformed": "needs the index of the log that a running application keeps: a log alone ends at the damage",
-    "wal.unapplied": "SQLite's driver lays the log over the file and has no more to say",
+    "wal.unapplied":
+      "SQLite's driver lays the log over the file and has no more to say; a DuckDB file differs with its client",
   ]
 
   @Test("every finding that a check describes has a fixture, or a reason to have none")

@@ -122,6 +122,29 @@ import Testing
     #expect(archives.count == writers)
   }
 
+  @Test("a write that is killed leaves the old content or the new one, and the next one cleans up")
+  func killed() throws {
+    let trial = try Trial()
+    let old = "[\"" + String(repeating: "old ", count: 20_000) + "\"]"
+    let new = "[\"" + String(repeating: "new ", count: 30_000) + "\"]"
+    try trial.folder.write(old, to: "profile.json")
+    try trial.folder.write(new, to: "new")
+    var finished = false
+    for moment in 1...120 where !finished {
+      let seconds = 0.002 * Double(moment) * (1 + Double(moment) / 20)
+      let run = try run(
+        "sh", "-c",
+        "cd \(trial.folder.path); timeout -s KILL \(seconds) \(Trial.program) write profile.json < new; echo exit $?")
+      let now = String(decoding: try trial.folder.read("profile.json"), as: UTF8.self)
+      #expect(now == old || now == new, "killed after \(seconds) s")
+      finished = run.output.contains("exit 0")
+      if now == new, !finished { try trial.folder.write(old, to: "profile.json") }
+    }
+    #expect(finished)
+    #expect(try trial.folder.names().filter { $0 != "new" } == ["dbmend-archives", "profile.json"])
+    #expect(try trial.dbmend("verify").exit == 0)
+  }
+
   @Test("a search through a folder leaves JSON files alone, since few of them are an application's data")
   func search() throws {
     let trial = try Trial("app.db")

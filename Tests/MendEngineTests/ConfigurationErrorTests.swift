@@ -139,7 +139,7 @@ struct ConfigurationErrorTests {
       ("version: 1\nenvironments: { p: { stores: { a: { path: '' } } } }\n", "2:43: 'path': expected a path, found ''"),
       (
         "version: 1\nenvironments: { p: { stores: { a: x.db } } }\n",
-        "2:35: expected a store (keys: path, kind, max_loss, checks), found 'x.db'"
+        "2:35: expected a store (keys: path, kind, options, max_loss, checks), found 'x.db'"
       ),
       (
         "version: 1\nenvironments: { p: { stores: { a: { path: x, kind: stubb } } } }\n",

@@ -1,3 +1,4 @@
+import DuckDBStore
 import FolderStore
 import H2Store
 import JSONStore
@@ -10,8 +11,8 @@ import Testing
 
 /// Every plugin that comes with dbmend.
 let registry = PluginRegistry(
-  drivers: [H2Driver(), SQLiteDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())], checks: standardChecks,
-  repairs: standardRepairs)
+  drivers: [H2Driver(), SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())],
+  checks: standardChecks, repairs: standardRepairs)
 
 /// One example of one plugin.
 struct PluginExample: CustomTestStringConvertible, Sendable {
@@ -20,7 +21,9 @@ struct PluginExample: CustomTestStringConvertible, Sendable {
   var testDescription: String { "\(plugin): \(example.title)" }
 
   static func all(_ descriptions: [PluginDescription]) -> [PluginExample] {
-    descriptions.flatMap { about in about.examples.map { PluginExample(plugin: about.id, example: $0) } }
+    let all = descriptions.flatMap { about in about.examples.map { PluginExample(plugin: about.id, example: $0) } }
+    // Without DuckDB's client its examples are left out, visibly; in CI they fail.
+    return all.filter { $0.example.kind != "duckdb" || (try? DuckDBFile.isHere) ?? true }
   }
 }
 

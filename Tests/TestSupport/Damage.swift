@@ -7,6 +7,7 @@ extension Example.Damage {
     case .overwrite(let offset, let bytes): try FileHandle.update(path).write(bytes, at: offset)
     case .truncate(let size): try FileHandle.update(path).truncate(to: size)
     case .remove: try Paths.removeFile(path)
+    case .beside(let suffix, let damage): try damage.apply(to: path + suffix)
     case .mode(let mode):
       guard chmod(path, mode_t(mode)) == 0 else { throw PreparationFailed("cannot set the mode of \(path)") }
     case .within(let name, let damage, let keepsTime):

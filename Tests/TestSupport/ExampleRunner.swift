@@ -54,6 +54,7 @@ public struct ExampleRunner {
   private static func run(_ script: String, _ kind: String, _ path: String) throws {
     switch kind {
     case "sqlite": try SQLiteFile.make(path, script)
+    case "duckdb": if !script.isEmpty { try DuckDBFile.run(path, script) }
     case "json": if !script.isEmpty { try Durable.write(Array(script.utf8), to: path) }
     case "folder": try makeFiles(script, in: path)
     default: throw PreparationFailed("no maker of stores of kind \(kind)")
@@ -187,6 +188,9 @@ public struct ExampleRunner {
       try Durable.rename(snapshot.write(into: work)[0], to: copy)
     } else if !offer.replacesStore {
       try FileHandle.create(copy, mode: 0o600).write(FileHandle.read(store.path).readAll(limit: 1 << 30), at: 0)
+      for (from, to) in zip(driver.sidecars(of: store.path), driver.sidecars(of: copy)) where FileStatus.exists(from) {
+        try FileHandle.create(to, mode: 0o600).write(FileHandle.read(from).readAll(limit: 1 << 30), at: 0)
+      }
     }
     let mending = RepairContext(
       store: store.identity, driver: driver, path: copy, scratch: work, backups: store.backups, schema: schema,

@@ -59,8 +59,10 @@ struct Salvage {
       }
       return outcome
     }
+    let blanked = try PageBlanking(file).run()
     file.close()
     var outcome = try rebuild(survey)
+    if blanked > 0 { outcome.notes.append("\(blanked) pages could not be read; the rows in them are lost") }
     outcome.notes = notes + outcome.notes
     return outcome
   }

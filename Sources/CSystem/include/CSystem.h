@@ -78,6 +78,11 @@ static inline void csystem_prefetch(const void *start, size_t count) {
 /* open(2) with close-on-exec added, without variadic arguments. */
 int csystem_open(const char *path, int flags, mode_t mode);
 
+/* The next offset from one on at which a file has data, or a hole; -1 with errno where there is none, or where the file
+   system cannot tell. */
+int64_t csystem_seek_data(int fd, int64_t offset);
+int64_t csystem_seek_hole(int fd, int64_t offset);
+
 /* Wait until everything that was written to the volume of an open file or folder is on the disk. */
 int csystem_sync_volume(int fd);
 

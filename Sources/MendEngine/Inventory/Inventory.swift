@@ -161,18 +161,16 @@ extension Engine {
     }
   }
 
-  /// Adds a folder as a store of its own, where it was archived as one, or where no other is found in it; whether it was added.
+  /// Adds a folder as a store of its own, where it was archived as one, or where no other is found in it; whether it was added. One
+  /// that stands where a file was archived is that store, too: its checks say what is wrong.
   private func addItself(_ folder: String, isEmpty: Bool, to selection: inout Selection) -> Bool {
-    let own = unconfigured(folder, resolved: Paths.resolved(folder))
-    guard isArchivedFolder(own) || (settings.takesFolders && isEmpty) else { return false }
+    var own = unconfigured(folder, resolved: Paths.resolved(folder))
+    let newest = (try? repository(of: own).records(of: own.identity))?.last
+    own.kind = newest?.manifest?.kind
+    let isTaken = settings.takesFolders && isEmpty && (try? Paths.names(in: own.path))?.isEmpty == false
+    guard own.kind != nil || isTaken else { return false }
     selection.add(own)
     return true
-  }
-
-  /// Whether a folder was archived as a store of its own.
-  private func isArchivedFolder(_ store: ManagedStore) -> Bool {
-    let newest = (try? repository(of: store).records(of: store.identity))?.last
-    return newest?.manifest.flatMap { registry.driver($0.kind) }?.keepsFolders ?? false
   }
 
   private func managed(

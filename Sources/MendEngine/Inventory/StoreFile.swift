@@ -36,7 +36,11 @@ extension Engine {
         .unsupported, tried: "open", on: store.writtenPath, said: "no driver here is called '\(kind)'",
         advice: "See 'dbmend plugins' for the kinds of store that this dbmend knows.")
     }
-    let found = head.flatMap { registry.driver(forFile: $0) } ?? archivedKind(of: store).flatMap { registry.driver($0) }
+    // Of a folder nothing tells whether it is one that was archived, or stands where a file was.
+    let archived = head?.isFolder == true ? archivedKind(of: store).flatMap { registry.driver($0) } : nil
+    let found =
+      archived ?? head.flatMap { registry.driver(forFile: $0) }
+      ?? archivedKind(of: store).flatMap { registry.driver($0) }
     return try found.map { (driver) throws(Problem) in try driver.configured(by: store.options) }
   }
 

@@ -93,7 +93,7 @@ public struct Example: Sendable {
   public var title: String
   /// The kind of store, as its driver's id.
   public var kind: String
-  /// What makes it: a script for the engine, run on a new store. For SQLite: SQL for `sqlite3`; for JSON: the file's
+  /// What makes it: a script for the engine, run on a new store. For SQLite and DuckDB: SQL; for JSON: the file's
   /// content; for a folder: a line `PATH: CONTENT` for each file.
   public var script: String
   /// What is done to the file when the scripts have run.
@@ -138,6 +138,8 @@ public struct Example: Sendable {
     case remove
     /// Set the file's permission bits.
     case mode(Int)
+    /// Do this to the file whose name is that of the store's and a suffix.
+    case beside(String, Damage)
     /// Do it to a file of a folder; as a disk would, where the file keeps its time of change.
     case within(String, Damage, keepsTime: Bool)
   }

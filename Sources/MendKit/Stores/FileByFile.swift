@@ -3,6 +3,9 @@ public protocol FileByFileDriver: Driver {
   /// What of a folder is not as an archive has it. Reads every file.
   func differences(of path: String, from notes: BackupNotes) throws(Problem) -> [FileDifference]
 
+  /// Why a damaged file is what is left of another one, and was written by nobody since; nil where that is not certain.
+  func remnant(_ file: String, of archived: String) throws(Problem) -> String?
+
   /// Puts files of an archive, which were written into a folder under their names in the listing, into a working copy.
   func take(_ files: [ListedFile], from folder: String, into copy: String) throws(Problem)
 }
@@ -15,6 +18,8 @@ public struct FileDifference: Sendable, Hashable {
     case rotten
     /// The disk does not give it, and its time of change is the archive's: nobody wrote it.
     case unreadable
+    /// It is damaged, and all that is left of it is the archive's: nobody wrote it.
+    case torn
     /// Somebody wrote it.
     case changed
     /// It is not there any more.

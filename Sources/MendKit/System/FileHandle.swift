@@ -144,6 +144,16 @@ public final class FileHandle {
     if let problem { throw problem }
   }
 
+  /// What stands at an offset before the end: a hole, which reads as zeros, or content; and where that ends, as far as the system
+  /// tells.
+  public func piece(at offset: Int, of size: Int) -> (isHole: Bool, end: Int) {
+    let data = csystem_seek_data(descriptor, Int64(offset))
+    if data < 0 { return (errno == ENXIO, size) }
+    if Int(data) > offset { return (true, min(Int(data), size)) }
+    let hole = csystem_seek_hole(descriptor, Int64(offset))
+    return (false, hole > data ? min(Int(hole), size) : size)
+  }
+
   /// Cuts or extends the file to a size.
   public func truncate(to size: Int) throws(Problem) {
     guard ftruncate(descriptor, off_t(size)) == 0 else { throw SystemError.problem("set the size of", path) }

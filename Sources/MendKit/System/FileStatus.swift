@@ -9,6 +9,8 @@ public struct FileStatus: Sendable, Hashable {
   public var kind: Kind
   /// Size in bytes.
   public var size: Int
+  /// What it takes on its volume, in bytes: less than its size where it has holes.
+  public var allocated: Int
   /// The lower twelve mode bits.
   public var mode: Int
   /// Owner.
@@ -34,6 +36,7 @@ public struct FileStatus: Sendable, Hashable {
     default: kind = .device
     }
     size = Int(status.st_size)
+    allocated = Int(status.st_blocks) * 512
     mode = Int(status.st_mode & 0o7777)
     user = status.st_uid
     group = status.st_gid

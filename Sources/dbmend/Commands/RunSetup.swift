@@ -22,8 +22,8 @@ struct RunSetup {
     let configuration = try Self.configuration(invocation, registry)
     if let reportFile { try Self.refuseReport(over: reportFile, invocation, configuration) }
     var settings = try Self.settings(invocation, isReportOnOutput: format.isForMachines && reportFile == nil)
-    settings.takesFolders = purpose != .check
     let isRepair = [.plan, .repair, .repairToFile].contains(purpose)
+    settings.takesFolders = purpose != .check
     settings.mendsMeant = isRepair && (settings.maxLoss ?? Loss.none) >= .changes
     progress =
       console.showsProgress && !invocation.has(.quiet)

@@ -1,0 +1,122 @@
+import CSystem
+import MendKit
+
+/// Puts a verified copy in the place of a live database, so that at every instant the old state or the new one is there.
+///
+/// What stands in the log belongs to the old file and must not be replayed into the new one. So before the exchange the log is
+/// replaced by one with the same transactions and, behind them, the entry with which the engine itself ends a log whose content is
+/// in the file: it names the place of the new file's catalog. Over the old file, whose catalog is elsewhere, the engine replays
+/// that log; over the new one it leaves it out. Whatever instant a run dies at, the engine does the right thing.
+struct Installer {
+  /// The live database, links resolved.
+  let path: String
+  private let patience: Double
+  private let replacement: FileReplacement
+  var clock = Clock.system
+
+  init(_ path: String, patience: Double) {
+    replacement = FileReplacement(path)
+    self.path = replacement.path
+    self.patience = patience
+  }
+
+  /// Installs the copy. `expected` is the state that the copy was made from; any other one is refused.
+  func install(_ copy: String, expected: StoreStamp?) throws(Problem) {
+    let kept = try SetAsideMark.take(beside: copy)
+    try Settling.settle(copy)
+    try setApart(copy)
+    guard FileStatus.exists(path) else {
+      for suffix in Sidecars.suffixes where FileStatus.exists(path + suffix) { try setAside(path + suffix) }
+      return try replacement.installNew(copy)
+    }
+    if let obstacle = replacement.obstacle() { throw obstacle }
+    let file = try FileHandle.update(path)
+    try replacement.refuseIfOpen(try file.status())
+    try lock(file)
+    defer { FileLock.release(file, start: 0, length: 0) }
+    let status = try file.status()
+    try replacement.refuseIfOpen(status)
+    if let expected, try NativeCopy.stamp(path) != expected { throw NativeCopy.changed(path) }
+
+    let verified = try FileHandle.update(copy)
+    guard try replacement.hand(attributesOf: file, to: verified) else {
+      throw Problem(
+        .denied, tried: "give the new file the owner of", on: path, said: "this user may not",
+        advice: "Run dbmend as the file's owner, or as root.")
+    }
+    try verified.sync()
+    try closeLog(over: file, for: verified, kept: kept)
+    guard try replacement.exchange(copy, with: status) else {
+      throw Problem(
+        .refused, tried: "replace", on: path,
+        said: "it cannot be renamed over (it is mounted by itself, or the file system does not exchange names)",
+        advice: "Mount its folder instead of the file, or use repair --output.")
+    }
+    try Sidecars.remove(beside: path)
+    try Durable.syncFolder(Paths.folder(of: path))
+    try Paths.removeFile(copy)
+  }
+
+  /// Where a log stands beside the live file, has the engine write another checkpoint of a copy whose catalog begins where the live
+  /// file's does: only by that place the two are told apart.
+  private func setApart(_ copy: String) throws(Problem) {
+    guard FileStatus.exists(path), try Sidecars.open(path + Sidecars.log) != nil,
+      let old = try FileHeaders(FileHandle.read(path)).active?.metaBlock,
+      try FileHeaders(FileHandle.read(copy)).active?.metaBlock == old
+    else { return }
+    let name = "dbmend_" + String(UInt64.random(in: .min ... .max), radix: 36)
+    let statements = ["CREATE TABLE main.\(name)(i INTEGER)", "DROP TABLE main.\(name)", "CHECKPOINT"]
+    if let words = try Client.find().run(statements, on: copy, .writable).compactMap(\.failure).first {
+      throw EngineWords.problem(words, on: copy, tried: "write a checkpoint of")
+    }
+  }
+
+  /// The engine's own lock, so that no application opens the file in between.
+  private func lock(_ file: FileHandle) throws(Problem) {
+    let clock = Clock.system
+    let start = clock.steady()
+    while try !FileLock.take(.exclusive, file, start: 0, length: 0) {
+      guard clock.steady() - start < patience else {
+        let holder = FileLock.holder(.exclusive, file, start: 0, length: 0)
+        throw Problem(
+          .locked, tried: "lock", on: path,
+          said: holder.map { "\($0.program) (process \($0.pid)) has it open" } ?? "another process has it open",
+          advice: "Stop that process and run dbmend again.", code: "store.locked", blockers: holder.map { [$0] } ?? [])
+      }
+      usleep(50_000)
+    }
+  }
+
+  /// Sees to it that the log is not replayed into the copy. `kept` tells how much of it the copy has, where that is not all.
+  private func closeLog(over file: FileHandle, for copy: FileHandle, kept: Int?) throws(Problem) {
+    let path = self.path + Sidecars.log
+    // What a checkpoint that was interrupted left belongs to the log; the engine alone can put the two together.
+    for suffix in Sidecars.suffixes.dropFirst() where FileStatus.exists(self.path + suffix) {
+      try setAside(self.path + suffix)
+    }
+    guard let live = try Sidecars.open(path) else { return try Paths.removeFile(path) }
+    let bytes = try live.readAll(limit: WriteAheadLog.mostBytes)
+    let log = WriteAheadLog(bytes)
+    let old = try FileHeaders(file).active?.metaBlock
+    let new = try FileHeaders(copy).active?.metaBlock
+    let isReplayable = kept.map { $0 > 0 } ?? (log.ending == .whole || log.ending == .torn)
+    guard let new, isReplayable, old != new else {
+      // A log that cannot be replayed, or that could not be told to be done with: its bytes are kept beside the file.
+      return try setAside(path)
+    }
+    if kept != nil { try Durable.write(bytes, to: freeName(path), mode: try live.status().mode) }
+    try Durable.write(
+      WriteAheadLog.closed(bytes, length: kept.map { min($0, log.committed) } ?? log.committed, metaBlock: new),
+      to: path, mode: try live.status().mode)
+  }
+
+  private func setAside(_ path: String) throws(Problem) {
+    while !(try Durable.renameIfFree(path, to: freeName(path))) {}
+  }
+
+  private func freeName(_ path: String) -> String {
+    var name = path + ".orphan-" + UTCTime(seconds: clock.now()).compact
+    while FileStatus.exists(name) { name += "-2" }
+    return name
+  }
+}

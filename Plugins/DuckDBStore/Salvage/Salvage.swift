@@ -1,0 +1,81 @@
+import MendKit
+
+/// Makes a readable database of a damaged working copy.
+///
+/// 1. Headers are put right. 2. Blocks that are proved to be the backup's come from there (`BlockProof.swift`). 3. Where damaged
+/// blocks are left, what can be read is written into a new file by the engine, table by table (`TableSalvage.swift`).
+final class Salvage {
+  private let copy: String
+  private let aid: SalvageAid
+  private var outcome = RepairOutcome()
+
+  init(_ copy: String, _ aid: SalvageAid) {
+    self.copy = copy
+    self.aid = aid
+  }
+
+  /// Works on the copy, and says what became of each table's rows.
+  func run() throws(Problem) -> RepairOutcome {
+    try mendHeaders()
+    var survey = try surveyed()
+    if !survey.unreadable.isEmpty, let backup = try aid.backup() {
+      try takeBlocks(survey, from: backup)
+      survey = try surveyed()
+      if !survey.unreadable.isEmpty { return try rebuild(survey, backup: backup) }
+    }
+    if !survey.unreadable.isEmpty { return try rebuild(survey, backup: nil) }
+    // Blocks are sound, and the engine may still stumble: it is asked to write everything anew where it does.
+    if outcome.notes.isEmpty { return try rebuild(survey, backup: try aid.backup()) }
+    return outcome
+  }
+
+  private func surveyed() throws(Problem) -> FileSurvey {
+    let file = try FileHandle.read(copy)
+    return try FileSurvey.make(file, headers: try FileHeaders(file), workers: Workers.processors)
+  }
+
+  private func mendHeaders() throws(Problem) {
+    let file = try FileHandle.update(copy)
+    let headers = try FileHeaders(file)
+    switch HeaderMending(headers).plan {
+    case .nothing: return
+    case .hopeless:
+      throw Problem(
+        .damaged, tried: "put the headers right of", on: copy, said: "none of them tells where the catalog is",
+        code: "file.malformed")
+    case .rewrite, .renew, .older:
+      try HeaderMending(headers).run(file)
+      try file.sync()
+      outcome.notes.append("wrote \(headers.damaged.joined(separator: " and ")) anew")
+    }
+  }
+
+  private func takeBlocks(_ survey: FileSurvey, from backup: String) throws(Problem) {
+    let taken = try BlockProof(copy, survey, backup, takesUnproved: aid.takesUnproved).run()
+    guard !taken.isEmpty else { return }
+    let list = taken.prefix(5).map(String.init).joined(separator: ", ") + (taken.count > 5 ? " and others" : "")
+    outcome.notes.append(
+      "took \(taken.count) \(taken.count == 1 ? "block" : "blocks") (\(list)) from the backup, which the file itself proves to be the same"
+    )
+  }
+
+  private func rebuild(_ survey: FileSurvey, backup: String?) throws(Problem) -> RepairOutcome {
+    let admitted = try CatalogAdmission(copy, survey).run()
+    let survey = admitted.isEmpty ? survey : try surveyed()
+    let rebuild = try Rebuild(copy, survey, backup: backup, takesUnproved: aid.takesUnproved)
+    let made = try rebuild.run()
+    outcome.rows.merge(made.rows) { $1 }
+    outcome.notes += made.notes
+    guard !admitted.isEmpty else { return outcome }
+    let list = admitted.map(String.init).joined(separator: ", ")
+    outcome.notes.append(
+      "the catalog was read although the checksum of its \(admitted.count == 1 ? "block" : "blocks") \(list) is wrong: what the "
+        + "damage changed there nobody can tell, so look the tables through")
+    for (table, rows) in rebuild.rows {
+      var tally = outcome.rows[table] ?? RowTally(kept: rows)
+      tally.lost = nil
+      outcome.rows[table] = tally
+    }
+    return outcome
+  }
+}

@@ -1,0 +1,34 @@
+import MendKit
+
+/// What the engine's messages come to.
+enum EngineWords {
+  /// A problem for what the engine said when it opened or read a database.
+  static func problem(_ words: String, on path: String, tried: String = "read the database") -> Problem {
+    if words.contains("version number") || words.contains("storage version greater") {
+      return Problem(
+        .unsupported, tried: "open the database", on: path, said: words,
+        advice: "Use the client of the version of DuckDB that wrote the file, or a newer one.",
+        code: "schema.unsupported")
+    }
+    if words.contains("WAL") {
+      return Problem(
+        .damaged, tried: "replay the log beside", on: path, said: words,
+        advice: "dbmend repair sets the log aside, with its bytes kept.", code: "wal.malformed")
+    }
+    if words.contains("did not end within") {
+      return Problem(.program, tried: tried, on: path, said: words)
+    }
+    if words.contains("No space left") { return Problem(.noSpace, tried: tried, on: path, said: words) }
+    if words.contains("Out of Memory") || words.contains("failed to allocate") {
+      return Problem(.system, tried: tried, on: path, said: words)
+    }
+    return Problem(.damaged, tried: tried, on: path, said: words, code: "file.malformed")
+  }
+
+  /// Whether a statement failed because of the statement, and not because of what it read.
+  static func isOfStatement(_ words: String) -> Bool {
+    ["Binder Error", "Parser Error", "Catalog Error", "Not implemented Error", "Conversion Error"].contains {
+      words.hasPrefix($0)
+    }
+  }
+}
