@@ -60,7 +60,8 @@ import Testing
     let rows = content.indices.filter { content[$0] == 0x73 && content[$0...].starts(with: Array("sku7001".utf8)) }
     let row = try rows.first { row throws in
       try H2File.damage(shop.path, at: row - 4000, count: 4500)
-      let isHit = try FileSurvey.make(file).damages.contains { $0.map?.hasPrefix("table.") ?? false }
+      let damages = try FileSurvey.make(file).damages
+      let isHit = !damages.isEmpty && damages.allSatisfy { $0.map?.hasPrefix("table.") ?? false && $0.map != "table.0" }
       if !isHit { try file.write(content, at: 0) }
       return isHit
     }
@@ -88,7 +89,9 @@ import Testing
     #expect(try FileStatus.of(shop.path).size == size - 6000)
     let repair = try shop.dbmend("repair", "--yes", "--max-loss", "changes", "shop.mv.db")
     #expect(repair.exit == 0, "\(repair.output)")
-    #expect(try H2File.value(shop.path, "SELECT COUNT(*) FROM ORDERS") == "20000")
+    // Which version that is depends on what H2 wrote when: the report says it.
+    #expect(repair.output.contains("set the headers to version"))
+    #expect(try shop.codes() == [])
   }
 
   @Test("with an archive, a lost tail comes back from it at no loss")
