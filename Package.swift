@@ -34,12 +34,13 @@ let package = Package(
     .target(name: "DuckDBStore", dependencies: ["MendKit", "CSystem"], path: "Plugins/DuckDBStore"),
     .target(name: "PostgreSQLStore", dependencies: ["MendKit"], path: "Plugins/PostgreSQLStore"),
     .target(name: "FolderStore", dependencies: ["MendKit", "CXXHash"], path: "Plugins/FolderStore"),
+    .target(name: "H2Store", dependencies: ["MendKit", "CSystem", "CXXHash"], path: "Plugins/H2Store"),
 
     .executableTarget(
       name: "dbmend",
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
-        "JSONStore", "DuckDBStore", "FolderStore", "PostgreSQLStore", "CSystem",
+        "JSONStore", "DuckDBStore", "FolderStore", "PostgreSQLStore", "H2Store", "CSystem",
       ]),
 
     .target(name: "TestSupport", dependencies: ["MendKit", "MendArchive", "CSQLite"], path: "Tests/TestSupport"),
@@ -55,13 +56,14 @@ let package = Package(
       name: "PluginTests",
       dependencies: [
         "MendKit", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "DuckDBStore", "FolderStore",
-        "PostgreSQLStore",
+        "PostgreSQLStore", "H2Store",
         "TestSupport",
       ]),
     .testTarget(name: "PostgreSQLStoreTests", dependencies: ["PostgreSQLStore", "MendKit", "TestSupport"]),
     .testTarget(name: "JSONStoreTests", dependencies: ["JSONStore", "MendKit", "TestSupport"]),
     .testTarget(name: "DuckDBStoreTests", dependencies: ["DuckDBStore", "MendKit", "TestSupport"]),
     .testTarget(name: "FolderStoreTests", dependencies: ["FolderStore", "JSONStore", "MendKit", "TestSupport"]),
+    .testTarget(name: "H2StoreTests", dependencies: ["H2Store", "MendKit", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),

@@ -1,5 +1,6 @@
 import DuckDBStore
 import FolderStore
+import H2Store
 import JSONStore
 import MendKit
 import PostgreSQLStore
@@ -13,7 +14,8 @@ enum BuiltInPlugins {
   /// All of them.
   static let registry = PluginRegistry(
     drivers: [
-      SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver()), PostgreSQLDriver(),
+      H2Driver(), SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver()),
+      PostgreSQLDriver(),
     ],
     checks: standardChecks, repairs: standardRepairs)
 }

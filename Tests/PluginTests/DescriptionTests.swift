@@ -9,7 +9,7 @@ struct DescriptionTests {
   func ids() {
     let ids = registry.descriptions.map(\.id)
     #expect(Set(ids).count == ids.count)
-    for id in ids { #expect(id.allSatisfy { $0.isLowercase || $0 == "-" }, "\(id)") }
+    for id in ids { #expect(id.allSatisfy { $0.isLowercase || $0.isNumber || $0 == "-" }, "\(id)") }
   }
 
   @Test("each has a title, a discussion, an example to pass and one to flag", arguments: plugins.map(\.id))

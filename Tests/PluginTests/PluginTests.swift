@@ -1,5 +1,6 @@
 import DuckDBStore
 import FolderStore
+import H2Store
 import JSONStore
 import MendKit
 import SQLiteStore
@@ -10,7 +11,7 @@ import Testing
 
 /// Every plugin that comes with dbmend.
 let registry = PluginRegistry(
-  drivers: [SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())],
+  drivers: [H2Driver(), SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())],
   checks: standardChecks, repairs: standardRepairs)
 
 /// One example of one plugin.

@@ -1,0 +1,133 @@
+import MendKit
+
+/// Puts what frames the chunks of a copy right, without the engine: the headers of the file, and headers and footers of chunks.
+struct ChunkMending {
+  private let file: StoreFile
+  private let survey: FileSurvey
+
+  /// What can be done.
+  enum Plan: Equatable {
+    /// Nothing is wrong with the frames, or nothing can be done about it.
+    case nothing
+    /// Everything that is damaged can be written anew from what the rest says.
+    case renew
+    /// The newest version all of whose chunks and pages are whole is this older one.
+    case older(Int)
+    /// Both headers are lost; the newest version that is in the file is this one, and nothing tells of a newer one.
+    case headers(Int)
+  }
+
+  init(_ handle: FileHandle) throws(Problem) {
+    file = try StoreFile(handle)
+    survey = try FileSurvey.make(handle)
+  }
+
+  /// What would be done.
+  func plan() throws(Problem) -> Plan {
+    guard !survey.isSound || survey.headers.newest == nil else { return .nothing }
+    if survey.headers.newest == nil {
+      guard let best = try newestWhole(below: .max) else { return .nothing }
+      return try hasTracesOf(newerThan: best.version) ? .older(best.version) : .headers(best.version)
+    }
+    guard survey.damages.contains(where: { $0.kind == .version }) else {
+      return survey.damages.allSatisfy { $0.kind == .header || $0.kind == .chunk } ? .renew : .nothing
+    }
+    return try newestWhole(below: .max).map { .older($0.version) } ?? .nothing
+  }
+
+  /// Carries the plan out on the file, which is open for writing; what was done, in words.
+  func run() throws(Problem) -> [String] {
+    switch try plan() {
+    case .nothing: return []
+    case .renew:
+      var notes: [String] = []
+      if let newest = survey.newest {
+        for chunk in newest.broken { try renew(chunk) }
+        if !newest.broken.isEmpty {
+          notes.append("wrote headers and footers of \(newest.broken.count) chunks anew, as the layout has them")
+        }
+        if !survey.headers.damaged.isEmpty {
+          try file.handle.write(StoreHeaders.bytes(for: newest.last, like: survey.headers.newest), at: 0)
+          notes.append("wrote \(survey.headers.damaged.joined(separator: " and ")) anew")
+        }
+      }
+      try file.handle.sync()
+      return notes
+    case .older(let version), .headers(let version):
+      try open(at: version)
+      return ["set the headers to version \(version), the newest one all of whose chunks and pages are whole"]
+    }
+  }
+
+  /// The last chunk of the newest version below a number that is whole down to its pages.
+  func newestWhole(below limit: Int) throws(Problem) -> Chunk? {
+    let chunks = VersionSearch.sorted(try file.wholeChunks())
+    var known: [Int: Chunk] = [:]
+    for chunk in chunks.reversed() { known[chunk.id] = chunk }
+    for chunk in chunks.prefix(Self.mostTried) where chunk.version < limit {
+      guard case .success(let version) = try StoreVersion.read(chunk, in: file, known: known), version.broken.isEmpty,
+        // A layout that names no maps is of a store that was being made.
+        version.roots.count > 1
+      else { continue }
+      var walker = PageWalker(file, version)
+      for (map, root) in version.roots { _ = try walker.walk(root, of: map) }
+      if walker.flaws.isEmpty { return chunk }
+    }
+    return nil
+  }
+
+  private static let mostTried = 200
+
+  /// Whether the file holds the header or the footer of a chunk of a newer version, which is not whole.
+  private func hasTracesOf(newerThan version: Int) throws(Problem) -> Bool {
+    for block in 2..<max(2, file.blocks) {
+      if let header = try file.header(at: block), header.version > version { return true }
+      if let footer = try file.footer(before: block + 1), footer.version > version { return true }
+    }
+    return false
+  }
+
+  /// Writes headers for a version, and over the frames of every chunk of a newer one, which H2 would take up instead.
+  private func open(at version: Int) throws(Problem) {
+    guard let last = try newestWhole(below: version + 1), last.version == version else { return }
+    let zeros = [UInt8](repeating: 0, count: Chunk.footerSize)
+    for block in 2..<max(2, file.blocks) {
+      let start = block * StoreHeaders.blockSize
+      let isKept = last.block <= block && block < last.block + last.length
+      guard !isKept else { continue }
+      if let header = try file.header(at: block), header.version > version { try file.handle.write(zeros, at: start) }
+      if let footer = try file.footer(before: block + 1), footer.version > version {
+        try file.handle.write(zeros, at: start + StoreHeaders.blockSize - Chunk.footerSize)
+      }
+    }
+    try file.handle.write(StoreHeaders.bytes(for: last, like: survey.headers.newest), at: 0)
+    try file.handle.sync()
+  }
+
+  /// Writes the header and the footer of a chunk as the layout has it.
+  private func renew(_ chunk: Chunk) throws(Problem) {
+    var reader = ByteReader(try file.handle.read(chunk.pages * 8, at: chunk.start + chunk.contents))
+    var first = chunk.size
+    while let entry = reader.number(8) { first = min(first, PagePosition(entry).offset) }
+    func hexadecimal(_ number: Int) -> String { String(number, radix: 16) }
+    let text =
+      "chunk:\(hexadecimal(chunk.id)),block:\(hexadecimal(chunk.block)),len:\(hexadecimal(chunk.length)),map:0,max:0,"
+      + "pages:\(hexadecimal(chunk.pages)),root:\(String(chunk.root, radix: 16)),time:\(String(chunk.time, radix: 16)),"
+      + "version:\(hexadecimal(chunk.version)),toc:\(hexadecimal(chunk.contents))"
+    guard
+      try file.header(at: chunk.block, id: chunk.id) != nil || (text.utf8.count < first && first <= Chunk.longestHeader)
+    else { return }
+    if try file.header(at: chunk.block, id: chunk.id) == nil {
+      let padding = [UInt8](repeating: 0x20, count: first - 1 - text.utf8.count)
+      try file.handle.write(Array(text.utf8) + padding + [0x0A], at: chunk.start)
+    }
+    var footer =
+      "chunk:\(hexadecimal(chunk.id)),block:\(hexadecimal(chunk.block)),version:\(hexadecimal(chunk.version))"
+    if file.headers.newest?.format ?? 2 > 2 {
+      footer = "chunk:\(hexadecimal(chunk.id)),len:\(hexadecimal(chunk.length)),version:\(hexadecimal(chunk.version))"
+    }
+    footer += ",fletcher:\(String(Fletcher.sum(Array(footer.utf8)[...]), radix: 16))"
+    let padding = [UInt8](repeating: 0x20, count: Chunk.footerSize - 1 - footer.utf8.count)
+    try file.handle.write(Array(footer.utf8) + padding + [0x0A], at: chunk.start + chunk.size - Chunk.footerSize)
+  }
+}

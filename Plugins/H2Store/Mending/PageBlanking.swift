@@ -1,0 +1,58 @@
+import MendKit
+
+/// Writes an empty page over each damaged one of a copy, so that H2's `Recover`, which believes what a page says of its own size,
+/// comes through the chunk.
+struct PageBlanking {
+  private let file: StoreFile
+
+  init(_ handle: FileHandle) throws(Problem) { file = try StoreFile(handle) }
+
+  /// Blanks the pages of every chunk in use that a page cannot be read in; how many there were.
+  func run() throws(Problem) -> Int {
+    let candidates = try VersionSearch(file).candidates()
+    guard let last = candidates.first, case .success(let version) = try StoreVersion.read(last, in: file, known: [:])
+    else { return 0 }
+    let reader = PageReader(file, chunks: version.chunks)
+    var count = 0
+    for chunk in version.chunks.values where chunk.contents > 0 {
+      var table = ByteReader(try file.handle.read(chunk.pages * 8, at: chunk.start + chunk.contents))
+      var entries: [UInt64] = []
+      while let entry = table.number(8) { entries.append(entry) }
+      // The end of a page is where the next one begins, or the table of them.
+      let starts = entries.map { PagePosition($0).offset }.sorted() + [chunk.contents]
+      for (number, entry) in entries.enumerated() {
+        let map = Int(entry >> 38)
+        let position = PagePosition(UInt64(chunk.id) << 38 | PagePosition(entry).entry)
+        guard case .failure = try reader.page(position, of: map, whole: false),
+          let end = starts.first(where: { $0 > position.offset }), end < chunk.size
+        else { continue }
+        let page = Self.empty(number, map, position, size: end - position.offset)
+        guard page.count <= end - position.offset else { continue }
+        try file.handle.write(page, at: chunk.start + position.offset)
+        count += 1
+      }
+    }
+    if count > 0 { try file.handle.sync() }
+    return count
+  }
+
+  /// The header of a page without keys, which takes so many bytes.
+  private static func empty(_ number: Int, _ map: Int, _ position: PagePosition, size: Int) -> [UInt8] {
+    func check(_ value: Int) -> UInt16 { UInt16(truncatingIfNeeded: value >> 16) ^ UInt16(truncatingIfNeeded: value) }
+    func variable(_ value: Int) -> [UInt8] {
+      var bytes: [UInt8] = []
+      var left = value
+      while left > 0x7F {
+        bytes.append(UInt8(left & 0x7F) | 0x80)
+        left >>= 7
+      }
+      return bytes + [UInt8(left)]
+    }
+    var page = (0..<4).map { UInt8(truncatingIfNeeded: size >> (24 - 8 * $0)) }
+    let sum = check(position.chunk) ^ check(position.offset) ^ check(size)
+    page += [UInt8(sum >> 8), UInt8(sum & 0xFF)]
+    page += variable(number) + variable(map) + [0, position.isNode ? 1 : 0]
+    // A node has one child more than it has keys: here one that is nowhere.
+    return position.isNode ? page + [UInt8](repeating: 0, count: 9) : page
+  }
+}

@@ -1,0 +1,125 @@
+import MendKit
+
+/// Makes a readable database of a damaged working copy.
+///
+/// 1. What frames the chunks is put right (`ChunkMending.swift`). 2. Where pages are damaged, or the engine stumbles all the same,
+/// H2's own `Recover` writes down what it can read, and a new database is made of that.
+struct Salvage {
+  let copy: String
+  let login: Login
+
+  /// What it costs at most, and what it does.
+  static func plan(_ path: String) -> (loss: Loss, reason: String) {
+    let rebuild =
+      "has H2's Recover write down every row that it can read, and makes a new database of that; rows on damaged pages are lost"
+    guard let file = try? FileHandle.read(path), let plan = try? ChunkMending(file).plan() else {
+      return (.rows, rebuild)
+    }
+    switch plan {
+    case .nothing: return (.rows, rebuild)
+    case .renew:
+      return (
+        .none, "writes damaged headers and footers anew, from what the rest of the file says; every page is in order"
+      )
+    case .headers(let version):
+      return (
+        .none,
+        "writes both headers anew, for version \(version), the newest one in the file: nothing in it tells of a newer one"
+      )
+    case .older(let version):
+      return (
+        .changes,
+        "opens the database at version \(version), the newest one all of whose chunks and pages are whole; what was committed "
+          + "after it is lost"
+      )
+    }
+  }
+
+  /// Whether there are chunks to begin with.
+  static func isPossible(_ path: String) -> Bool {
+    guard let handle = try? FileHandle.read(path), let file = try? StoreFile(handle),
+      !StoreHeaders.isEncrypted(file.headers.bytes),
+      file.headers.newest.map({ (2...3).contains($0.readFormat) }) ?? true
+    else { return false }
+    return ((try? file.wholeChunks()) ?? []).isEmpty == false
+  }
+
+  /// Works on the copy, and says what became of each table's rows.
+  func run() throws(Problem) -> RepairOutcome {
+    let file = try FileHandle.update(copy)
+    let notes = try ChunkMending(file).run()
+    let survey = try FileSurvey.make(file)
+    if !notes.isEmpty, survey.isSound {
+      var outcome = RepairOutcome(notes: notes)
+      if let session = try? H2Session.open(copy, login: login) {
+        for table in try session.catalog().tables {
+          outcome.rows[table.name] = RowTally(kept: try session.rowCount(of: table))
+        }
+        session.end()
+      }
+      return outcome
+    }
+    let blanked = try PageBlanking(file).run()
+    file.close()
+    var outcome = try rebuild(survey)
+    if blanked > 0 { outcome.notes.append("\(blanked) pages could not be read; the rows in them are lost") }
+    outcome.notes = notes + outcome.notes
+    return outcome
+  }
+
+  private func rebuild(_ survey: FileSurvey) throws(Problem) -> RepairOutcome {
+    let client = try Client.find(login)
+    let folder = Paths.folder(of: copy)
+    let place = try EnginePlace(in: folder)
+    try Durable.rename(copy, to: place.file)
+    defer { if FileStatus.exists(place.file) { try? Durable.rename(place.file, to: copy) } }
+    let script = Paths.join(place.folder, EnginePlace.name + ".h2.sql")
+    let recovered = try client.recover(EnginePlace.name, in: place.folder)
+    guard recovered.isSuccess, FileStatus.exists(script) else {
+      throw Problem(
+        .damaged, tried: "have H2 recover what is left of", on: copy, said: recovered.lastWords,
+        advice: "Restore it from a backup: dbmend restore latest.")
+    }
+    let new = try Rebuild.database(from: script, in: folder, client, subject: copy)
+    let names = try RecoveryScript.tables(script)
+    var outcome = RepairOutcome(notes: ["made a new database of what H2's Recover could read"])
+    let counted = try client.run(
+      names.map { .query("SELECT COUNT(*) FROM \($0.sql)") }, on: EnginePlace.name, in: new.folder)
+    for (table, answer) in zip(names, counted) {
+      let kept = answer.rows.first?.first.flatMap { $0 }.flatMap { Int($0) }
+      let before = survey.declared["table.\(String(table.number))"]
+      guard let kept else { continue }
+      outcome.rows[table.name] = RowTally(kept: kept, lost: before.map { max(0, $0 - kept) })
+    }
+    try Durable.rename(new.file, to: place.file)
+    return outcome
+  }
+}
+
+/// What the script of a recovery says of the tables in it.
+enum RecoveryScript {
+  /// A table: its number in the file, its name in the catalog and in SQL.
+  struct Table {
+    var number: Int
+    var name: String
+    var sql: String
+  }
+
+  /// The tables that rows are brought back into: `INSERT INTO "PUBLIC"."USERS" SELECT * FROM O_3;`.
+  static func tables(_ path: String) throws(Problem) -> [Table] {
+    let file = try FileHandle.read(path)
+    let size = try file.status().size
+    // These lines are the last ones of the script.
+    let text = String(decoding: try file.read(16 << 20, at: max(0, size - (16 << 20))), as: UTF8.self)
+    var tables: [Table] = []
+    for line in text.split(separator: "\n") where line.hasPrefix("INSERT INTO ") {
+      guard let middle = line.range(of: " SELECT * FROM O_") else { continue }
+      let sql = line[..<middle.lowerBound].dropFirst("INSERT INTO ".count)
+      guard let number = Int(line[middle.upperBound...].prefix { $0.isNumber }) else { continue }
+      let name = String(sql.filter { $0 != "\"" })
+      tables.append(
+        Table(number: number, name: name.hasPrefix("PUBLIC.") ? String(name.dropFirst(7)) : name, sql: String(sql)))
+    }
+    return tables
+  }
+}

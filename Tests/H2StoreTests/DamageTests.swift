@@ -1,0 +1,178 @@
+import MendKit
+import TestSupport
+import Testing
+
+@testable import H2Store
+
+/// What is found of damaged databases, and what comes back, through every command.
+@Suite("Damaged H2 databases", withH2) struct DamageTests {
+  @Test("a backup under a repair, a rotten chunk and a restore: every row is back")
+  func rot() throws {
+    let shop = try Shop()
+    let sums = try shop.sums()
+    #expect(try shop.dbmend("backup", "shop.mv.db").exit == 0)
+    let content = try shop.folder.read("shop.mv.db")
+    // A large object's text is changed, which no checksum of H2's covers.
+    let at = try #require(content.indices.last { content[$0...].starts(with: Array("text text text ".utf8)) })
+    try H2File.damage(shop.path, at: at, count: 3, with: UInt8(ascii: "x"))
+    #expect(try shop.codes() == [])
+    let check = try shop.dbmend("check", "shop.mv.db", "--format", "json")
+    #expect(check.exit == 1 && check.output.contains("page.rotten"), "\(check.output)")
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "none", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(try shop.folder.read("shop.mv.db") == content)
+    try Paths.removeFile(shop.path)
+    #expect(try shop.dbmend("check", "shop.mv.db").exit == 1)
+    #expect(try shop.dbmend("restore", "latest", "shop.mv.db").exit == 0)
+    #expect(try shop.sums() == sums)
+  }
+
+  @Test("one damaged header is found, and written anew at no loss")
+  func oneHeader() throws {
+    let shop = try Shop()
+    let sums = try shop.sums()
+    try H2File.damage(shop.path, at: 4100, count: 30)
+    #expect(try shop.codes() == ["file.malformed"])
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "rows", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(try shop.sums() == sums && shop.codes() == [])
+  }
+
+  @Test("two zeroed headers are found, and written anew at no loss: the chunks tell the version")
+  func zeroedHeaders() throws {
+    let shop = try Shop()
+    let sums = try shop.sums()
+    try H2File.damage(shop.path, at: 0, count: 8192, with: 0)
+    #expect(try shop.codes() == ["file.malformed"])
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "none", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(try shop.sums() == sums)
+  }
+
+  @Test(
+    "a page whose header is overwritten is named; what can be read goes into a new database, and the lost rows are counted"
+  )
+  func page() throws {
+    let shop = try Shop()
+    let content = try shop.folder.read("shop.mv.db")
+    // Rows stand in chunks that are not in use any more, too.
+    let file = try FileHandle.update(shop.path)
+    let rows = content.indices.filter { content[$0] == 0x73 && content[$0...].starts(with: Array("sku7001".utf8)) }
+    let row = try rows.first { row throws in
+      try H2File.damage(shop.path, at: row - 4000, count: 4500)
+      let damages = try FileSurvey.make(file).damages
+      let isHit = !damages.isEmpty && damages.allSatisfy { $0.map?.hasPrefix("table.") ?? false && $0.map != "table.0" }
+      if !isHit { try file.write(content, at: 0) }
+      return isHit
+    }
+    // A file that another process has open is not replaced.
+    file.close()
+    #expect(row != nil)
+    let codes = try shop.codes()
+    #expect(codes.contains("table.malformed"), "\(codes)")
+    let repair = try shop.dbmend("repair", "--yes", "--format", "json", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(repair.output.contains("\"lost\""))
+    let count = try #require(Int(try H2File.value(shop.path, "SELECT COUNT(*) FROM ORDERS")))
+    #expect(count > 15_000 && count <= 20_000)
+    #expect(try H2File.value(shop.path, "SELECT COUNT(*) FROM NOTES") == "60")
+    #expect(try shop.codes() == [])
+  }
+
+  @Test(
+    "a lost tail is found; the newest whole version comes back where `changes` may be lost, and nothing without that")
+  func tail() throws {
+    let shop = try Shop()
+    let size = try FileStatus.of(shop.path).size
+    try FileHandle.update(shop.path).truncate(to: size - 6000)
+    #expect(try shop.codes().contains("file.malformed"))
+    let refused = try shop.dbmend("repair", "--yes", "--max-loss", "rows", "shop.mv.db")
+    #expect(refused.exit == 1, "\(refused.output)")
+    #expect(try FileStatus.of(shop.path).size == size - 6000)
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "changes", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    // Which version that is depends on what H2 wrote when: the report says it.
+    #expect(repair.output.contains("set the headers to version"))
+    #expect(try shop.codes() == [])
+  }
+
+  @Test("with an archive, a lost tail comes back from it at no loss")
+  func tailFromArchive() throws {
+    let shop = try Shop()
+    let sums = try shop.sums()
+    #expect(try shop.dbmend("backup", "shop.mv.db").exit == 0)
+    try FileHandle.update(shop.path).truncate(to: 100_000)
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "none", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(try shop.sums() == sums)
+  }
+
+  @Test("a file of another version, an encrypted one, an empty one and none at all are named, and stay as they are")
+  func others() throws {
+    let shop = try Shop()
+    let bytes = try shop.folder.read("shop.mv.db")
+    let newer = String(decoding: bytes[0..<4096], as: UTF8.self).split(separator: "\n")[0]
+    let line = newer.split(separator: ",").map { $0.hasPrefix("format:") ? "format:9" : String($0) }.dropLast()
+      .joined(separator: ",")
+    let sum = fletcher(line)
+    let header = Array("\(line),fletcher:\(sum)\n".utf8)
+    let block = header + [UInt8](repeating: 0, count: 4096 - header.count)
+    try shop.folder.write(block + block + bytes[8192...], to: "shop.mv.db")
+    #expect(try shop.codes() == ["schema.unsupported"])
+    #expect(try shop.dbmend("check", "shop.mv.db").exit == 3)
+    try shop.folder.write(Array("H2encrypt\n".utf8) + bytes[10...], to: "shop.mv.db")
+    #expect(try shop.codes() == ["file.encrypted"])
+    try shop.folder.write([], to: "shop.mv.db")
+    #expect(try shop.codes() == ["file.not-a-database"])
+    try Paths.removeFile(shop.path)
+    #expect(throws: Problem.self) { try shop.open() }
+    #expect(try shop.folder.names() == [])
+  }
+
+  /// The checksum, over again.
+  private func fletcher(_ text: String) -> String {
+    let bytes = Array(text.utf8)
+    var (first, second): (UInt64, UInt64) = (0xFFFF, 0xFFFF)
+    for index in stride(from: 0, to: bytes.count, by: 2) {
+      first += UInt64(bytes[index]) << 8 | UInt64(index + 1 < bytes.count ? bytes[index + 1] : 0)
+      second += first
+    }
+    func fold(_ sum: UInt64) -> UInt64 { sum < 0x10000 ? sum : fold((sum & 0xFFFF) + (sum >> 16)) }
+    return String(fold(second) << 16 | fold(first), radix: 16)
+  }
+
+  @Test(
+    "without H2's jar nothing is claimed: exit 3, and the package is named; damage that is plain is told all the same")
+  func missing() throws {
+    let shop = try Shop()
+    let check = try shop.dbmend("check", "shop.mv.db", environment: ["H2_JAR": "/nowhere/h2.jar"])
+    #expect(check.exit == 3 && check.output.contains("libh2-java"), "\(check.output)")
+    try H2File.damage(shop.path, at: 4100, count: 30)
+    let damaged = try shop.dbmend("check", "shop.mv.db", environment: ["H2_JAR": "/nowhere/h2.jar"])
+    #expect(damaged.exit == 1 && damaged.output.contains("header"), "\(damaged.output)")
+  }
+
+  @Test("a password is taken from the environment, and a wrong one is no damage")
+  func password() throws {
+    let shop = try Shop()
+    try H2File.run(shop.path, "ALTER USER SA SET PASSWORD 'dr. no''s'")
+    let without = try shop.dbmend("check", "shop.mv.db")
+    #expect(without.exit == 3 && without.output.contains("H2_PASSWORD"), "\(without.output)")
+    let with = try shop.dbmend("check", "shop.mv.db", environment: ["H2_PASSWORD": "dr. no's"])
+    #expect(with.exit == 0, "\(with.output)")
+    #expect(!(with.output + with.errors).contains("dr. no"))
+  }
+
+  @Test("a file that may not be read is a store that could not be checked")
+  func denied() throws {
+    let shop = try Shop()
+    guard chmod(shop.path, 0) == 0 else { throw PreparationFailed("chmod") }
+    try withoutPrivileges {
+      #expect(throws: Problem.self) { try H2Driver().stamp(shop.path) }
+      do {
+        _ = try shop.open()
+        Issue.record("it was opened")
+      } catch { #expect((error as? Problem)?.kind == .denied) }
+    }
+  }
+}
