@@ -133,6 +133,8 @@ import Testing
     let place = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     let dead = try Paths.makeTemporaryFolder(Paths.join(place, "dbmend-duckdb-"))
     try Durable.write([], to: Paths.join(dead, "lock"))
+    let now = Clock.system.now() * 1_000_000_000
+    FileTimes.set(now - 100 * 1_000_000_000, of: try FileHandle.read(dead))
     let first = try shop.open()
     let second = try shop.open()
     #expect(!FileStatus.exists(dead))

@@ -3,6 +3,7 @@ import FolderStore
 import H2Store
 import JSONStore
 import MendKit
+import PostgreSQLStore
 import SQLiteStore
 import StandardChecks
 import StandardRepairs
@@ -11,7 +12,9 @@ import Testing
 
 /// Every plugin that comes with dbmend.
 let registry = PluginRegistry(
-  drivers: [H2Driver(), SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver())],
+  drivers: [
+    H2Driver(), SQLiteDriver(), DuckDBDriver(), JSONDriver(), FolderDriver(documents: JSONDriver()), PostgreSQLDriver(),
+  ],
   checks: standardChecks, repairs: standardRepairs)
 
 /// One example of one plugin.

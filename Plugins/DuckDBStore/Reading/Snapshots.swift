@@ -41,7 +41,7 @@ enum Snapshots {
   }
 
   private static func staged(_ path: String, _ staging: String?) throws(Problem) -> StoreSnapshot {
-    let own = staging == nil ? try PrivateFolder() : nil
+    let own = staging == nil ? try PrivateFolder("dbmend-duckdb-") : nil
     let folder = staging ?? own?.path ?? "."
     let name = "snapshot-" + Paths.name(of: path)
     let copy = try NativeCopy.make(of: path, in: folder, name: name)

@@ -19,7 +19,7 @@ class DuckDBSession: SQLSession {
   static func open(_ path: String, patience: Double) throws(Problem) -> DuckDBSession {
     let source = Paths.resolved(path)
     try refuseForeign(source)
-    let folder = try PrivateFolder()
+    let folder = try PrivateFolder("dbmend-duckdb-")
     let copy = try NativeCopy.make(of: source, in: folder.path)
     return try DuckDBSession(copy, in: folder)
   }
