@@ -60,12 +60,13 @@ import Testing
   }
 
   /// A script that an update might be: it changes every store.
-  private var update: String {
-    """
-    sqlite3 app.db 'delete from users' && echo '{}' > profile.json && rm docs/a.txt && echo new > docs/c.txt &&
-    duckdb facts.duckdb 'delete from facts where i > 10' && psql -q '\(cluster.uri(database))' -c 'delete from orders where id > 3' &&
-    \(Self.h2Words)\(trial.file("ledger")) -sql 'delete from ledger where id > 5'
-    """
+  private func update() throws -> String {
+    let duckdb = try DuckDBFile.client() ?? "duckdb"
+    return """
+      sqlite3 app.db 'delete from users' && echo '{}' > profile.json && rm docs/a.txt && echo new > docs/c.txt &&
+      \(duckdb) facts.duckdb 'delete from facts where i > 10' && psql -q '\(cluster.uri(database))' -c 'delete from orders where id > 3' &&
+      \(Self.h2Words)\(trial.file("ledger")) -sql 'delete from ledger where id > 5'
+      """
   }
 
   @Test("a failed update over all of them puts every one back, and a good one leaves its work")
@@ -76,11 +77,11 @@ import Testing
     #expect(check.exit == 0, "\(check.everything)")
     #expect(
       Set(check.stores.compactMap { $0["kind"]?.string }) == ["sqlite", "json", "folder", "duckdb", "postgresql", "h2"])
-    let failed = try trial.dbmend("preflight", "--", "sh", "-c", update + "; exit 7")
+    let failed = try trial.dbmend("preflight", "--", "sh", "-c", update() + "; exit 7")
     #expect(failed.exit == 4, "\(failed.everything)")
     #expect(failed.stores.allSatisfy { $0["put_back"] == .boolean(true) }, "\(failed.everything)")
     #expect(try content() == before)
-    let good = try trial.dbmend("preflight", "--", "sh", "-c", update)
+    let good = try trial.dbmend("preflight", "--", "sh", "-c", update())
     #expect(good.exit == 0, "\(good.everything)")
     let after = try content()
     #expect(zip(before, after).allSatisfy { $0 != $1 })
