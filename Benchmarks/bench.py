@@ -7,6 +7,7 @@ import tempfile
 
 import duckdb_store
 import files
+import h2
 import large
 import many
 import postgres
@@ -26,6 +27,7 @@ def main():
         many.benchmark(table, dbmend, folder)
         duckdb_store.benchmark(table, dbmend, folder)
         postgres.benchmark(table, dbmend, folder)
+        h2.benchmark(table, dbmend, folder)
         files.benchmark(table, dbmend, folder)
         database = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
         verification.benchmark(table, dbmend, database, folder)

@@ -100,6 +100,22 @@ import Testing
     #expect(outcomes.contains("true true 1"), "\(outcomes)")
   }
 
+  @Test(
+    "what a run left that died while it wrote an archive goes, also where the next one writes none",
+    arguments: ["backup", "restore"])
+  func leftovers(_ command: String) throws {
+    let trial = try Trial("app.db")
+    #expect(try trial.dbmend("backup", "app.db").exit == 0)
+    if command == "restore" { try Paths.removeFile(trial.file("app.db")) }
+    for name in [".adhoc_app.db_20260101_000000.tar.zst.1.partial", ".adhoc_app.db_20260101_000000.pages.1.partial"] {
+      try trial.folder.write("half", to: "dbmend-archives/" + name)
+    }
+    let next =
+      command == "backup" ? try trial.dbmend("backup", "app.db") : try trial.dbmend("restore", "latest", "app.db")
+    #expect(next.exit == 0, "\(next.everything)")
+    #expect(try trial.leftovers().isEmpty)
+  }
+
   @Test("a restore, over a store and where none is")
   func restore() throws {
     for isMissing in [false, true] {

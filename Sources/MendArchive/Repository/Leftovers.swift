@@ -62,6 +62,16 @@ struct Partial {
 }
 
 extension Repository {
+  /// Removes what dead runs left in the folder of what they were writing; nothing where there is no folder.
+  public func removeLeftovers() throws(Problem) {
+    guard FileStatus.exists(path) else { return }
+    do throws(Problem) {
+      try Partial.clear(path)
+    } catch {
+      throw Self.advised(error, path)
+    }
+  }
+
   /// Makes the folder, for its owner alone, and removes what dead runs left in it.
   func prepare() throws(Problem) {
     do throws(Problem) {

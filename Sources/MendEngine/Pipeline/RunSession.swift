@@ -1,3 +1,4 @@
+import MendArchive
 import MendKit
 
 /// What a run that changes something holds from its beginning to its end: the locks of its repositories, and their journals.
@@ -26,6 +27,8 @@ final class RunSession {
       locks.append(try RunLock.take(repository, patience: patience))
       var recovery = JournalRecovery(repository: repository, registry: registry)
       try recovery.recover()
+      // A run that finds nothing new to archive would leave them.
+      try Repository(path: repository).removeLeftovers()
       notes += recovery.notes
       journals[repository] = Journal(repository: repository, action: action, started: clock.now())
     }
