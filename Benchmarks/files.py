@@ -37,9 +37,11 @@ def documents(table, dbmend, folder):
         with open(os.path.join(above, f"{number}.txt"), "wb") as file:
             file.write(numbers.randbytes(numbers.randrange(200, 9000)))
     what = "20,000 files"
-    # A folder is checked as such once it was archived.
-    subprocess.run([dbmend, "backup", "-q", place], check=True)
+    configuration = os.path.join(folder, "dbmend.yaml")
+    with open(configuration, "w") as file:
+        file.write(f"version: 1\nenvironments: {{ test: {{ stores: {{ files: {{ path: {place}, kind: folder }} }} }} }}\n")
     tar = ["sh", "-c", f"tar -cf - {place} | cat"]
+    # With an archive, each file is held against it.
     subprocess.run([dbmend, "backup", "--config", configuration, "-q"], check=True)
     beside(table, f"check of {what} / tar | cat", [dbmend, "check", "--config", configuration], tar)
     dump = ["sh", "-c", f"tar -cf - {place} | zstd -q -T0 -f -o {folder}/copy.zst"]
