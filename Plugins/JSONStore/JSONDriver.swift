@@ -101,21 +101,11 @@ public struct JSONDriver: SalvagingDriver, ComparingDriver {
     try replacement.refuseIfOpen(status)
     if let expected, Self.stamp(status) != expected { throw JSONSession.changed(replacement.path) }
     let verified = try FileHandle.update(copy)
-    guard try replacement.hand(attributesOf: file, to: verified) else {
-      throw Problem(
-        .denied, tried: "give the new file the owner of", on: replacement.path, said: "this user may not",
-        advice: "Run dbmend as the file's owner, or as root.")
-    }
+    try replacement.mustHand(attributesOf: file, to: verified)
     try verified.sync()
     file.close()
-    let isDone = try replacement.exchange(copy, with: status) { away in
+    try replacement.mustExchange(copy, with: status) { away in
       away.inode == status.inode && Self.stamp(away) == Self.stamp(status)
-    }
-    guard isDone else {
-      throw Problem(
-        .refused, tried: "replace", on: replacement.path,
-        said: "it cannot be renamed over (it is mounted by itself, or the file system does not exchange names)",
-        advice: "Mount its folder instead of the file, or use repair --output.")
     }
     try Paths.removeFile(copy)
   }

@@ -32,26 +32,18 @@ struct Installer {
     if let obstacle = replacement.obstacle() { throw obstacle }
     let file = try FileHandle.update(path)
     try replacement.refuseIfOpen(try file.status())
-    try lock(file)
+    // The engine's own lock.
+    try replacement.lockWhole(file, patience: patience)
     defer { FileLock.release(file, start: 0, length: 0) }
     let status = try file.status()
     try replacement.refuseIfOpen(status)
     if let expected, try NativeCopy.stamp(path) != expected { throw NativeCopy.changed(path) }
 
     let verified = try FileHandle.update(copy)
-    guard try replacement.hand(attributesOf: file, to: verified) else {
-      throw Problem(
-        .denied, tried: "give the new file the owner of", on: path, said: "this user may not",
-        advice: "Run dbmend as the file's owner, or as root.")
-    }
+    try replacement.mustHand(attributesOf: file, to: verified)
     try verified.sync()
     try closeLog(over: file, for: verified, kept: kept)
-    guard try replacement.exchange(copy, with: status) else {
-      throw Problem(
-        .refused, tried: "replace", on: path,
-        said: "it cannot be renamed over (it is mounted by itself, or the file system does not exchange names)",
-        advice: "Mount its folder instead of the file, or use repair --output.")
-    }
+    try replacement.mustExchange(copy, with: status)
     try Sidecars.remove(beside: path)
     try Durable.syncFolder(Paths.folder(of: path))
     try Paths.removeFile(copy)
@@ -68,22 +60,6 @@ struct Installer {
     let statements = ["CREATE TABLE main.\(name)(i INTEGER)", "DROP TABLE main.\(name)", "CHECKPOINT"]
     if let words = try Client.find().run(statements, on: copy, .writable).compactMap(\.failure).first {
       throw EngineWords.problem(words, on: copy, tried: "write a checkpoint of")
-    }
-  }
-
-  /// The engine's own lock, so that no application opens the file in between.
-  private func lock(_ file: FileHandle) throws(Problem) {
-    let clock = Clock.system
-    let start = clock.steady()
-    while try !FileLock.take(.exclusive, file, start: 0, length: 0) {
-      guard clock.steady() - start < patience else {
-        let holder = FileLock.holder(.exclusive, file, start: 0, length: 0)
-        throw Problem(
-          .locked, tried: "lock", on: path,
-          said: holder.map { "\($0.program) (process \($0.pid)) has it open" } ?? "another process has it open",
-          advice: "Stop that process and run dbmend again.", code: "store.locked", blockers: holder.map { [$0] } ?? [])
-      }
-      usleep(50_000)
     }
   }
 

@@ -53,6 +53,30 @@ public struct FileReplacement {
     }
   }
 
+  /// Gives the copy the owner, mode and attributes of the file. Throws where this user may not, for drivers that have no other way.
+  public func mustHand(attributesOf file: FileHandle, to copy: FileHandle) throws(Problem) {
+    guard try hand(attributesOf: file, to: copy) else {
+      throw Problem(
+        .denied, tried: "give the new file the owner of", on: path, said: "this user may not",
+        advice: "Run dbmend as the file's owner, or as root.")
+    }
+  }
+
+  /// Takes an engine's lock over the whole file, so that no application opens it in between. Waits up to `patience` seconds.
+  public func lockWhole(_ file: FileHandle, patience: Double) throws(Problem) {
+    let start = Clock.system.steady()
+    while try !FileLock.take(.exclusive, file, start: 0, length: 0) {
+      guard Clock.system.steady() - start < patience else {
+        let holder = FileLock.holder(.exclusive, file, start: 0, length: 0)
+        throw Problem(
+          .locked, tried: "lock", on: path,
+          said: holder.map { "\($0.program) (process \($0.pid)) has it open" } ?? "another process has it open",
+          advice: "Stop that process and run dbmend again.", code: "store.locked", blockers: holder.map { [$0] } ?? [])
+      }
+      usleep(50_000)
+    }
+  }
+
   /// Puts a copy where no file is. Throws when somebody has just made one.
   public func installNew(_ copy: String) throws(Problem) {
     let replacement = try FileHandle.update(copy)
@@ -92,6 +116,18 @@ public struct FileReplacement {
     }
     try Durable.syncFolder(Paths.folder(of: copy))
     return true
+  }
+
+  /// Exchanges the names as `exchange` does. Throws where the file system or a mount forbids it, for drivers that have no other way.
+  public func mustExchange(
+    _ copy: String, with old: FileStatus, isAsExpected: (FileStatus) -> Bool = { _ in true }
+  ) throws(Problem) {
+    guard try exchange(copy, with: old, isAsExpected: isAsExpected) else {
+      throw Problem(
+        .refused, tried: "replace", on: path,
+        said: "it cannot be renamed over (it is mounted by itself, or the file system does not exchange names)",
+        advice: "Mount its folder instead of the file, or use repair --output.")
+    }
   }
 
   private func takeBack(_ copy: String) throws(Problem) {

@@ -1,0 +1,64 @@
+/// A driver whose stores are written to in SQL.
+public protocol SQLDriver: Driver {
+  /// Opens a working copy for writing. Nobody else has it open.
+  func openCopy(_ path: String) throws(Problem) -> any WorkingCopy
+
+  /// Makes a new, empty store for a repair that builds one anew.
+  func createStore(_ path: String) throws(Problem) -> any WorkingCopy
+}
+
+extension SQLDriver {
+  /// Opens the copy, which has the engine read its log, and closes it.
+  public func settle(_ copy: String) throws(Problem) {
+    guard sidecars(of: copy).contains(where: { FileStatus.exists($0) }) else { return }
+    try openCopy(copy).close()
+  }
+}
+
+/// A driver that gets back what can be read of a store which its engine cannot read any more.
+public protocol SalvagingDriver: Driver {
+  /// Makes a readable store of a damaged working copy, in its place: what is in order stays, what can be found in the rest
+  /// of the file is put back. What indexes are to hold may be left to their rebuilding. Throws where nothing can be read.
+  ///
+  /// Rows that can be read nowhere in it are taken from the backup of the aid where it is proved that they were there.
+  func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome
+
+  /// Whether so much of a store is left that salvage could begin.
+  func isSalvageable(_ path: String) -> Bool
+
+  /// What salvage costs at most, and what it does, as a sentence of a plan.
+  func salvagePlan(_ path: String) -> (loss: Loss, reason: String)
+}
+
+/// What a salvage may draw on beside the damaged store.
+public struct SalvageAid {
+  /// The path of a sound store of the same kind, in a file of its own that may be written to; nil where there is no backup.
+  /// Asked for when something is missing.
+  public var backup: () throws(Problem) -> String?
+  /// Whether rows of the backup are taken too of which nothing tells whether they were there to the last.
+  public var takesUnproved: Bool
+  /// Whether the result has a table that says of each row which no part of its own table held where it came from.
+  public var tellsProvenance: Bool
+  /// Whether rows that their own table would refuse leave it: the store is known to have some.
+  public var setsAsideRefused: Bool
+  /// Tables of modules that are damaged within, or of which a table of the module's own is.
+  public var virtualTables: [String]
+
+  /// Definitions for tables whose own are lost; nil where nobody has any. Asked for when some are missing.
+  public var schema: () throws(Problem) -> SchemaText?
+
+  /// An aid; without a backup and definitions when nothing is said.
+  public init(
+    takesUnproved: Bool = false, tellsProvenance: Bool = false, setsAsideRefused: Bool = false,
+    virtualTables: [String] = [],
+    schema: @escaping () throws(Problem) -> SchemaText? = { () throws(Problem) -> SchemaText? in nil },
+    backup: @escaping () throws(Problem) -> String? = { () throws(Problem) -> String? in nil }
+  ) {
+    self.backup = backup
+    self.schema = schema
+    self.takesUnproved = takesUnproved
+    self.tellsProvenance = tellsProvenance
+    self.setsAsideRefused = setsAsideRefused
+    self.virtualTables = virtualTables
+  }
+}
