@@ -79,6 +79,68 @@ import Testing
     #expect(try shop.codes() == [])
   }
 
+  /// Overwrites the first place of a text in the file for which the survey, or what else is asked, says what is wanted.
+  private func overwrite(
+    _ text: String, with bytes: [UInt8], in shop: Shop, until isWanted: (FileSurvey) -> Bool
+  ) throws {
+    let content = try shop.folder.read("shop.mv.db")
+    let file = try FileHandle.update(shop.path)
+    defer { file.close() }
+    // Rows stand in chunks that are not in use any more, too.
+    let first = Array(text.utf8)
+    for place in content.indices where content[place] == first[0] && content[place...].starts(with: first) {
+      try file.write(bytes, at: place)
+      if isWanted(try FileSurvey.make(file)) { return }
+      try file.write(Array(content[place..<place + bytes.count]), at: place)
+    }
+    throw PreparationFailed("no place of \(text) is what was asked for")
+  }
+
+  @Test("a value that cannot have been written is found without the engine, and the table is named")
+  func value() throws {
+    let shop = try Shop()
+    try overwrite("sku7001", with: [0xFF, 0xFF], in: shop) { $0.damages.contains { $0.map == "table.3" } }
+    let session = try shop.open()
+    let findings = try session.verifyIntegrity(IntegrityRequest(isFull: false))
+    session.end()
+    #expect(findings.map(\.code) == ["table.malformed"] && findings.map(\.location.table) == ["ORDERS"])
+    let repair = try shop.dbmend("repair", "--yes", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(try H2File.value(shop.path, "SELECT COUNT(*) FROM ORDERS WHERE SKU <> 'sku' || ID") == "0")
+    #expect(try shop.codes() == [])
+  }
+
+  @Test("an index that holds another value than its row is found in a closed database, and built anew at no loss")
+  func indexEntry() throws {
+    let shop = try Shop()
+    let sums = try shop.sums()
+    try overwrite("sku7001", with: Array("skU".utf8), in: shop) {
+      $0.disagreeing.keys.first?.hasPrefix("index.") ?? false
+    }
+    // Whether it is the row or the entry that changed, they disagree.
+    #expect(try shop.codes() == ["index.entry-missing"])
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "none", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(try shop.codes() == [])
+    _ = sums
+  }
+
+  @Test("a damaged page of an index costs nothing: the index is built anew from its table")
+  func indexPage() throws {
+    let shop = try Shop()
+    let sums = try shop.sums()
+    try overwrite("sku7001", with: [UInt8](repeating: 0xFF, count: 100), in: shop) {
+      !$0.damages.isEmpty && $0.damages.allSatisfy { $0.map?.hasPrefix("index.") ?? false }
+    }
+    let session = try shop.open()
+    let found = try session.verifyIntegrity(IntegrityRequest())
+    session.end()
+    #expect(found.map(\.code) == ["index.malformed"] && found.first?.location.index == "ORDERS_SKU", "\(found)")
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "none", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(try shop.sums() == sums && shop.codes() == [])
+  }
+
   @Test(
     "a lost tail is found; the newest whole version comes back where `changes` may be lost, and nothing without that")
   func tail() throws {

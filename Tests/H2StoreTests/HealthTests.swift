@@ -6,11 +6,41 @@ import Testing
 @Suite("Healthy H2 databases", withH2) struct HealthTests {
   @Test("databases of random changes are never called damaged", arguments: 0..<5)
   func random(_ seed: Int) throws {
-    var random = SeededRandom(UInt64(seed))
     let folder = try TemporaryFolder("dbmend-h2-random")
     let path = folder.file("random.mv.db")
+    try make(path, seed, in: folder)
+    let session = try H2Driver().open(path, patience: 1)
+    defer { session.end() }
+    #expect(try session.verifyIntegrity(IntegrityRequest()).isEmpty)
+    let tables = try session.catalog().tables
+    #expect(tables.map(\.name) == ["T0", "T1", "T2"])
+    #expect(tables[0].columns.map(\.name).joined() == "IDABCDEFGHIJ" && tables[0].keyIsStructural)
+    let last = try #require(tables.last)
+    #expect(String(try session.rowCount(of: last)) == (try H2File.value(path, "SELECT COUNT(*) FROM T2")))
+  }
+
+  /// Makes a database of random changes. H2 2.1 sometimes removes a large object while it is still copying it, fails for that, or
+  /// loses it: a database that H2 itself did not get made, or cannot read, is made anew.
+  private func make(_ path: String, _ seed: Int, in folder: TemporaryFolder) throws {
+    for attempt in 1... {
+      do {
+        for sql in statements(seed) {
+          try H2File.run(path, sql, settings: seed == 4 ? ";COMPRESS=TRUE" : "")
+        }
+        let sums = (0..<3).map { "(SELECT SUM(ORA_HASH(D)) || SUM(ORA_HASH(E)) FROM T\($0))" }
+        _ = try H2File.value(path, "SELECT " + sums.joined(separator: ", "))
+        return
+      } catch {
+        guard error is PreparationFailed, attempt < 10 else { throw error }
+        for name in try folder.names() { try Paths.removeFile(folder.file(name)) }
+      }
+    }
+  }
+
+  private func statements(_ seed: Int) -> [String] {
+    var random = SeededRandom(UInt64(seed))
     let endings = ["", "SHUTDOWN;", "SHUTDOWN IMMEDIATELY;", "SHUTDOWN COMPACT;", "SHUTDOWN DEFRAG;"]
-    for round in 0..<3 {
+    return (0..<3).map { round in
       var sql = ""
       for table in 0..<3 {
         sql += """
@@ -34,16 +64,8 @@ import Testing
         default: sql += "UPDATE T\(table) SET A = 'changed ' || ID, D = NULL WHERE MOD(ID, 5) = 0;\n"
         }
       }
-      try H2File.run(path, sql + endings[(seed + round) % endings.count], settings: seed == 4 ? ";COMPRESS=TRUE" : "")
+      return sql + endings[(seed + round) % endings.count]
     }
-    let session = try H2Driver().open(path, patience: 1)
-    defer { session.end() }
-    #expect(try session.verifyIntegrity(IntegrityRequest()).isEmpty)
-    let tables = try session.catalog().tables
-    #expect(tables.map(\.name) == ["T0", "T1", "T2"])
-    #expect(tables[0].columns.map(\.name).joined() == "IDABCDEFGHIJ" && tables[0].keyIsStructural)
-    let last = try #require(tables.last)
-    #expect(String(try session.rowCount(of: last)) == (try H2File.value(path, "SELECT COUNT(*) FROM T2")))
   }
 
   @Test("tables, keys, indexes, sequences, views and definitions are told as they are; the file is not touched")

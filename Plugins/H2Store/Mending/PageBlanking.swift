@@ -13,6 +13,7 @@ struct PageBlanking {
     guard let last = candidates.first, case .success(let version) = try StoreVersion.read(last, in: file, known: [:])
     else { return 0 }
     let reader = PageReader(file, chunks: version.chunks)
+    let types = try MapTypes(version, meta: version.meta(in: file), in: file)
     var count = 0
     for chunk in version.chunks.values where chunk.contents > 0 {
       var table = ByteReader(try file.handle.read(chunk.pages * 8, at: chunk.start + chunk.contents))
@@ -23,7 +24,7 @@ struct PageBlanking {
       for (number, entry) in entries.enumerated() {
         let map = Int(entry >> 38)
         let position = PagePosition(UInt64(chunk.id) << 38 | PagePosition(entry).entry)
-        guard case .failure = try reader.page(position, of: map, whole: false),
+        guard try isDamaged(position, map, types[map], reader),
           let end = starts.first(where: { $0 > position.offset }), end < chunk.size
         else { continue }
         let page = Self.empty(number, map, position, size: end - position.offset)
@@ -34,6 +35,18 @@ struct PageBlanking {
     }
     if count > 0 { try file.handle.sync() }
     return count
+  }
+
+  private func isDamaged(
+    _ position: PagePosition, _ map: Int, _ types: MapTypes.Pair?, _ reader: PageReader
+  ) throws(Problem) -> Bool {
+    switch try reader.page(position, of: map, whole: types != nil) {
+    case .failure: return true
+    case .success(let page):
+      guard let types else { return false }
+      var sums: RowSums?
+      return PageContent(page, isNode: position.isNode, types, &sums).flaw != nil
+    }
   }
 
   /// The header of a page without keys, which takes so many bytes.

@@ -14,6 +14,12 @@ struct FileSurvey {
   private(set) var entries: [String: Int] = [:]
   /// Entries that the roots of the maps say to be below them, by the maps' names.
   private(set) var declared: [String: Int] = [:]
+  /// Indexes whose entries are not those that their tables ask for, by their maps' names: the columns that they were taken to have.
+  private(set) var disagreeing: [String: [Int]] = [:]
+  /// Indexes that hold exactly what their tables ask for, by their maps' names, likewise.
+  private(set) var agreeing: [String: [Int]] = [:]
+  /// What the maps are of.
+  private(set) var objects = ObjectNames()
   /// Pages in use that were looked at.
   private(set) var pages = 0
 
@@ -35,12 +41,13 @@ struct FileSurvey {
   /// Whether nothing is wrong.
   var isSound: Bool { damages.isEmpty }
 
-  /// Looks at a file. Throws where that cannot be read at all.
-  static func make(_ handle: FileHandle) throws(Problem) -> FileSurvey {
+  /// Looks at a file; at what stands in its pages as well, unless only what frames them is asked for. Throws where that cannot be
+  /// read at all.
+  static func make(_ handle: FileHandle, readsContent: Bool = true) throws(Problem) -> FileSurvey {
     let file = try StoreFile(handle)
     var survey = FileSurvey(headers: file.headers)
     try survey.findVersion(file)
-    if let newest = survey.newest { try survey.walk(newest, file) }
+    if let newest = survey.newest { try survey.walk(newest, file, readsContent: readsContent) }
     return survey
   }
 
@@ -116,14 +123,24 @@ struct FileSurvey {
   /// Pages of one map that are named one by one.
   private static let mostNamed = 100
 
-  private mutating func walk(_ version: StoreVersion, _ file: StoreFile) throws(Problem) {
-    let names = try version.names(in: file)
-    var walker = PageWalker(file, version)
+  private mutating func walk(_ version: StoreVersion, _ file: StoreFile, readsContent: Bool) throws(Problem) {
+    let meta = try version.meta(in: file)
+    let names = StoreVersion.names(meta)
+    let types = readsContent ? try MapTypes(version, meta: meta, in: file) : MapTypes()
+    if let list = names.first(where: { $0.value == "table.0" })?.key {
+      objects = try ObjectNames(version, map: list, types, in: file)
+    }
+    var walker = PageWalker(file, version, types)
+    var comparison = IndexComparison(names, objects, types, isClosed: headers.isClean)
     for (map, root) in version.roots.sorted(by: { $0.key < $1.key }) {
       let name = map == 0 ? "layout" : map == version.metaMap ? "meta" : names[map] ?? "map \(map)"
       let before = walker.flaws.count
+      walker.sums = comparison.sums(of: map)
       let count = try walker.walk(root, of: map)
-      if walker.flaws.count == before { entries[name] = count }
+      if walker.flaws.count == before {
+        entries[name] = count
+        comparison.take(walker.sums, of: map)
+      }
       if case .success(let page) = try PageReader(file, chunks: version.chunks).page(root, of: map, whole: false) {
         declared[name] = root.isNode ? page.children.reduce(0) { $0 &+ $1.entries } : page.keys
       }
@@ -131,9 +148,16 @@ struct FileSurvey {
         damages.append(
           Damage(
             kind: .page, chunk: flaw.position.chunk, map: name, byte: flaw.byte,
-            said: "a page of \(name) in chunk \(flaw.position.chunk) is damaged: \(flaw.said)"))
+            said: "a page of \(words(name)) in chunk \(flaw.position.chunk) is damaged: \(flaw.said)"))
       }
     }
     pages = walker.pages
+    (agreeing, disagreeing) = comparison.results()
+  }
+
+  /// What a map is of, for a sentence.
+  private func words(_ map: String) -> String {
+    guard let object = objects[map] else { return map }
+    return object.index.map { "the index \($0) of \(object.table)" } ?? "the table \(object.table)"
   }
 }

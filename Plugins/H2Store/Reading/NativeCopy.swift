@@ -21,8 +21,8 @@ struct NativeCopy {
   /// How often a database is copied that is written meanwhile.
   private static let tries = 10
 
-  /// Takes the copy to a path.
-  static func make(of path: String, to target: String) throws(Problem) -> NativeCopy {
+  /// Takes the copy to a path, and looks at what stands in its pages as well, unless only what frames them is asked for.
+  static func make(of path: String, to target: String, readsContent: Bool = true) throws(Problem) -> NativeCopy {
     let source = Paths.resolved(path)
     for attempt in 0..<tries {
       let file = try open(source)
@@ -30,7 +30,7 @@ struct NativeCopy {
       try Paths.removeFile(target)
       let copy = try FileHandle.create(target, mode: 0o600)
       try copyContent(file, to: copy)
-      let survey = try FileSurvey.make(copy)
+      let survey = try FileSurvey.make(copy, readsContent: readsContent)
       let isSteady = try stamp(source) == before
       let reached = survey.newest?.last.version ?? -1
       let isState = survey.isSound && reached >= (survey.headers.newest?.version ?? 0)

@@ -46,7 +46,8 @@ struct PageReader {
     }
     let room = chunk.size - Chunk.footerSize - position.offset
     guard position.offset > 0, room >= Self.shortest else { return flaw("it would be outside of its chunk") }
-    var bytes = try file.handle.read(min(room, Self.firstRead), at: chunk.start + position.offset)
+    let first = whole ? position.mostBytes ?? Self.firstRead : Self.firstRead
+    var bytes = try file.handle.read(min(room, first), at: chunk.start + position.offset)
     var reader = ByteReader(bytes)
     guard let size = reader.number(4).flatMap({ Int(exactly: $0) }), let check = reader.number(2) else {
       return flaw("the file ends within it")

@@ -7,7 +7,9 @@ enum Snapshots {
     let source = Paths.resolved(path)
     try Foreign.refuse(source)
     guard let staging else { return try direct(source) }
-    let copy = try NativeCopy.make(of: source, to: Paths.join(staging, "snapshot-" + Paths.name(of: source)))
+    // What stands in the pages is for the checks to read.
+    let copy = try NativeCopy.make(
+      of: source, to: Paths.join(staging, "snapshot-" + Paths.name(of: source)), readsContent: false)
     do throws(Problem) {
       guard copy.survey.isSound else { throw SurveyFindings.problem(copy.survey, on: source) }
       let file = try FileHandle.read(copy.path)
@@ -28,7 +30,7 @@ enum Snapshots {
     let member = try member(file, name: Paths.name(of: path), attributes: try FileAttributes(of: file))
     return StoreSnapshot(
       members: [member], stamp: stamp,
-      notes: { () throws(Problem) in try ChunkNotes.take(file, FileSurvey.make(file)) },
+      notes: { () throws(Problem) in try ChunkNotes.take(file, FileSurvey.make(file, readsContent: false)) },
       confirm: { () throws(Problem) in
         guard try NativeCopy.stamp(path) == stamp else { throw NativeCopy.changed(path) }
       })

@@ -70,13 +70,18 @@ struct StoreVersion {
 
   private static func chunk(_ value: String) -> Chunk? { HeaderText(Array(value.utf8)[...]).flatMap { Chunk($0) } }
 
-  /// The names of the maps by their numbers; none where they cannot be read.
-  func names(in file: StoreFile) throws(Problem) -> [Int: String] {
+  /// The entries of the map that names the others; none where they cannot be read.
+  func meta(in file: StoreFile) throws(Problem) -> [String: String] {
     guard let root = roots[metaMap] else { return [:] }
     let found = try TextMap.entries(PageReader(file, chunks: chunks), root: root, map: metaMap)
     guard case .success(let entries) = found else { return [:] }
+    return entries
+  }
+
+  /// The names of the maps by their numbers.
+  static func names(_ meta: [String: String]) -> [Int: String] {
     var names: [Int: String] = [:]
-    for (name, value) in entries where name.hasPrefix("name.") {
+    for (name, value) in meta where name.hasPrefix("name.") {
       if let map = Int(value, radix: 16) { names[map] = String(name.dropFirst(5)) }
     }
     return names

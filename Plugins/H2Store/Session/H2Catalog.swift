@@ -33,7 +33,7 @@ struct H2Catalog {
   private static let own = "TABLE_SCHEMA <> 'INFORMATION_SCHEMA'"
 
   /// The statements whose answers make a catalog.
-  static let statements: [Client.Statement] = [
+  static let statements: [Statement] = [
     .query("SELECT H2VERSION()"),
     .query(
       "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM INFORMATION_SCHEMA.TABLES WHERE \(own) ORDER BY 1, 2"),
@@ -57,7 +57,7 @@ struct H2Catalog {
   ]
 
   /// The catalog of the answers to the statements. Throws what the engine said of one that failed.
-  init(_ answers: [Client.Answer], of path: String) throws(Problem) {
+  init(_ answers: [Answer], of path: String) throws(Problem) {
     for answer in answers.prefix(6) {
       if let words = answer.failure { throw EngineWords.problem(words, on: path) }
     }

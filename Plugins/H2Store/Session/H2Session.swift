@@ -11,30 +11,44 @@ class H2Session: SQLSession {
   /// The live file's state, where this is a copy of one.
   let stamp: StoreStamp?
   private var place: EnginePlace?
+  private var shell: Shell?
   private var known: H2Catalog
   private var counts: [String: Int] = [:]
-  /// Answers that were asked for ahead: every run of the engine's program takes half a second to begin.
-  private var answers: [String: Client.Answer] = [:]
+  /// Answers that were asked for ahead, so that the engine is told of everything at once.
+  private var answers: [String: Answer] = [:]
 
-  /// Takes a copy of a live database and has the engine read its catalog.
+  /// Takes a copy of a live database and has the engine read its catalog. The engine starts while the copy is taken and looked at.
   static func open(_ path: String, login: Login) throws(Problem) -> H2Session {
     let source = Paths.resolved(path)
     try Foreign.refuse(source)
     let place = try EnginePlace()
+    var missing: Problem?
+    var client: Client?
+    var shell: Shell?
+    do throws(Problem) {
+      let found = try Client.find(login)
+      client = found
+      shell = try found.begin(in: place.folder)
+    } catch { missing = error }
     let copy = try NativeCopy.make(of: source, to: place.file)
-    return try H2Session(copy, in: place, login)
+    guard let client, let shell else {
+      // Damage that is plain without the engine is told without it.
+      guard copy.survey.isSound else { throw SurveyFindings.problem(copy.survey, on: copy.source) }
+      throw missing ?? Problem(.program, tried: "start", on: "java", said: "it does not start")
+    }
+    return try H2Session(copy, in: place, client, shell)
   }
 
-  private init(_ copy: NativeCopy, in place: EnginePlace, _ login: Login) throws(Problem) {
+  private init(_ copy: NativeCopy, in place: EnginePlace, _ client: Client, _ shell: Shell) throws(Problem) {
     self.place = place
+    self.client = client
+    self.shell = shell
     subject = copy.source
     survey = copy.survey
     stamp = copy.stamp
     do throws(Problem) {
-      client = try Client.find(login)
-      known = try H2Catalog(client.run(H2Catalog.statements, on: EnginePlace.name, in: place.folder), of: copy.source)
+      known = try Self.catalog(of: copy.source, client, shell)
     } catch {
-      // Damage that is plain without the engine is told without it.
       guard !copy.survey.isSound else { throw error }
       throw SurveyFindings.problem(copy.survey, on: copy.source, said: error.kind == .damaged ? error.said : nil)
     }
@@ -43,7 +57,12 @@ class H2Session: SQLSession {
       engine: "H2 \(known.version)", format: "MVStore format \(header?.format ?? 0)", bytes: copy.stamp.size)
   }
 
-  /// Opens a database that nobody else has open, in its place.
+  private static func catalog(of path: String, _ client: Client, _ shell: Shell) throws(Problem) -> H2Catalog {
+    if let words = try shell.open(EnginePlace.name, as: client.login) { throw EngineWords.problem(words, on: path) }
+    return try H2Catalog(shell.ask(H2Catalog.statements), of: path)
+  }
+
+  /// Opens a database that nobody else has open, in its place. The engine closes it after each piece of work.
   init(workingCopy place: EnginePlace, of path: String, login: Login) throws(Problem) {
     self.place = place
     subject = path
@@ -66,18 +85,53 @@ class H2Session: SQLSession {
     answers = [:]
   }
 
-  func end() { place = nil }
+  func end() {
+    // Nobody wants the copy any more: it need not be closed in order.
+    shell?.stop()
+    shell = nil
+    place = nil
+  }
 
   /// What became of statements.
-  func ask(_ statements: [Client.Statement]) throws(Problem) -> [Client.Answer] {
+  func ask(_ statements: [Statement]) throws(Problem) -> [Answer] {
     guard let place else { throw Problem(.system, tried: "read", on: subject, said: "the session has ended") }
     guard !statements.isEmpty else { return [] }
     let known = statements.compactMap { statement in
       if case .query(let sql) = statement { answers[sql] } else { nil }
     }
     if known.count == statements.count { return known }
-    return try client.run(statements, on: EnginePlace.name, in: place.folder)
+    guard shell != nil else { return try client.run(statements, on: EnginePlace.name, in: place.folder) }
+    return try askShell(statements, in: place)
   }
+
+  /// The engine closes a database in which it met damage: what it did not come to is asked of another one.
+  private func askShell(_ statements: [Statement], in place: EnginePlace) throws(Problem) -> [Answer] {
+    var answers: [Answer] = []
+    var restarts = 0
+    while let shell {
+      let more = try shell.ask(Array(statements[answers.count...]))
+      let reached = more.prefix { !$0.isUnreached }
+      answers += reached
+      guard answers.count < statements.count else { break }
+      // One that no engine comes to is what it stumbles over.
+      if reached.isEmpty { answers += more.prefix(1) }
+      restarts += 1
+      shell.stop()
+      guard answers.count < statements.count, restarts <= Self.mostRestarts else {
+        answers += more.suffix(statements.count - answers.count)
+        break
+      }
+      let next = try client.begin(in: place.folder)
+      self.shell = next
+      if let words = try next.open(EnginePlace.name, as: client.login) {
+        answers += [Answer](repeating: .unreached(words), count: statements.count - answers.count)
+        break
+      }
+    }
+    return answers
+  }
+
+  private static let mostRestarts = 32
 
   /// The rows of one query. Throws what the engine said of it.
   func rows(_ query: String) throws(Problem) -> [[String?]] {
@@ -129,7 +183,13 @@ class H2Session: SQLSession {
     return .text(text)
   }
 
-  func keyIndexIsSuspect(_ table: Table) -> Bool { !table.keyIsStructural }
+  /// Unless the index was held against the table, entry for entry.
+  func keyIndexIsSuspect(_ table: Table) -> Bool {
+    guard !table.keyIsStructural else { return false }
+    return !table.indexes.contains { index in
+      index.isUnique && index.columns.compactMap { $0 } == table.primaryKey && survey?.agrees(index, of: table) == true
+    }
+  }
 
   private var drawn: [H2Catalog.Identity] { known.identities.filter { $0.increment > 0 } }
 
@@ -151,23 +211,27 @@ class H2Session: SQLSession {
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
     var findings = survey.map { SurveyFindings.findings($0, limit: request.findingsPerCause) } ?? []
     guard request.isFull else { return findings }
-    // Every column is asked for, so that every page is decoded; of large objects every byte is.
+    findings += survey.map { SurveyFindings.indexes($0, catalog: known.catalog) } ?? []
+    // The engine decodes all values of a page's rows when it reads one of them; of large objects every byte is asked for.
     let tables = known.catalog.tables
     let readings = tables.map { table in
-      let sums = table.columns.map { column in
-        column.type.hasSuffix("LARGE OBJECT")
-          ? "SUM(ORA_HASH(\(column.name.asIdentifier)))" : "COUNT(\(column.name.asIdentifier))"
-      }
-      return "SELECT SUM(1), \(sums.joined(separator: ", ")) FROM \(sqlName(table.name))"
+      let large = table.columns.filter { $0.type.hasSuffix("LARGE OBJECT") }
+      let sums = ["SUM(1)"] + large.map { "SUM(ORA_HASH(\($0.name.asIdentifier)))" }
+      // Without that it would read an index instead, where there is one.
+      return "SELECT \(sums.joined(separator: ", ")) FROM \(sqlName(table.name)) USE INDEX ()"
     }
     let ahead =
-      sequenceQueries + foreignKeyQueries + tables.flatMap { keyQueries(of: $0, limit: request.findingsPerCause) }
+      sequenceQueries + foreignKeyQueries
+      + tables.filter { keyIndexIsSuspect($0) }.flatMap { keyQueries(of: $0, limit: request.findingsPerCause) }
     let found = try ask((readings + ahead).map { .query($0) })
     for (query, answer) in zip(ahead, found.dropFirst(readings.count)) where answer.failure == nil {
       answers[query] = answer
     }
+    var unreached: String?
     for (table, answer) in zip(tables, found) {
-      if let words = answer.failure {
+      if answer.isUnreached {
+        unreached = answer.failure
+      } else if let words = answer.failure {
         let problem = EngineWords.problem(words, on: subject)
         guard problem.kind == .damaged else { throw problem }
         findings.append(
@@ -178,6 +242,7 @@ class H2Session: SQLSession {
         note((answer.rows.first?.first ?? nil) ?? "0", of: table)
       }
     }
+    if findings.isEmpty, let unreached { throw EngineWords.problem(unreached, on: subject) }
     return findings
   }
 }

@@ -8,6 +8,7 @@ enum SurveyFindings {
     var counts: [String: Int] = [:]
     for damage in survey.damages {
       let code = code(damage)
+      let object = damage.map.flatMap { survey.objects[$0] }
       let cause = "\(code) \(damage.map ?? "")"
       counts[cause, default: 0] += 1
       guard counts[cause] ?? 0 <= limit else {
@@ -18,10 +19,33 @@ enum SurveyFindings {
       }
       findings.append(
         Finding(
-          code, damage.kind == .version ? .fatal : .error, at: Finding.Location(page: damage.chunk, byte: damage.byte),
+          code, damage.kind == .version ? .fatal : .error,
+          at: Finding.Location(table: object?.table, index: object?.index, page: damage.chunk, byte: damage.byte),
           damage.said, evidence: damage.map.map { "map \($0)" }))
     }
     return findings
+  }
+
+  /// The indexes that do not hold what their tables ask for.
+  static func indexes(_ survey: FileSurvey, catalog: Catalog) -> [Finding] {
+    survey.disagreeing.keys.sorted().compactMap { map in
+      guard let object = survey.objects[map], let name = object.index, let table = catalog.table(object.table),
+        let index = table.indexes.first(where: { $0.name == name }),
+        survey.disagreeing[map] == FileSurvey.places(index, in: table)
+      else { return nil }
+      let entries = survey.entries[map] ?? 0
+      let rows = survey.entries.first {
+        survey.objects[$0.key]?.table == table.name && survey.objects[$0.key]?.index == nil
+      }
+      let isCount = rows.map { $0.value != entries } ?? false
+      return Finding(
+        isCount ? "index.entry-count" : "index.entry-missing", .error,
+        at: Finding.Location(table: table.name, index: name),
+        isCount
+          ? "the index \(name) of \(table.name) has \(entries) entries, and the table \(rows?.value ?? 0) rows"
+          : "the index \(name) of \(table.name) has other values than the rows: some row is not found by it",
+        evidence: "map \(map)")
+    }
   }
 
   private static func code(_ damage: FileSurvey.Damage) -> FindingCode {
@@ -44,5 +68,21 @@ enum SurveyFindings {
       said: (first?.said ?? "it is damaged") + (more > 0 ? " (and \(more) more places)" : "")
         + (said.map { "; H2: \($0)" } ?? ""),
       code: "file.malformed")
+  }
+}
+
+extension FileSurvey {
+  /// The places of an index's columns in its table; nil where one of them is an expression.
+  static func places(_ index: Index, in table: Table) -> [Int]? {
+    let places = index.columns.compactMap { name in table.columns.firstIndex { $0.name == name } }
+    return places.count == index.columns.count ? places : nil
+  }
+
+  /// Whether an index was held against its table, and has exactly what that asks for.
+  func agrees(_ index: Index, of table: Table) -> Bool {
+    agreeing.contains { map, columns in
+      objects[map] == ObjectNames.Object(table: table.name, index: index.name)
+        && columns == Self.places(index, in: table)
+    }
   }
 }

@@ -14,13 +14,13 @@ public final class ClientConversation {
 
   private static let errorLimit = 64 << 10
 
-  /// Starts the program. `environment` is added to this process's own; a nil takes a variable away.
+  /// Starts the program, in a folder where one is given. `environment` is added to this process's own; a nil takes a variable away.
   public init(
-    _ program: ClientProgram, _ arguments: [String], environment: [String: String?] = [:]
+    _ program: ClientProgram, _ arguments: [String], environment: [String: String?] = [:], folder: String? = nil
   ) throws(Problem) {
     let pipes = try (Pipe(for: program.name), Pipe(for: program.name), Pipe(for: program.name))
     let started = ChildProcess.spawn(
-      [program.path] + arguments, folder: nil, environment: environment,
+      [program.path] + arguments, folder: folder, environment: environment,
       streams: [pipes.0.reading, pipes.1.writing, pipes.2.writing])
     guard case .success(let pid) = started else {
       throw Problem(
@@ -75,6 +75,11 @@ public final class ClientConversation {
   public func takeErrors() -> String {
     defer { errors = [] }
     return String(decoding: errors, as: UTF8.self)
+  }
+
+  /// Ends the program at once, whatever it is at.
+  public func stop() {
+    if ending == nil { _ = end(for: .time(0)) }
   }
 
   /// Closes the program's input, and waits for it a moment; one that goes on is killed.
