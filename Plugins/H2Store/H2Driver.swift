@@ -109,7 +109,7 @@ public struct H2Driver: SQLDriver, SalvagingDriver, ComparingDriver {
 
   /// Puts headers right, or goes back to an older version, or has H2 write down what it can read.
   public func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome {
-    try Salvage(copy: copy, login: login).run()
+    try Salvage(copy: copy, login: login, aid: aid).run()
   }
 
   /// Whether any chunk is whole.

@@ -19,6 +19,9 @@ public struct IntegrityCheck: Check {
       Of a DuckDB file every block in use is held against its checksum, and then the engine reads every value of every column; \
       `quick` leaves that out. What its indexes hold is not compared with their tables.
 
+      Of an H2 database every chunk and every page is read natively, keys and values to their last byte; in one that was closed, \
+      each index is held against its table. Then the engine reads every table and large object; `quick` leaves both out.
+
       PostgreSQL databases are verified by the extension amcheck: each table, each b-tree index against its table, and the number \
       of rows that a table has against the number that an index knows. Where the extension is not there and may not be used, every \
       row is read instead.

@@ -26,6 +26,10 @@ public struct SalvageRepair: Repair {
       proves to be the same, and what can be read goes into a new file, row group by row group; rows of which a column cannot be \
       read go to a table `dbmend_set_aside_TABLE`.
 
+      Of an H2 database headers and footers are written anew that the rest tells. Where the newest version cannot be read, the newest \
+      one that is whole takes its place, which costs `changes`; else H2's own recovery writes down every row outside of the damaged \
+      pages, and rows of the backup come back that every sound index of their table holds.
+
       A document in JSON that is torn is closed behind its last whole value, and what stood behind that is named; zeros \
       behind a whole document, and a byte order mark before it, go at no loss.
 

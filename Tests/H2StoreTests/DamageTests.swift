@@ -88,12 +88,27 @@ import Testing
     defer { file.close() }
     // Rows stand in chunks that are not in use any more, too.
     let first = Array(text.utf8)
-    for place in content.indices where content[place] == first[0] && content[place...].starts(with: first) {
+    for place in content.indices.reversed() where content[place] == first[0] && content[place...].starts(with: first) {
       try file.write(bytes, at: place)
       if isWanted(try FileSurvey.make(file)) { return }
       try file.write(Array(content[place..<place + bytes.count]), at: place)
     }
     throw PreparationFailed("no place of \(text) is what was asked for")
+  }
+
+  @Test(
+    "the frame of the newest chunk is written anew at no loss: its header, and its footer", arguments: [true, false])
+  func frame(_ isHeader: Bool) throws {
+    let shop = try Shop()
+    let sums = try shop.sums()
+    let file = try StoreFile(FileHandle.read(shop.path))
+    let header = try #require(file.headers.newest)
+    let chunk = try #require(try file.whole(at: header.block, id: header.chunk))
+    try H2File.damage(shop.path, at: isHeader ? chunk.start : chunk.start + chunk.size - 60, count: 30)
+    #expect(try shop.codes().first == "file.malformed")
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "none", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(try shop.sums() == sums && shop.codes() == [])
   }
 
   @Test("a value that cannot have been written is found without the engine, and the table is named")
@@ -110,10 +125,25 @@ import Testing
     #expect(try shop.codes() == [])
   }
 
+  @Test("rows of a damaged page come back from a backup where an index proves them; deleted ones do not, new ones stay")
+  func backupRows() throws {
+    let shop = try Shop()
+    #expect(try shop.dbmend("backup", "shop.mv.db").exit == 0)
+    try H2File.run(
+      shop.path,
+      "DELETE FROM ORDERS WHERE ID > 100 AND MOD(ID, 10) = 0; INSERT INTO ORDERS(SKU, QUANTITY) VALUES('new', 1)")
+    let sums = try shop.sums()
+    try overwrite("sku7001", with: [0xFF, 0xFF], in: shop) {
+      !$0.damages.isEmpty && $0.damages.allSatisfy { $0.map == "table.3" }
+    }
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "rows", "--format", "json", "shop.mv.db")
+    #expect(repair.exit == 0 && repair.output.contains("from_backup"), "\(repair.output)")
+    #expect(try shop.sums() == sums)
+  }
+
   @Test("an index that holds another value than its row is found in a closed database, and built anew at no loss")
   func indexEntry() throws {
     let shop = try Shop()
-    let sums = try shop.sums()
     try overwrite("sku7001", with: Array("skU".utf8), in: shop) {
       $0.disagreeing.keys.first?.hasPrefix("index.") ?? false
     }
@@ -122,7 +152,6 @@ import Testing
     let repair = try shop.dbmend("repair", "--yes", "--max-loss", "none", "shop.mv.db")
     #expect(repair.exit == 0, "\(repair.output)")
     #expect(try shop.codes() == [])
-    _ = sums
   }
 
   @Test("a damaged page of an index costs nothing: the index is built anew from its table")
@@ -135,7 +164,8 @@ import Testing
     let session = try shop.open()
     let found = try session.verifyIntegrity(IntegrityRequest())
     session.end()
-    #expect(found.map(\.code) == ["index.malformed"] && found.first?.location.index == "ORDERS_SKU", "\(found)")
+    #expect(Set(found.map(\.code)) == ["index.malformed"], "\(found)")
+    #expect(Set(found.map(\.location.index)) == ["ORDERS_SKU"])
     let repair = try shop.dbmend("repair", "--yes", "--max-loss", "none", "shop.mv.db")
     #expect(repair.exit == 0, "\(repair.output)")
     #expect(try shop.sums() == sums && shop.codes() == [])

@@ -44,14 +44,14 @@ import Testing
     #expect(try FileSurvey.make(FileHandle.read(shop.path)).isSound)
     let file = try FileHandle.update(shop.path)
     var random = SeededRandom(7)
-    for _ in 0..<150 {
+    for _ in 0..<60 {
       let at = Int(random.next() % UInt64(bytes.count - 600))
       let noise = (0..<Int(1 + random.next() % 600)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       try file.write(noise, at: at)
       _ = try FileSurvey.make(file)
       try file.write(Array(bytes[at..<at + noise.count]), at: at)
     }
-    for size in stride(from: 0, to: bytes.count, by: bytes.count / 20) {
+    for size in stride(from: 0, to: bytes.count, by: bytes.count / 8) {
       try file.write(bytes, at: 0)
       try file.truncate(to: size)
       #expect(try FileSurvey.make(file).newest == nil || !FileSurvey.make(file).isSound, "\(size) bytes")

@@ -11,6 +11,8 @@ struct ChunkMending {
     case nothing
     /// Everything that is damaged can be written anew from what the rest says.
     case renew
+    /// The header or the footer of the newest chunk is damaged, and everything else of it is there.
+    case complete(Chunk)
     /// The newest version all of whose chunks and pages are whole is this older one.
     case older(Int)
     /// Both headers are lost; the newest version that is in the file is this one, and nothing tells of a newer one.
@@ -32,6 +34,7 @@ struct ChunkMending {
     guard survey.damages.contains(where: { $0.kind == .version }) else {
       return survey.damages.allSatisfy { $0.kind == .header || $0.kind == .chunk } ? .renew : .nothing
     }
+    if let chunk = try LostFrame(file).chunk() { return .complete(chunk) }
     return try newestWhole(below: .max).map { .older($0.version) } ?? .nothing
   }
 
@@ -53,6 +56,11 @@ struct ChunkMending {
       }
       try file.handle.sync()
       return notes
+    case .complete(let chunk):
+      try renew(chunk)
+      try file.handle.write(StoreHeaders.bytes(for: chunk, like: survey.headers.newest), at: 0)
+      try file.handle.sync()
+      return ["wrote the header and the footer of the newest chunk anew, as the rest of it has them"]
     case .older(let version), .headers(let version):
       try open(at: version)
       return ["set the headers to version \(version), the newest one all of whose chunks and pages are whole"]

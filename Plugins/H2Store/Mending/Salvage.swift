@@ -7,6 +7,7 @@ import MendKit
 struct Salvage {
   let copy: String
   let login: Login
+  let aid: SalvageAid
 
   /// What it costs at most, and what it does.
   static func plan(_ path: String) -> (loss: Loss, reason: String) {
@@ -17,6 +18,11 @@ struct Salvage {
     }
     switch plan {
     case .nothing: return (.rows, rebuild)
+    case .complete:
+      return (
+        .none,
+        "writes the header and the footer of the newest chunk anew, from what the rest of it says; every page is in order"
+      )
     case .renew:
       return (
         .none, "writes damaged headers and footers anew, from what the rest of the file says; every page is in order"
@@ -59,15 +65,16 @@ struct Salvage {
       }
       return outcome
     }
+    let evidence = try RowEvidence.collect(survey, file)
     let blanked = try PageBlanking(file).run()
     file.close()
-    var outcome = try rebuild(survey)
+    var outcome = try rebuild(survey, evidence)
     if blanked > 0 { outcome.notes.append("\(blanked) pages could not be read; the rows in them are lost") }
     outcome.notes = notes + outcome.notes
     return outcome
   }
 
-  private func rebuild(_ survey: FileSurvey) throws(Problem) -> RepairOutcome {
+  private func rebuild(_ survey: FileSurvey, _ evidence: [String: RowEvidence]) throws(Problem) -> RepairOutcome {
     let client = try Client.find(login)
     let folder = Paths.folder(of: copy)
     let place = try EnginePlace(in: folder)
@@ -83,13 +90,19 @@ struct Salvage {
     let new = try Rebuild.database(from: script, in: folder, client, subject: copy)
     let names = try RecoveryScript.tables(script)
     var outcome = RepairOutcome(notes: ["made a new database of what H2's Recover could read"])
+    let backup = BackupRows(evidence: evidence, created: survey.headers.newest?.created, aid: aid, client: client)
+    let (taken, notes) = try backup.fill(EnginePlace.name, in: new.folder, subject: copy)
+    outcome.notes += notes
     let counted = try client.run(
       names.map { .query("SELECT COUNT(*) FROM \($0.sql)") }, on: EnginePlace.name, in: new.folder)
     for (table, answer) in zip(names, counted) {
       let kept = answer.rows.first?.first.flatMap { $0 }.flatMap { Int($0) }
       let before = survey.declared["table.\(String(table.number))"]
       guard let kept else { continue }
-      outcome.rows[table.name] = RowTally(kept: kept, lost: before.map { max(0, $0 - kept) })
+      let more = taken[table.name] ?? BackupRows.Tally()
+      outcome.rows[table.name] = RowTally(
+        kept: max(0, kept - more.fromBackup), fromBackup: more.fromBackup, setAside: more.setAside,
+        lost: before.map { max(0, $0 - kept) })
     }
     try Durable.rename(new.file, to: place.file)
     return outcome

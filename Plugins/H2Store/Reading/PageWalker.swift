@@ -79,10 +79,12 @@ struct PageWalker {
       try checkContents(page, position)
       var keys: [Int64] = []
       if let types {
+        let before = sums?.numbers.count ?? 0
         let content = PageContent(page, isNode: position.isNode, types, &sums)
         keys = content.numbers
         if let flaw = content.flaw {
           note(position, flaw)
+          sums?.drop(behind: before)
           if position.isNode { keys = [] }
         } else if !bounds.contain(keys) {
           note(position, "its keys are not those that the page above it says")

@@ -15,11 +15,23 @@ struct RowSums {
   private(set) var count = 0
   /// Whether a transaction that was not over yet changed any of them.
   private(set) var isChanging = false
+  /// Where they are collected, the number of each row, and what each index must hold of it, one after another.
+  private(set) var numbers: [Int64] = []
+  private(set) var marks: [UInt64] = []
+  private let collects: Bool
   private var spans: [UInt64] = []
 
-  init(columns: [[Int]]) {
+  init(columns: [[Int]], collects: Bool = false) {
     self.columns = columns
+    self.collects = collects
     sums = [UInt64](repeating: 0, count: columns.count)
+  }
+
+  /// Forgets the rows behind the first so many: their page is damaged.
+  mutating func drop(behind count: Int) {
+    guard numbers.count > count else { return }
+    numbers.removeLast(numbers.count - count)
+    marks.removeLast(marks.count - count * columns.count)
   }
 
   /// Takes the rows of a leaf of a table; false where one of them is damaged.
@@ -27,7 +39,13 @@ struct RowSums {
     var ahead = cursor
     guard ahead.byte() == 0 else {
       isChanging = true
-      return type.skip(numbers.count, &cursor)
+      guard type.skip(numbers.count, &cursor) else { return false }
+      // What it is that they are, the transaction would have told.
+      if collects {
+        self.numbers += numbers
+        marks += [UInt64](repeating: 0, count: numbers.count * columns.count)
+      }
+      return true
     }
     cursor = ahead
     for number in numbers where !take(number, width, &cursor) { return false }
@@ -52,6 +70,7 @@ struct RowSums {
       spans.append(start.sum(to: cursor))
     }
     count += 1
+    if collects { numbers.append(number) }
     for (index, places) in columns.enumerated() {
       var sum = UInt64(bitPattern: number) &* 0x9E37_79B9_7F4A_7C15
       for place in places {
@@ -59,6 +78,7 @@ struct RowSums {
         sum ^= sum >> 29
       }
       sums[index] &+= sum
+      if collects { marks.append(sum) }
     }
     return true
   }

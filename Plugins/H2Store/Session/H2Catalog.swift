@@ -91,7 +91,7 @@ struct H2Catalog {
   }
 
   /// The name of a table of a schema in the catalog.
-  private static func name(_ row: [String?]) -> String {
+  static func name(_ row: [String?]) -> String {
     guard row.count >= 2, let schema = row[0], let table = row[1] else { return "" }
     return schema == "PUBLIC" ? table : schema + "." + table
   }
