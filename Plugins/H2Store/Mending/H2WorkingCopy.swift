@@ -101,7 +101,7 @@ final class H2WorkingCopy: H2Session, WorkingCopy {
 /// A new database, made by the engine of a script.
 enum Rebuild {
   /// The user who makes it, and is taken away in the end: the script brings the application's own users along.
-  private static let maker = Login(user: "DBMEND_REBUILD", isWithoutPassword: true)
+  static let maker = Login(user: "DBMEND_REBUILD", isWithoutPassword: true)
 
   /// Makes it in a folder of its own below the given one. Throws where a statement of the script fails.
   static func database(

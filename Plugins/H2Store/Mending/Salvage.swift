@@ -87,9 +87,11 @@ struct Salvage {
         .damaged, tried: "have H2 recover what is left of", on: copy, said: recovered.lastWords,
         advice: "Restore it from a backup: dbmend restore latest.")
     }
-    let new = try Rebuild.database(from: script, in: folder, client, subject: copy)
-    let names = try RecoveryScript.tables(script)
+    let recovery = try RecoveryScript(script)
+    let new = try EnginePlace(in: folder)
     var outcome = RepairOutcome(notes: ["made a new database of what H2's Recover could read"])
+    outcome.notes += try recovery.run(client, on: EnginePlace.name, in: new.folder, subject: copy)
+    let names = recovery.tables
     let backup = BackupRows(evidence: evidence, created: survey.headers.newest?.created, aid: aid, client: client)
     let (taken, notes) = try backup.fill(EnginePlace.name, in: new.folder, subject: copy)
     outcome.notes += notes
@@ -106,33 +108,5 @@ struct Salvage {
     }
     try Durable.rename(new.file, to: place.file)
     return outcome
-  }
-}
-
-/// What the script of a recovery says of the tables in it.
-enum RecoveryScript {
-  /// A table: its number in the file, its name in the catalog and in SQL.
-  struct Table {
-    var number: Int
-    var name: String
-    var sql: String
-  }
-
-  /// The tables that rows are brought back into: `INSERT INTO "PUBLIC"."USERS" SELECT * FROM O_3;`.
-  static func tables(_ path: String) throws(Problem) -> [Table] {
-    let file = try FileHandle.read(path)
-    let size = try file.status().size
-    // These lines are the last ones of the script.
-    let text = String(decoding: try file.read(16 << 20, at: max(0, size - (16 << 20))), as: UTF8.self)
-    var tables: [Table] = []
-    for line in text.split(separator: "\n") where line.hasPrefix("INSERT INTO ") {
-      guard let middle = line.range(of: " SELECT * FROM O_") else { continue }
-      let sql = line[..<middle.lowerBound].dropFirst("INSERT INTO ".count)
-      guard let number = Int(line[middle.upperBound...].prefix { $0.isNumber }) else { continue }
-      let name = String(sql.filter { $0 != "\"" })
-      tables.append(
-        Table(number: number, name: name.hasPrefix("PUBLIC.") ? String(name.dropFirst(7)) : name, sql: String(sql)))
-    }
-    return tables
   }
 }

@@ -55,39 +55,12 @@ struct ObjectNames {
 
   /// `CREATE CACHED TABLE "PUBLIC"."USERS"(…)`, `CREATE UNIQUE INDEX "PUBLIC"."I" ON "PUBLIC"."USERS"(…)`.
   private mutating func note(_ id: Int, _ sql: [UInt8]) {
-    var names: [[UInt8]] = []
-    var words: [UInt8] = []
-    var index = 0
-    // What is named comes before the first parenthesis.
-    while index < sql.count, sql[index] != UInt8(ascii: "("), names.count < 4 {
-      guard sql[index] == UInt8(ascii: "\"") else {
-        words.append(sql[index])
-        index += 1
-        continue
-      }
-      var name: [UInt8] = []
-      index += 1
-      while index < sql.count {
-        if sql[index] == UInt8(ascii: "\"") {
-          guard index + 1 < sql.count, sql[index + 1] == UInt8(ascii: "\"") else { break }
-          index += 1
-        }
-        name.append(sql[index])
-        index += 1
-      }
-      index += 1
-      names.append(name)
-    }
-    func catalogName(_ schema: [UInt8], _ name: [UInt8]) -> String {
-      let (schema, name) = (String(decoding: schema, as: UTF8.self), String(decoding: name, as: UTF8.self))
-      return schema == "PUBLIC" ? name : schema + "." + name
-    }
-    let said = String(decoding: words, as: UTF8.self)
-    if names.count == 2, said.range(of: " TABLE ") != nil {
-      objects["table.\(id)"] = Object(table: catalogName(names[0], names[1]))
-    } else if names.count == 4, said.range(of: " ON ") != nil {
-      objects["index.\(id)"] = Object(
-        table: catalogName(names[2], names[3]), index: String(decoding: names[1], as: UTF8.self))
+    let statement = QuotedNames(sql)
+    let names = statement.names
+    if names.count == 2, statement.words.range(of: " TABLE ") != nil {
+      objects["table.\(id)"] = Object(table: H2Catalog.name(names))
+    } else if names.count == 4, statement.words.range(of: " ON ") != nil {
+      objects["index.\(id)"] = Object(table: H2Catalog.name(Array(names[2...])), index: names[1])
     }
   }
 }
