@@ -44,7 +44,7 @@ import Testing
     #expect(try FileSurvey.make(FileHandle.read(shop.path)).isSound)
     let file = try FileHandle.update(shop.path)
     var random = SeededRandom(7)
-    for _ in 0..<60 {
+    for _ in 0..<40 {
       let at = Int(random.next() % UInt64(bytes.count - 600))
       let noise = (0..<Int(1 + random.next() % 600)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       try file.write(noise, at: at)

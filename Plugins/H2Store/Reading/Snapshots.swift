@@ -86,11 +86,13 @@ enum Foreign {
         said: "both headers of the file are damaged (their checksums are wrong)", code: "file.malformed")
     }
     guard newest.blockSize == StoreHeaders.blockSize, (2...3).contains(newest.readFormat) else {
+      let format = "its format is \(newest.readFormat)"
+      guard newest.readFormat < 2 else { throw EngineWords.unsupported(format, on: path) }
       throw EngineWords.unsupported(
-        "its format is \(newest.readFormat)"
-          + (newest.readFormat < 2
-            ? ", which H2 1.4 wrote: its own SCRIPT and RUNSCRIPT of a newer version convert it" : ""),
-        on: path)
+        format + ", which H2 1.4 wrote and no newer version reads", on: path,
+        advice:
+          "Convert it: SCRIPT TO 'shop.sql' with the application's old jar, and RUNSCRIPT FROM 'shop.sql' with a new one; until then "
+          + "keep it in a store of kind folder.")
     }
   }
 }

@@ -26,10 +26,12 @@ enum EngineWords {
   }
 
   /// A file of a version that the engine here cannot open.
-  static func unsupported(_ words: String, on path: String) -> Problem {
+  static func unsupported(
+    _ words: String, on path: String,
+    advice: String = "Set H2_JAR to the jar of the application, which is of the version that wrote the file."
+  ) -> Problem {
     Problem(
-      .unsupported, tried: "open the database", on: path, said: words,
-      advice: "Set H2_JAR to the jar of the application, which is of the version that wrote the file.",
+      .unsupported, tried: "open the database", on: path, said: words, advice: advice,
       code: "schema.unsupported")
   }
 
