@@ -32,6 +32,12 @@ struct ChunkMending {
       return try hasTracesOf(newerThan: best.version) ? .older(best.version) : .headers(best.version)
     }
     guard survey.damages.contains(where: { $0.kind == .version }) else {
+      // Of a store that was not closed no header tells which version was its newest.
+      if let header = survey.headers.newest, !header.isClean, survey.damages.allSatisfy({ $0.kind == .header }),
+        let found = survey.newest?.last.version, try hasTracesOf(newerThan: found)
+      {
+        return .older(found)
+      }
       return survey.damages.allSatisfy { $0.kind == .header || $0.kind == .chunk } ? .renew : .nothing
     }
     if let chunk = try LostFrame(file).chunk() { return .complete(chunk) }

@@ -1,10 +1,12 @@
 import MendKit
 
-/// The script of a recovery: what makes temporary tables `O_3` of the rows and the application's own tables, then what copies the rows
-/// into these, then what makes indexes, constraints and triggers.
+/// The script of a recovery: large objects and settings, then temporary tables `O_3` with the rows, then the application's own tables
+/// and what copies the rows into these, then what makes indexes, constraints and triggers.
 ///
-/// H2 means it to be run as a whole, and then the first statement that fails is the end: a table with a column that H2 computes or
-/// always numbers itself refuses its rows as the script has them. So the parts are run one by one, and rows are copied by columns.
+/// H2 means it to be run as a whole. But then the first statement that fails is the end, a table with a column that H2 computes or
+/// always numbers itself refuses its rows as the script has them, and bytes, arrays and JSON change on their way through the
+/// temporary tables, which have nothing but texts. So the parts are run one by one: the application's tables first, then temporary
+/// tables with the same types, and rows are copied by columns.
 struct RecoveryScript {
   /// A table: its number in the file, its name in the catalog and in SQL.
   struct Table {
@@ -16,19 +18,32 @@ struct RecoveryScript {
   /// The tables that rows are brought back into.
   private(set) var tables: [Table] = []
   private let path: String
-  /// Where the copying begins, in bytes.
+  /// Where the rows begin, where the tables do, and where the copying does, in bytes.
+  private var rows = 0
+  private var schema = 0
   private var middle = 0
   /// The statements that come after it.
   private var last: [String] = []
+  /// The numbers of the temporary tables.
+  private var written: [Int] = []
 
   private static let mostTail = 16 << 20
 
-  /// Reads the end of a script: `INSERT INTO "PUBLIC"."USERS" SELECT * FROM O_3;` and what follows.
+  /// Looks for the parts of a script, and reads its end: `INSERT INTO "PUBLIC"."USERS" SELECT * FROM O_3;` and what follows.
   init(_ path: String) throws(Problem) {
     self.path = path
     let file = try FileHandle.read(path)
     let size = try file.status().size
-    let start = max(0, size - Self.mostTail)
+    var (rows, schema) = (size, size)
+    var written: [Int] = []
+    try Self.lines(file, 0, size) { (line, offset) throws(Problem) in
+      if line.elementsEqual(Self.rowsMark) { rows = min(rows, offset) }
+      if line.elementsEqual(Self.schemaMark) { schema = offset }
+      if let number = Self.temporary(line) { written.append(number) }
+    }
+    (self.rows, self.schema) = (min(rows, schema), schema)
+    self.written = written
+    let start = max(schema, size - Self.mostTail)
     let bytes = try file.read(size - start, at: start)
     middle = size
     var begun = false
@@ -61,22 +76,96 @@ struct RecoveryScript {
     return Table(number: number, name: H2Catalog.name([names[0], names[1]]), sql: sql)
   }
 
+  private static let rowsMark = Array("---- Table Data ----".utf8)
+  private static let schemaMark = Array("---- Schema ----".utf8)
+  private static let temporaryMark = Array("CREATE TABLE O_".utf8)
+
+  /// The number of the temporary table that a line makes; nil of any other line.
+  private static func temporary(_ line: ArraySlice<UInt8>) -> Int? {
+    guard line.starts(with: temporaryMark) else { return nil }
+    let digits = line.dropFirst(temporaryMark.count).prefix { (0x30...0x39).contains($0) }
+    return Int(String(decoding: digits, as: UTF8.self))
+  }
+
+  /// Hands over the lines of a part of a file, without their ends, each with where it begins.
+  private static func lines(
+    _ file: FileHandle, _ start: Int, _ end: Int, _ each: (ArraySlice<UInt8>, Int) throws(Problem) -> Void
+  ) throws(Problem) {
+    var pending: [UInt8] = []
+    var begin = start
+    var offset = start
+    while offset < end {
+      let bytes = try file.read(min(1 << 20, end - offset), at: offset)
+      guard !bytes.isEmpty else { break }
+      offset += bytes.count
+      let searched = pending.count
+      pending += bytes
+      var line = 0
+      var place = searched
+      while place < pending.count {
+        if pending[place] == UInt8(ascii: "\n") {
+          try each(pending[line..<place], begin)
+          begin += place + 1 - line
+          line = place + 1
+        }
+        place += 1
+      }
+      pending.removeFirst(line)
+    }
+    if !pending.isEmpty { try each(pending[...], begin) }
+  }
+
+  /// Writes a part of the script to a file of its own, without the definitions of temporary tables whose columns are known.
+  private func part(_ name: String, _ start: Int, _ end: Int) throws(Problem) -> Statement {
+    let target = path + "." + name
+    let known = Set(tables.map(\.number))
+    let source = try FileHandle.read(path)
+    let file = try FileHandle.create(target, mode: 0o600)
+    var buffer: [UInt8] = []
+    var written = 0
+    try Self.lines(source, start, end) { (line, _) throws(Problem) in
+      if let number = Self.temporary(line), known.contains(number) { return }
+      buffer += line
+      buffer.append(UInt8(ascii: "\n"))
+      guard buffer.count > 1 << 20 else { return }
+      try file.write(buffer, at: written)
+      written += buffer.count
+      buffer = []
+    }
+    try file.write(buffer, at: written)
+    return .command("RUNSCRIPT FROM \(target.asLiteral) CHARSET 'UTF-8'")
+  }
+
+  /// A column of one of the application's tables.
+  private struct Column {
+    var name: String
+    var type: String
+    var isComputed: Bool
+  }
+
   /// Makes the database that is called so in a folder; what could not be done. Throws where the rows cannot be read at all.
   func run(_ client: Client, on database: String, in folder: String, subject: String) throws(Problem) -> [String] {
-    try FileHandle.update(path).truncate(to: middle)
     let shell = try client.begin(in: folder)
     if let words = try shell.open(database, as: Rebuild.maker, creates: true) { throw refused(words, subject) }
     let begun = try shell.ask([
-      .command("RUNSCRIPT FROM \(path.asLiteral) CHARSET 'UTF-8'"),
+      part("settings", 0, rows), part("schema", schema, middle),
       .query(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, IS_GENERATED, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS ORDER BY 1, 2, ORDINAL_POSITION"
-      ),
+        "SELECT TABLE_SCHEMA, TABLE_NAME, IS_GENERATED, COLUMN_NAME, DATA_TYPE_SQL(TABLE_SCHEMA, TABLE_NAME, 'TABLE', "
+          + "DTD_IDENTIFIER) FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA <> 'INFORMATION_SCHEMA' "
+          + "ORDER BY 1, 2, ORDINAL_POSITION"),
     ])
-    if let words = begun[0].failure ?? begun[1].failure { throw refused(words, subject) }
-    var columns: [String: [(name: String, isComputed: Bool)]] = [:]
-    for row in begun[1].rows where row.count == 4 {
-      columns[H2Catalog.name(row), default: []].append((row[3] ?? "", row[2] == "ALWAYS"))
+    if let words = begun.compactMap(\.failure).first { throw refused(words, subject) }
+    var columns: [String: [Column]] = [:]
+    for row in begun[2].rows where row.count == 5 {
+      columns[H2Catalog.name(row), default: []].append(
+        Column(name: row[3] ?? "", type: row[4] ?? "VARCHAR", isComputed: row[2] == "ALWAYS"))
     }
+    let made = try shell.ask(
+      tables.map { table in
+        let types = (columns[table.name] ?? []).enumerated().map { "C\($0.offset) \($0.element.type)" }
+        return .command("CREATE TABLE O_\(table.number)(\(types.joined(separator: ", ")))")
+      } + [part("rows", rows, schema)])
+    if let words = made.compactMap(\.failure).first { throw refused(words, subject) }
     let copies = try shell.ask(
       tables.map { table in
         let own = (columns[table.name] ?? []).enumerated().filter { !$0.element.isComputed }
@@ -87,6 +176,10 @@ struct RecoveryScript {
       })
     var notes: [String] = []
     var rest: [Statement] = []
+    for number in Set(written).subtracting(tables.map(\.number)).sorted() {
+      notes.append("the definition of a table is lost; its rows are in lost_table_\(number)")
+      rest.append(.command("ALTER TABLE O_\(number) RENAME TO \("lost_table_\(number)".asIdentifier)"))
+    }
     for (table, answer) in zip(tables, copies) {
       guard let words = answer.failure else {
         rest.append(.command("DROP TABLE O_\(table.number)"))

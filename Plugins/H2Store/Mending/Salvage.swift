@@ -99,14 +99,29 @@ struct Salvage {
       names.map { .query("SELECT COUNT(*) FROM \($0.sql)") }, on: EnginePlace.name, in: new.folder)
     for (table, answer) in zip(names, counted) {
       let kept = answer.rows.first?.first.flatMap { $0 }.flatMap { Int($0) }
-      let before = survey.declared["table.\(String(table.number))"]
+      let before = Self.rows(of: table.name, map: "table.\(table.number)", survey)
       guard let kept else { continue }
       let more = taken[table.name] ?? BackupRows.Tally()
       outcome.rows[table.name] = RowTally(
         kept: max(0, kept - more.fromBackup), fromBackup: more.fromBackup, setAside: more.setAside,
         lost: before.map { max(0, $0 - kept) })
     }
+    // Of a table that has but one page nothing may be left to be written down.
+    for (map, object) in survey.objects.objects where object.index == nil && outcome.rows[object.table] == nil {
+      guard survey.damages.contains(where: { $0.map == map }) else { continue }
+      let more = taken[object.table] ?? BackupRows.Tally()
+      outcome.rows[object.table] = RowTally(
+        fromBackup: more.fromBackup, setAside: more.setAside,
+        lost: Self.rows(of: object.table, map: map, survey).map { max(0, $0 - more.fromBackup) })
+    }
     try Durable.rename(new.file, to: place.file)
     return outcome
+  }
+
+  /// The rows that a table had, as its root tells, or else one of its indexes; nil where none does.
+  private static func rows(of table: String, map: String, _ survey: FileSurvey) -> Int? {
+    if let count = survey.declared[map] { return count }
+    let indexes = survey.objects.objects.filter { $0.value.table == table && $0.value.index != nil }
+    return indexes.keys.sorted().lazy.compactMap { survey.entries[$0] }.first
   }
 }

@@ -10,7 +10,8 @@ struct ObjectNames {
     var index: String?
   }
 
-  private var objects: [String: Object] = [:]
+  /// What each map holds, by its name.
+  private(set) var objects: [String: Object] = [:]
 
   /// What the map of a name holds; nil where that is not known.
   subscript(map: String) -> Object? { objects[map] }
