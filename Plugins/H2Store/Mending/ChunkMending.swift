@@ -73,6 +73,13 @@ struct ChunkMending {
     }
   }
 
+  /// Opens the file, which is open for writing, at the newest version that is whole; what was done, nil where there is none.
+  func goBack() throws(Problem) -> String? {
+    guard let version = try newestWhole(below: .max)?.version else { return nil }
+    try open(at: version)
+    return "set the headers to version \(version), the newest one that is whole: what was committed after it is lost"
+  }
+
   /// The last chunk of the newest version below a number that is whole down to its pages.
   func newestWhole(below limit: Int) throws(Problem) -> Chunk? {
     let chunks = VersionSearch.sorted(try file.wholeChunks())

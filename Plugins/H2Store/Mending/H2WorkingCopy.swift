@@ -34,7 +34,9 @@ final class H2WorkingCopy: H2Session, WorkingCopy {
     let survey = try FileSurvey.make(FileHandle.read(path))
     // H2 never looks into an index for what a script of the database says.
     func isOfIndex(_ damage: FileSurvey.Damage) -> Bool { damage.map.flatMap { survey.objects[$0]?.index } != nil }
-    guard survey.damages.contains(where: { $0.kind != .header && !isOfIndex($0) }) else { return }
+    var opensOlder = false
+    if !survey.isSound, case .older = try ChunkMending(FileHandle.read(path)).plan() { opensOlder = true }
+    guard opensOlder || survey.damages.contains(where: { $0.kind != .header && !isOfIndex($0) }) else { return }
     throw SurveyFindings.problem(survey, on: path, said: "it would open an older version, or stop at a page")
   }
 

@@ -55,22 +55,39 @@ struct Salvage {
     let file = try FileHandle.update(copy)
     let notes = try ChunkMending(file).run()
     let survey = try FileSurvey.make(file)
-    if !notes.isEmpty, survey.isSound {
-      var outcome = RepairOutcome(notes: notes)
-      if let session = try? H2Session.open(copy, login: login) {
-        for table in try session.catalog().tables {
-          outcome.rows[table.name] = RowTally(kept: try session.rowCount(of: table))
-        }
-        session.end()
-      }
-      return outcome
-    }
+    if !notes.isEmpty, survey.isSound { return try counted(notes) }
     let evidence = try RowEvidence.collect(survey, file)
     let blanked = try PageBlanking(file).run()
     file.close()
-    var outcome = try rebuild(survey, evidence)
+    var outcome: RepairOutcome
+    do throws(Problem) {
+      outcome = try rebuild(survey, evidence)
+    } catch {
+      // H2's recovery does not come through every file; what changed since an older version may be given up where that is allowed.
+      guard aid.takesUnproved, let done = try ChunkMending(FileHandle.update(copy)).goBack() else { throw error }
+      let words = error.said.prefix { !$0.isNewline }
+      return try counted(notes + ["H2's Recover could not write the database down: \(words)", done], before: survey)
+    }
     if blanked > 0 { outcome.notes.append("\(blanked) pages could not be read; the rows in them are lost") }
     outcome.notes = notes + outcome.notes
+    return outcome
+  }
+
+  /// The rows of each table of the copy as it is now, and how many fewer these are than a version had before.
+  private func counted(_ notes: [String], before: FileSurvey? = nil) throws(Problem) -> RepairOutcome {
+    var outcome = RepairOutcome(notes: notes)
+    if let session = try? H2Session.open(copy, login: login) {
+      for table in try session.catalog().tables {
+        let kept = try session.rowCount(of: table)
+        var lost: Int? = 0
+        if let before {
+          let map = before.objects.objects.first { $0.value == ObjectNames.Object(table: table.name) }?.key
+          lost = map.flatMap { Self.rows(of: table.name, map: $0, before) }.map { max(0, $0 - kept) }
+        }
+        outcome.rows[table.name] = RowTally(kept: kept, lost: lost)
+      }
+      session.end()
+    }
     return outcome
   }
 
