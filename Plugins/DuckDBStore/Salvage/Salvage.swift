@@ -55,12 +55,35 @@ final class Salvage {
     guard !taken.isEmpty else { return }
     let list = taken.prefix(5).map(String.init).joined(separator: ", ") + (taken.count > 5 ? " and others" : "")
     outcome.notes.append(
-      "took \(taken.count) \(taken.count == 1 ? "block" : "blocks") (\(list)) from the backup, which the file itself proves to be the same"
+      "took \(taken.count) \(taken.count == 1 ? "block" : "blocks") (\(list)) from the backup, "
+        + (aid.takesUnproved
+          ? "which are the same, or most probably so" : "which the file itself proves to be the same")
     )
   }
 
   private func rebuild(_ survey: FileSurvey, backup: String?) throws(Problem) -> RepairOutcome {
-    let admitted = try CatalogAdmission(copy, survey).run()
+    let log = try WriteAheadLog.beside(copy)
+    do throws(Problem) {
+      return try rebuildAsItIs(survey, backup: backup)
+    } catch {
+      // What the damage hit may be what the log's replay needs.
+      guard let log, aid.takesUnproved, error.kind == .damaged else { throw error }
+      try Sidecars.remove(beside: copy)
+      let made = try rebuildAsItIs(survey, backup: backup)
+      try SetAsideMark.write(beside: copy, kept: 0)
+      outcome.notes.append(
+        "the log was set aside, since it cannot be replayed into the damaged file; it held: "
+          + (log.content.words ?? "nothing that can be read"))
+      return RepairOutcome(rows: made.rows, notes: outcome.notes)
+    }
+  }
+
+  private func rebuildAsItIs(_ survey: FileSurvey, backup: String?) throws(Problem) -> RepairOutcome {
+    var grafted: CatalogGraft.Outcome?
+    let admitted = try CatalogAdmission(copy, survey).run { () throws(Problem) in
+      grafted = try CatalogGraft(copy, survey, schema: aid.schema)?.run()
+      return grafted != nil
+    }
     let survey = admitted.isEmpty ? survey : try surveyed()
     let rebuild = try Rebuild(copy, survey, backup: backup, takesUnproved: aid.takesUnproved)
     let made = try rebuild.run()
@@ -76,6 +99,8 @@ final class Salvage {
       tally.lost = nil
       outcome.rows[table] = tally
     }
+    outcome.notes += grafted?.notes ?? []
+    for (table, rows) in grafted?.lost ?? [:] { outcome.rows[table] = RowTally(lost: rows) }
     return outcome
   }
 }

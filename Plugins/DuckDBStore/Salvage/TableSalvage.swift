@@ -32,6 +32,8 @@ struct TableSalvage {
     var first: Int
     var end: Int
     var lost: Set<String>
+    /// The row group, where the engine tells.
+    var group: Int?
 
     var condition: String { "rowid >= \(first) AND rowid < \(end)" }
   }
@@ -39,12 +41,21 @@ struct TableSalvage {
   func run() throws(Problem) -> (RowTally, [String]) {
     let columns = try storedColumns()
     let groups = try rowGroups()
-    guard !columns.isEmpty, !groups.isEmpty else { return (RowTally(), []) }
+    guard !columns.isEmpty else {
+      return (RowTally(lost: nil), ["the table \(table.name) takes no values in the new file: its rows are lost"])
+    }
+    guard !groups.isEmpty else { return (RowTally(), []) }
     return try carryOver(try self.runs(groups, columns), columns)
   }
 
+  /// Takes the whole table over, where that can be done; whether it could.
+  func takeWhole() throws(Problem) -> Bool {
+    let columns = list(try storedColumns())
+    return try ask(["INSERT INTO new.\(name) (\(columns)) SELECT \(columns) FROM old.\(name)"]).first?.failure == nil
+  }
+
   /// The columns that take values; a computed one takes none.
-  private func storedColumns() throws(Problem) -> [String] {
+  func storedColumns() throws(Problem) -> [String] {
     let answers = try ask(
       table.columns.map { "INSERT INTO new.\(name) (\($0.name.asIdentifier)) SELECT NULL WHERE false" })
     return zip(table.columns, answers).filter { $0.1.failure == nil }.map(\.0.name)
@@ -53,12 +64,19 @@ struct TableSalvage {
   /// The rows of a row group where the engine does not say how many it has.
   private static let usualGroup = 122_880
 
+  /// A table that is said to have more rows is not gone through row group by row group without knowing where these are.
+  private static let mostRows = 1 << 32
+
   /// Where row groups begin and end, by the numbers of their rows.
   private func rowGroups() throws(Problem) -> [RowGroup] {
     let layout = try ask([
-      "SELECT row_group_id AS g, sum(count)::BIGINT AS n FROM pragma_storage_info(\("old.\(name)".asLiteral)) "
-        + "WHERE column_path = '[0]' GROUP BY ALL ORDER BY 1",
+      // Which rows have a value is kept at [0, 0] of the first column, whatever its type.
+      "SELECT g, max(n)::BIGINT AS n FROM (SELECT row_group_id AS g, sum(count) AS n FROM pragma_storage_info("
+        + "\("old.\(name)".asLiteral)) WHERE column_path IN ('[0]', '[0, 0]') GROUP BY row_group_id, column_path) GROUP BY g ORDER BY g",
       "SELECT max(rowid) AS m FROM old.\(name)",
+      // What the catalog says, which needs nothing of the table itself.
+      "SELECT estimated_size - 1 AS m FROM duckdb_tables() WHERE database_name = 'old' AND '\"' || "
+        + "replace(schema_name, '\"', '\"\"') || '\".\"' || replace(table_name, '\"', '\"\"') || '\"' = \(name.asLiteral)",
     ])
     var groups: [RowGroup] = []
     for row in layout[0].rows {
@@ -66,11 +84,15 @@ struct TableSalvage {
       let first = groups.last?.end ?? 0
       groups.append(RowGroup(number: number, first: first, end: first + count))
     }
-    if layout[0].failure == nil { return groups }
-    if let words = layout[1].failure { throw EngineWords.problem(words, on: table.name) }
-    let end = (layout[1].rows.first?["m"]?.integer ?? -1) + 1
+    if !groups.isEmpty { return groups }
+    let last = layout[1].rows.first?["m"]?.integer ?? layout[2].rows.first?["m"]?.integer
+    guard let last, last < Self.mostRows else {
+      let words = layout.compactMap(\.failure).first ?? "nothing tells how many rows it has"
+      throw EngineWords.problem(words, on: table.name)
+    }
+    let end = last + 1
     for (number, first) in stride(from: 0, to: end, by: Self.usualGroup).enumerated() {
-      groups.append(RowGroup(number: number, first: first, end: min(first + Self.usualGroup, end)))
+      groups.append(RowGroup(number: number, first: first, end: min(first + Self.usualGroup, end), isTold: false))
     }
     return groups
   }
@@ -79,6 +101,10 @@ struct TableSalvage {
     var number: Int
     var first: Int
     var end: Int
+    /// Whether the engine told of it.
+    var isTold = true
+
+    var told: Int? { isTold ? number : nil }
   }
 
   private func probe(_ column: String, _ first: Int, _ end: Int) -> String {
@@ -107,21 +133,45 @@ struct TableSalvage {
         continue
       }
       let starts = Array(stride(from: group.first, to: group.end, by: Self.vector))
+      let hopeless = try unreachable(suspect.sorted(), starts, group)
+      let tried = suspect.subtracting(hopeless).sorted()
+      guard !tried.isEmpty else {
+        runs.append(Run(first: group.first, end: group.end, lost: hopeless, group: group.told))
+        continue
+      }
       let answers = try ask(
-        starts.flatMap { start in suspect.sorted().map { probe($0, start, min(start + Self.vector, group.end)) } })
+        starts.flatMap { start in tried.map { probe($0, start, min(start + Self.vector, group.end)) } })
       for (place, start) in starts.enumerated() {
-        let own = answers.dropFirst(place * suspect.count).prefix(suspect.count)
-        let lost = Set(zip(suspect.sorted(), own).filter { $0.1.failure != nil }.map(\.0))
-        runs.append(Run(first: start, end: min(start + Self.vector, group.end), lost: lost))
+        let own = answers.dropFirst(place * tried.count).prefix(tried.count)
+        let lost = Set(zip(tried, own).filter { $0.1.failure != nil }.map(\.0))
+        runs.append(
+          Run(first: start, end: min(start + Self.vector, group.end), lost: lost.union(hopeless), group: group.told))
       }
     }
     return runs.reduce(into: []) { merged, run in
-      if let last = merged.last, last.lost == run.lost, last.end == run.first {
+      if let last = merged.last, last.lost == run.lost, last.end == run.first,
+        run.lost.isEmpty || run.group == last.group
+      {
         merged[merged.count - 1].end = run.end
       } else {
         merged.append(run)
       }
     }
+  }
+
+  /// The columns of which the engine cannot even read where their values are: each attempt may end it, and none gets further than
+  /// the first, the middle and the last.
+  private func unreachable(_ columns: [String], _ starts: [Int], _ group: RowGroup) throws(Problem) -> Set<String> {
+    guard starts.count > 3 else { return [] }
+    let places = [starts[0], starts[starts.count / 2], starts[starts.count - 1]]
+    let answers = try ask(
+      columns.flatMap { column in places.map { probe(column, $0, min($0 + Self.vector, group.end)) } })
+    return Set(
+      columns.enumerated().filter { number, _ in
+        answers.dropFirst(number * places.count).prefix(places.count).allSatisfy {
+          $0.failure.map(EngineWords.isOfLayout) ?? false
+        }
+      }.map(\.1))
   }
 
   // MARK: - Carrying over
@@ -160,12 +210,18 @@ struct TableSalvage {
     let left = columns.filter { !run.lost.contains($0) }
     let count = try ask(["SELECT count(*) AS n FROM old.\(name) WHERE \(run.condition)"]).first?.rows.first?["n"]?
       .integer
-    if takesUnproved, backup != nil {
-      let taken = try fill(run, left, columns)
+    if backup != nil {
+      let proved = try fillProved(run, left, columns)
+      if proved > 0 {
+        notes.append(
+          "\(proved) rows of \(table.name) got \(run.lost.sorted().joined(separator: ", ")) from the backup, whose row of the same key "
+            + "has the same \(left.filter { !table.primaryKey.contains($0) }.joined(separator: ", "))")
+      }
+      let taken = proved + (takesUnproved ? try fill(run, left, columns) : 0)
       tally.fromBackup += taken
       if let count, taken >= count { return }
     }
-    let missing = max(0, (count ?? 0) - (takesUnproved ? try filled(run, left) : 0))
+    let missing = max(0, (count ?? 0) - (backup != nil ? try filled(run, left) : 0))
     guard count == nil || missing > 0 else { return }
     guard !left.isEmpty, try setAside(run, left, columns) else {
       tally.lost = count == nil ? nil : tally.lost.map { $0 + missing }
@@ -182,7 +238,7 @@ struct TableSalvage {
   private func setAside(_ run: Run, _ left: [String], _ columns: [String]) throws(Problem) -> Bool {
     let fields = columns.map { left.contains($0) ? $0.asIdentifier : "NULL AS \($0.asIdentifier)" }.joined(
       separator: ", ")
-    let given = takesUnproved && backup != nil && !table.primaryKey.isEmpty ? try exceptFilled(left) : ""
+    let given = backup != nil && !table.primaryKey.isEmpty ? try exceptFilled(left) : ""
     let source = "SELECT rowid AS dbmend_row, \(run.lost.sorted().joined(separator: ", ").asLiteral) AS dbmend_lost, "
     let answers = try ask([
       "CREATE TABLE IF NOT EXISTS new.main.\(aside.asIdentifier) AS SELECT 0::BIGINT AS dbmend_row, '' AS dbmend_lost, "
@@ -209,6 +265,45 @@ struct TableSalvage {
         + "- (SELECT count(*) FROM old.\(name) o WHERE \(run.condition)\(given)) AS n"
     ]).first
     return answer?.rows.first?["n"]?.integer ?? 0
+  }
+
+  /// Whether both catalogs say the same of where the lost columns of a run are and what they hold: the engine writes values that
+  /// changed to another place, since the old one is in use until its checkpoint is done.
+  private func lieWhereTheyLay(_ run: Run) throws(Problem) -> Bool {
+    guard let group = run.group else { return false }
+    let columns = run.lost.sorted().map(\.asLiteral).joined(separator: ", ")
+    func told(_ database: String) -> String {
+      "SELECT column_path, segment_type, start, count, compression, stats, block_id, block_offset, additional_block_ids "
+        + "FROM pragma_storage_info(\("\(database).\(name)".asLiteral)) WHERE row_group_id = \(group) AND column_name IN (\(columns))"
+    }
+    let answer = try ask([
+      "SELECT (SELECT count(*) FROM (\(told("old")))) AS n, "
+        + "(SELECT count(*) FROM ((\(told("old"))) EXCEPT ALL (\(told("backup"))))) "
+        + "+ (SELECT count(*) FROM ((\(told("backup"))) EXCEPT ALL (\(told("old"))))) AS d"
+    ]).first
+    return (answer?.rows.first?["n"]?.integer ?? 0) > 0 && answer?.rows.first?["d"]?.integer == 0
+  }
+
+  /// Takes what rows lack from the rows of the backup that have the same key and are the same in every other column that is left,
+  /// where nobody wrote the lost columns of their row group since; how many rows that are.
+  private func fillProved(_ run: Run, _ left: [String], _ columns: [String]) throws(Problem) -> Int {
+    let key = table.primaryKey
+    let others = left.filter { !key.contains($0) }
+    // A key alone proves nothing of the rest.
+    guard !key.isEmpty, key.allSatisfy({ left.contains($0) }), !others.isEmpty, try lieWhereTheyLay(run) else {
+      return 0
+    }
+    let same = (key + others).map { "b.\($0.asIdentifier) IS NOT DISTINCT FROM o.\($0.asIdentifier)" }
+    let there = key.map { "n.\($0.asIdentifier) = o.\($0.asIdentifier)" }.joined(separator: " AND ")
+    let fields = columns.map { (left.contains($0) ? "o." : "b.") + $0.asIdentifier }.joined(separator: ", ")
+    let before = try count()
+    let answer = try ask([
+      "INSERT INTO new.\(name) (\(list(columns))) SELECT \(fields) FROM backup.\(name) b "
+        + "JOIN (SELECT \(list(left)) FROM old.\(name) WHERE \(run.condition)) o ON \(same.joined(separator: " AND ")) "
+        + "WHERE NOT EXISTS (SELECT 1 FROM new.\(name) n WHERE \(there))"
+    ]).first
+    guard answer?.failure == nil else { return 0 }
+    return max(0, try count() - before)
   }
 
   /// Takes rows of the backup that have the keys of damaged ones, or where the keys are lost too, stand at their numbers.

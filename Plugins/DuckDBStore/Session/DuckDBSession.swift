@@ -69,7 +69,10 @@ class DuckDBSession: SQLSession {
     do throws(Problem) {
       known = try DuckDBCatalog(answers, of: copy.source)
     } catch {
-      guard error.code == "file.malformed", !copy.survey.unreadable.isEmpty else { throw error }
+      // A sound log cannot be replayed either into a file that is damaged.
+      guard error.code == "file.malformed" || error.code == "wal.malformed" && copy.log?.isWhole ?? true,
+        !copy.survey.unreadable.isEmpty
+      else { throw error }
       throw SurveyFindings.problem(copy.survey, on: copy.source, said: error.said)
     }
     facts = StoreFacts(
