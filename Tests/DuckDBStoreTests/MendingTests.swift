@@ -197,6 +197,18 @@ import Testing
     #expect(try DuckDBFile.value(shop.path, "SELECT count(*) FROM orders") == "200000")
   }
 
+  @Test("a table that the engine stumbles over in sound blocks may cost rows, and the plan says so")
+  func wrongBlock() throws {
+    let shop = try Shop()
+    let file = try FileHandle.update(shop.path)
+    // The block of another column in the place of this one's.
+    let from = try DuckDBFile.block(shop.path, "notes", "body")
+    let to = try DuckDBFile.block(shop.path, "orders", "sku")
+    try file.write(try file.read(262_144, at: DuckDBFile.block(from)), at: DuckDBFile.block(to))
+    guard try shop.codes().contains("table.malformed") else { return }
+    #expect(driver.salvagePlan(shop.path).loss == .rows)
+  }
+
   @Test("a damaged index is written anew, and no row is touched")
   func index() throws {
     let shop = try Shop(
