@@ -18,6 +18,7 @@ final class Salvage {
   func run() throws(Problem) -> RepairOutcome {
     try mendHeaders()
     var survey = try surveyed()
+    if try correctBlocks(survey) { survey = try surveyed() }
     if !survey.unreadable.isEmpty, let backup = try aid.backup() {
       try takeBlocks(survey, from: backup)
       survey = try surveyed()
@@ -27,6 +28,25 @@ final class Salvage {
     // Blocks are sound, and the engine may still stumble: it is asked to write everything anew where it does.
     if outcome.notes.isEmpty { return try rebuild(survey, backup: try aid.backup()) }
     return outcome
+  }
+
+  /// Puts single bytes right that the checksums tell; whether there were any.
+  private func correctBlocks(_ survey: FileSurvey) throws(Problem) -> Bool {
+    guard let size = survey.headers.active?.blockSize, !survey.damaged.isEmpty else { return false }
+    let file = try FileHandle.update(copy)
+    var corrected: [Int] = []
+    for id in survey.damaged {
+      let offset = FileHeaders.end + id * size
+      guard let block = BlockCorrection.corrected(try file.read(size, at: offset)) else { continue }
+      try file.write(block, at: offset)
+      corrected.append(id)
+    }
+    guard !corrected.isEmpty else { return false }
+    try file.sync()
+    let list = corrected.prefix(5).map(String.init).joined(separator: ", ") + (corrected.count > 5 ? " and others" : "")
+    outcome.notes.append(
+      "put a changed byte right in \(corrected.count == 1 ? "block" : "blocks") \(list), which the checksum tells")
+    return true
   }
 
   private func surveyed() throws(Problem) -> FileSurvey {

@@ -37,6 +37,11 @@ enum SalvagePlan {
       return (.none, words + "; every block is sound")
     case .nothing, .hopeless: break
     }
+    if let survey = try? FileSurvey.make(file, headers: headers, workers: Workers.processors), tellsAll(survey, file) {
+      return (
+        .none, "puts a changed byte right in each damaged block, which the block's checksum tells; no row is touched"
+      )
+    }
     guard let session = try? DuckDBSession.open(path, patience: 1) else {
       return (try? standsOrFallsWithLog(path)) == true
         ? (.changes, rowByRow + "; the log, which cannot be replayed into the damaged file, is set aside")
@@ -48,6 +53,17 @@ enum SalvagePlan {
       found.allSatisfy({ $0.code == "index.malformed" })
     else { return (.rows, rowByRow) }
     return (.none, "writes all tables into a new file, and their indexes anew; no row is touched")
+  }
+
+  /// Whether the checksum of every damaged block tells what it was.
+  private static func tellsAll(_ survey: FileSurvey, _ file: FileHandle) -> Bool {
+    guard let size = survey.headers.active?.blockSize, !survey.damaged.isEmpty, survey.missing.isEmpty else {
+      return false
+    }
+    return survey.damaged.allSatisfy { id in
+      guard let block = try? file.read(size, at: FileHeaders.end + id * size) else { return false }
+      return BlockCorrection.corrected(block) != nil
+    }
   }
 
   /// Whether the engine would open a database but for the log beside it.
