@@ -80,6 +80,11 @@ public struct DuckDBDriver: SQLDriver, SalvagingDriver, ComparingDriver, LoggedD
   /// Nothing is lost where no table is touched.
   public func salvagePlan(_ path: String) -> (loss: Loss, reason: String) { SalvagePlan.of(path) }
 
+  /// Nothing is lost either where the backup has every damaged block, and the file proves it.
+  public func salvagePlan(
+    _ path: String, backup read: ((UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) -> Void
+  ) -> (loss: Loss, reason: String) { SalvagePlan.of(path, read) }
+
   /// Holds a database against a backup of it, block by block.
   public func comparison(of path: String, isUnchanged: Bool, restores: Bool, patience: Double) throws(Problem)
     -> any StoreComparison

@@ -24,7 +24,9 @@ public struct SalvageRepair: Repair {
 
       Of a DuckDB file headers are written anew that the others tell, blocks are taken from the archive that the file itself \
       proves to be the same, and what can be read goes into a new file, row group by row group; rows of which a column cannot be \
-      read go to a table `dbmend_set_aside_TABLE`.
+      read get it from the row of their key in the archive that is the same in all other columns, or go to a table \
+      `dbmend_set_aside_TABLE`. A damaged definition costs its own table alone, and not even that where `--schema` or the archive \
+      has it.
 
       Of an H2 database headers and footers are written anew that the rest tells. Where the newest version cannot be read, the newest \
       one that is whole takes its place, which costs `changes`; else H2's own recovery writes down every row outside of the damaged \
@@ -69,10 +71,16 @@ public struct SalvageRepair: Repair {
       description.mends.contains { finding.code.matches($0) }
         || context.driver is any ServerDriver && finding.code == "table.unreadable"
     }
-    let backup = Self.takesUnproved(context) ? try context.backups?.newestGood() : nil
-    let plan = driver.salvagePlan(context.path)
+    let backup = try context.backups?.newestGood()
+    let plan =
+      if let backup, let backups = context.backups {
+        driver.salvagePlan(context.path) { (each) throws(Problem) in try backups.read(backup, each) }
+      } else {
+        driver.salvagePlan(context.path)
+      }
+    let takesMore = backup != nil && Self.takesUnproved(context) && plan.loss != .none
     return RepairOffer(
-      loss: plan.loss, allowedLoss: backup == nil || plan.loss == .none ? nil : .changes, mends: mends,
+      loss: plan.loss, allowedLoss: takesMore ? .changes : nil, mends: mends,
       reason: plan.reason, order: 10)
   }
 

@@ -265,4 +265,84 @@ struct DuckDBTrials {
     try DuckDBFile.run(trial.file("mended.duckdb"), "INSERT INTO orders(sku) VALUES ('next');")
     #expect(try DuckDBFile.value(trial.file("mended.duckdb"), "SELECT max(id) FROM orders") == "900001")
   }
+
+  @Test(
+    "a damaged block that the archive is proved to have is taken from it at no loss, though other things changed since")
+  func provedAtNoLoss() throws {
+    let trial = try trial()
+    #expect(try trial.dbmend("backup", "shop.duckdb").exit == 0)
+    try DuckDBFile.run(trial.file("shop.duckdb"), "INSERT INTO users VALUES (3, 'Mary'); CHECKPOINT;")
+    let before = try sums(trial)
+    try damageBlock(trial)
+    let repair = try trial.dbmend("repair", "shop.duckdb", "--max-loss", "none", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try sums(trial) == before)
+  }
+
+  @Test("a definition that is damaged in the catalog costs its table alone; --schema gives its rows back")
+  func definition() throws {
+    let trial = try trial()
+    let path = trial.file("shop.duckdb")
+    let before = try sums(trial)
+    let bytes = try trial.folder.read("shop.duckdb")
+    // The name of the column in the catalog's newest state.
+    let name = [200, 0, 5] + Array("users".utf8)
+    let place = try #require(
+      (0..<bytes.count - name.count).last { bytes[$0] == 200 && bytes[$0..<$0 + name.count].elementsEqual(name) })
+    try DuckDBFile.damage(path, at: place + 12, count: 12)
+    #expect(try trial.dbmend("check", "shop.duckdb").codes == ["file.malformed"])
+    try trial.folder.write("CREATE TABLE users(id INTEGER, name VARCHAR);", to: "schema.sql")
+    let without = try trial.dbmend("repair", "shop.duckdb", "--output", "without.duckdb", "--yes")
+    #expect(without.tells("the definition of the table users is damaged"), "\(without.everything)")
+    #expect(without.store()?["rows"]?["users"]?["lost"]?.integer == 2, "\(without.everything)")
+    #expect(try DuckDBFile.sum(trial.file("without.duckdb"), "orders") == before[0])
+    let repair = try trial.dbmend("repair", "shop.duckdb", "--schema", "schema.sql", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try sums(trial) == before)
+  }
+
+  @Test("a check that finds no room for its copy says how much it needs and where", .enabled(if: geteuid() == 0))
+  func room() throws {
+    let trial = try trial()
+    try Paths.makeFolder(trial.file("small"))
+    let mounted = try run("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", trial.file("small"))
+    guard mounted.exit == 0 else { throw PreparationFailed(mounted.errors) }
+    defer { _ = try? run("umount", "-l", trial.file("small")) }
+    let check = try run(
+      [Trial.program, "check", trial.file("shop.duckdb")],
+      environment: ["LC_ALL": "C.UTF-8", "TMPDIR": trial.file("small")])
+    #expect(
+      check.exit == 3 && check.output.contains("there is room for") && check.output.contains("TMPDIR"), "\(check)")
+    #expect(try Paths.names(in: trial.file("small")).isEmpty)
+  }
+
+  @Test("a restore that is killed leaves the old content with its log, or the new one")
+  func killed() throws {
+    let trial = try trial()
+    let path = trial.file("shop.duckdb")
+    let archive = try #require(try trial.dbmend("backup", "shop.duckdb").archive)
+    let new = try sums(trial)
+    let plain = try trial.folder.read("shop.duckdb")
+    try DuckDBFile.leaveInLog(path, "INSERT INTO users VALUES (3, 'Mary');")
+    let log = try trial.folder.read("shop.duckdb.wal")
+    let old = try sums(trial)
+    var finished = false
+    for moment in 1...40 where !finished {
+      let seconds = 0.02 * Double(moment) * (1 + Double(moment) / 5)
+      let run = try run(
+        "sh", "-c",
+        "cd \(trial.folder.path); timeout -s KILL \(seconds) \(Trial.program) restore \(archive) shop.duckdb; echo exit $?"
+      )
+      let now = try sums(trial)
+      #expect(now == old || now == new, "killed after \(seconds) s")
+      finished = run.output.contains("exit 0")
+      if now == new, !finished {
+        try trial.folder.write(plain, to: "shop.duckdb")
+        try trial.folder.write(log, to: "shop.duckdb.wal")
+      }
+    }
+    #expect(finished)
+    #expect(try sums(trial) == new)
+    #expect(try trial.leftovers().isEmpty)
+  }
 }

@@ -66,7 +66,7 @@ struct Client {
   {
     var answers: [Answer] = []
     while answers.count < statements.count {
-      let left = Array(statements[answers.count...])
+      let left = Array(statements[answers.count...].prefix(Self.mostStatements))
       var more = try runOnce(left, on: database, mode, setUp: setUp)
       if let given = more.firstIndex(where: { $0.failure?.contains("database has been invalidated") ?? false }),
         given > 0
@@ -82,18 +82,23 @@ struct Client {
   private func runOnce(
     _ statements: [String], on database: String, _ mode: Mode, setUp: [String]
   ) throws(Problem) -> [Answer] {
-    // Content of the database cannot hold the word that sets the answers apart.
+    // Content of the database cannot hold the word that sets the answers apart, in both streams.
     let mark = "dbmend-" + String(UInt64.random(in: .min ... .max), radix: 36)
+    let print = ".output /dev/stderr\n.print \(mark)\n.output\n.print \(mark)\n"
     var input = "SET enable_progress_bar = false;\nSET autoinstall_known_extensions = false;\n"
     for statement in setUp { input += statement + "\n;\n" }
-    for statement in statements { input += ".print \(mark)\n" + statement + "\n;\n" }
-    input += ".print \(mark)\n"
+    for statement in statements { input += print + statement + "\n;\n" }
+    input += print
     let arguments = ["-init", "/dev/null", "-batch", "-json"] + (mode == .readOnly ? ["-readonly"] : []) + [database]
     let outcome = try program.run(
       arguments, input: Array(input.utf8), environment: ["LC_ALL": "C"], folder: Paths.folder(of: database),
-      timeLimit: timeLimit)
+      timeLimit: timeLimit, errorLimit: Self.mostErrors)
     return try answers(outcome, statements.count, mark: mark, database)
   }
+
+  /// Statements that run in one process, at most: what is said of each of them is kept.
+  private static let mostStatements = 2000
+  private static let mostErrors = 32 << 20
 
   private func answers(
     _ outcome: ClientProgram.Outcome, _ count: Int, mark: String, _ database: String
@@ -102,43 +107,45 @@ struct Client {
     if let limit = outcome.limit, case .output = limit {
       throw Problem(.program, tried: "ask DuckDB about", on: database, said: outcome.lastWords)
     }
-    var sections = Self.split(outcome.output, by: mark)
-    if !sections.isEmpty { sections.removeFirst() }
-    var errors = Self.errors(outcome.errors)
-    let failed = sections.prefix(count).count { $0.isEmpty }
-    // What was said before the first statement is of the opening.
-    while errors.count > failed, errors.count > 1 { errors.removeFirst() }
+    let sections = Self.split(outcome.output, by: mark).dropFirst()
+    let words = Self.split(outcome.errors, by: mark).map(Self.message)
     if sections.isEmpty {
       // The database was not opened, or the engine died at once.
-      return [Answer](repeating: .failed(errors.first ?? outcome.lastWords), count: max(1, count))
+      let said = words.first ?? nil
+      return [Answer](repeating: .failed(said ?? outcome.lastWords), count: max(1, count))
     }
     let isWhole = sections.count > count
     var answers: [Answer] = []
-    for section in sections.prefix(count) {
-      if section.isEmpty {
+    for (place, section) in sections.prefix(count).enumerated() {
+      let said = place + 1 < words.count ? words[place + 1] : nil
+      // Whoever died, died of the last statement that began.
+      if !isWhole, place == sections.count - 1 {
+        answers.append(.failed(said ?? Self.lastWords(outcome, mark)))
+      } else if let said {
+        answers.append(.failed(said))
+      } else if section.isEmpty {
         // Some statements answer with nothing at all.
-        if errors.isEmpty, isWhole, outcome.isSuccess {
-          answers.append(.rows([]))
-          continue
+        answers.append(.rows([]))
+      } else {
+        do throws(JSONSyntaxError) {
+          let value = try JSONValue(parsing: section)
+          answers.append(.rows(value.array ?? []))
+        } catch {
+          answers.append(.failed("the answer cannot be read: \(error)"))
         }
-        let isLast = answers.count == sections.count - 1 && !isWhole
-        answers.append(
-          .failed(isLast && errors.isEmpty ? outcome.lastWords : errors.isEmpty ? "it failed" : errors.removeFirst()))
-        continue
-      }
-      do throws(JSONSyntaxError) {
-        let value = try JSONValue(parsing: section)
-        answers.append(.rows(value.array ?? []))
-      } catch {
-        answers.append(.failed("the answer cannot be read: \(error)"))
       }
     }
-    // Whoever died, died of the last statement that began.
-    if !isWhole, case .rows? = answers.last { answers[answers.count - 1] = .failed(outcome.lastWords) }
     return answers
   }
 
-  /// The output between the marks, without white space around it.
+  /// What a process said last, or what became of it.
+  private static func lastWords(_ outcome: ClientProgram.Outcome, _ mark: String) -> String {
+    var outcome = outcome
+    outcome.errors = Array((split(outcome.errors, by: mark).last ?? []).prefix(1000))
+    return outcome.lastWords
+  }
+
+  /// The output between the marks, without empty lines.
   private static func split(_ output: [UInt8], by mark: String) -> [[UInt8]] {
     let mark = Array(mark.utf8)
     var sections: [[UInt8]] = []
@@ -153,23 +160,24 @@ struct Client {
       }
     }
     sections.append(current)
-    // Behind the last mark there is nothing.
     return sections
   }
 
-  /// What the engine said of each statement that failed. A message has lines of its own, the first of which names its sort.
-  private static func errors(_ bytes: [UInt8]) -> [String] {
-    var errors: [String] = []
-    for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+  /// What the engine said of a statement that failed; nil where it said nothing of the kind. A message has lines of its own, the
+  /// first of which names its sort.
+  private static func message(_ bytes: [UInt8]) -> String? {
+    var message: String?
+    for line in String(decoding: bytes.prefix(10_000), as: UTF8.self).split(separator: "\n") {
       let head = line.prefix { $0 != ":" }
       let isStart = head.hasSuffix("Error") && head.allSatisfy { $0.isLetter || $0 == " " || $0 == "\"" }
-      if isStart || errors.isEmpty {
-        errors.append(String(line.prefix(500)))
+      if message == nil {
+        guard isStart else { continue }
+        message = String(line.prefix(500))
       } else if !line.hasPrefix("LINE "), line.contains(where: { $0 != " " && $0 != "^" }) {
-        errors[errors.count - 1] += " " + line.prefix(500)
+        message? += " " + line.prefix(500)
       }
     }
-    return errors
+    return message
   }
 }
 

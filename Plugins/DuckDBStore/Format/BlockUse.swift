@@ -39,15 +39,18 @@ struct BlockUse {
 /// Content that is spread over parts of metadata blocks, each of which begins with a pointer to the next.
 enum MetadataChain {
   /// The parts of a block that metadata is dealt out in.
-  private static let parts = 64
+  static let parts = 64
   /// More than this is no list of blocks.
   private static let mostBytes = 1 << 30
+
+  /// The size of a part.
+  static func partSize(_ blockSize: Int) -> Int { (blockSize - 8) / parts / 8 * 8 }
 
   /// The content from a pointer on; nil where it cannot be read to its end.
   static func read(
     _ start: UInt64, _ header: DatabaseHeader, _ block: (Int) throws(Problem) -> [UInt8]?
   ) throws(Problem) -> [UInt8]? {
-    let size = (header.blockSize - 8) / parts / 8 * 8
+    let size = partSize(header.blockSize)
     var content: [UInt8] = []
     var seen: Set<UInt64> = []
     var pointer = start
@@ -58,6 +61,28 @@ enum MetadataChain {
         let bytes = try block(Int(id)), let next = bytes.uint64(8 + part * size)
       else { return nil }
       content += bytes[(8 + part * size + 8)..<(8 + (part + 1) * size)]
+      pointer = next
+    }
+    return content
+  }
+
+  /// The content from a pointer on, of blocks that may be damaged: as far as the pointers lead from one part of `blocks` to
+  /// another. Nothing is guessed behind one that does not: what stands elsewhere may be of an older catalog.
+  static func remains(
+    of start: UInt64, _ header: DatabaseHeader, in blocks: Set<Int>, _ block: (Int) throws(Problem) -> [UInt8]
+  ) throws(Problem) -> [UInt8] {
+    let size = partSize(header.blockSize)
+    var content: [UInt8] = []
+    var seen: Set<UInt64> = []
+    var pointer = start
+    while seen.insert(pointer).inserted, content.count < mostBytes {
+      let id = Int(pointer & (1 << 56 - 1))
+      let part = Int(pointer >> 56)
+      guard part < parts else { break }
+      let bytes = try block(id)
+      guard let next = bytes.uint64(8 + part * size), 8 + (part + 1) * size <= bytes.count else { break }
+      content += bytes[(8 + part * size + 8)..<(8 + (part + 1) * size)]
+      guard next != 0, blocks.contains(Int(next & (1 << 56 - 1))) else { break }
       pointer = next
     }
     return content

@@ -34,7 +34,16 @@ enum Checksum {
     UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
   }
 
-  private static let factor: UInt64 = 0xBF58_476D_1CE4_E5B9
+  /// What every word is multiplied by.
+  static let factor: UInt64 = 0xBF58_476D_1CE4_E5B9
+
+  /// What undoes the multiplication.
+  static let inverse: UInt64 = {
+    // Newton's method: each step doubles the bits that are right.
+    var value = factor
+    for _ in 0..<6 { value = value &* (2 &- factor &* value) }
+    return value
+  }()
 
   /// MurmurHash64A of fewer than eight bytes, with DuckDB's seed.
   private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {

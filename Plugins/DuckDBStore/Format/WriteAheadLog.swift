@@ -14,6 +14,9 @@ struct WriteAheadLog {
     case unknown
   }
 
+  /// Whether nothing of its own speaks against its replay.
+  var isWhole: Bool { ending == .whole || ending == .torn }
+
   /// The size of the log in bytes.
   let size: Int
   /// How the reading ended.

@@ -13,6 +13,8 @@ struct Installer {
   private let patience: Double
   private let replacement: FileReplacement
   var clock = Clock.system
+  /// Called after every step that changes what an application would find.
+  var afterStep: () -> Void = {}
 
   init(_ path: String, patience: Double) {
     replacement = FileReplacement(path)
@@ -44,7 +46,9 @@ struct Installer {
     try verified.sync()
     try closeLog(over: file, for: verified, kept: kept)
     try replacement.mustExchange(copy, with: status)
+    afterStep()
     try Sidecars.remove(beside: path)
+    afterStep()
     try Durable.syncFolder(Paths.folder(of: path))
     try Paths.removeFile(copy)
   }
@@ -75,19 +79,24 @@ struct Installer {
     let log = WriteAheadLog(bytes)
     let old = try FileHeaders(file).active?.metaBlock
     let new = try FileHeaders(copy).active?.metaBlock
-    let isReplayable = kept.map { $0 > 0 } ?? (log.ending == .whole || log.ending == .torn)
-    guard let new, isReplayable, old != new else {
-      // A log that cannot be replayed, or that could not be told to be done with: its bytes are kept beside the file.
+    // Of a damaged log the transactions before the damage are whole; nothing at all of one may be, or nobody can tell.
+    let isWhole = kept == nil && log.isWhole
+    guard let new, old != new, kept.map({ $0 > 0 }) ?? (log.isWhole || log.transactions > 0) else {
       return try setAside(path)
     }
-    if kept != nil { try Durable.write(bytes, to: freeName(path), mode: try live.status().mode) }
+    if !isWhole {
+      try Durable.write(bytes, to: freeName(path), mode: try live.status().mode)
+      afterStep()
+    }
     try Durable.write(
       WriteAheadLog.closed(bytes, length: kept.map { min($0, log.committed) } ?? log.committed, metaBlock: new),
       to: path, mode: try live.status().mode)
+    afterStep()
   }
 
   private func setAside(_ path: String) throws(Problem) {
     while !(try Durable.renameIfFree(path, to: freeName(path))) {}
+    afterStep()
   }
 
   private func freeName(_ path: String) -> String {

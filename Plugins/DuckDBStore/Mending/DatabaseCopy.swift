@@ -12,12 +12,12 @@ struct DatabaseCopy {
     self.to = to
   }
 
-  /// The statements that open both: the old one as `old`, for reading only, and a new one as `new`.
-  static func attach(_ old: String, _ new: String, like headers: FileHeaders) -> [String] {
+  /// The statements that open both: the old one, where there is one, as `old`, for reading only, and a new one as `new`. What
+  /// definitions name without a schema is looked for in the old one: functions in defaults and constraints.
+  static func attach(_ old: String?, _ new: String, like headers: FileHeaders) -> [String] {
     let size = headers.active?.blockSize ?? 262_144
-    return [
-      "ATTACH \(old.asLiteral) AS old (READ_ONLY)",
-      "ATTACH \(new.asLiteral) AS new (BLOCK_SIZE \(size), STORAGE_VERSION \(storageVersion(headers).asLiteral))",
+    return (old.map { ["ATTACH \($0.asLiteral) AS old (READ_ONLY)", "USE old"] } ?? []) + [
+      "ATTACH \(new.asLiteral) AS new (BLOCK_SIZE \(size), STORAGE_VERSION \(storageVersion(headers).asLiteral))"
     ]
   }
 

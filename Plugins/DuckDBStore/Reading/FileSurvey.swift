@@ -25,6 +25,7 @@ struct FileSurvey {
   ) throws(Problem) -> FileSurvey {
     let size = try file.status().size
     let isCloned = target.map { csystem_clone_file(file.descriptor, $0.descriptor) == 0 } ?? true
+    if let target, !isCloned { try requireRoom(for: size, at: target.path, of: file.path) }
     let active = headers.active
     let blockSize = active?.blockSize ?? 262_144
     let stride = max(blockSize, piece / blockSize * blockSize)
@@ -57,6 +58,18 @@ struct FileSurvey {
       survey.damaged.removeAll { $0 >= present }
     }
     return survey
+  }
+
+  /// Throws where a copy does not find room.
+  private static func requireRoom(for size: Int, at target: String, of path: String) throws(Problem) {
+    guard let volume = try? Volume.of(Paths.folder(of: target)), volume.available < size else { return }
+    throw Problem(
+      .noSpace, tried: "copy the database, which DuckDB is to read in place of the live file, to",
+      on: Paths.folder(of: target),
+      said: "it takes \(ByteSize(bytes: size).short), and there is room for \(ByteSize(bytes: volume.available).short)",
+      advice:
+        "Make room there, or name another folder with TMPDIR: on a file system that clones files, such as XFS or Btrfs, the one "
+        + "of the database needs next to none.")
   }
 
   /// A header may count more blocks than anybody could list.

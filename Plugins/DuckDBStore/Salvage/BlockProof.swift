@@ -3,10 +3,11 @@ import MendKit
 /// Takes damaged blocks of a working copy from a backup, where the file itself proves that they are the same.
 ///
 /// A block begins with the checksum of its content. Where the one that is left of a damaged block is that of the backup's block of
-/// the same number, nobody has written it since. Nor has anybody where both use it and no more than one checkpoint lies in between:
-/// a block that a checkpoint frees is written again by the one after it at the earliest. With more checkpoints in between, and
-/// both catalogs saying the same of every run of values in it, that is likely, and no proof. Blocks of the catalog are written in
-/// place, and only the checksum proves anything of them.
+/// the same number, nobody has written it since. Without it, two things make that likely, and prove nothing: that both use the
+/// block and no more than one checkpoint lies in between, since a block that a checkpoint frees is written again by the one after
+/// it at the earliest; and that both catalogs say the same of every run of values in it. A database that was put back to an older
+/// state and went on from there has checkpoints of the same numbers as the backup, with other content. Blocks of the catalog are
+/// written in place, and only the checksum tells anything of them.
 struct BlockProof {
   private let copy: String
   private let survey: FileSurvey
@@ -33,16 +34,16 @@ struct BlockProof {
       let offset = FileHeaders.end + id * size
       let theirs = try source.read(size, at: offset)
       guard theirs.count == size, theirs.withUnsafeBytes({ Checksum.isSound($0) }) else { continue }
-      if isSame(try target.read(size, at: offset), theirs) {
+      if Self.isSame(try target.read(size, at: offset), theirs) {
         try target.write(theirs, at: offset)
         taken.append(id)
       } else if unproved.count < Self.most {
         unproved[id] = theirs
       }
     }
-    let proved = try isClose(other) ? provedByUse(source, other, unproved) : []
-    let likely = takesUnproved ? try likelyByCatalog(Set(unproved.keys).subtracting(proved)) : []
-    for id in proved + likely {
+    var likely = takesUnproved && isClose(other) ? try likelyByUse(source, other, unproved) : []
+    if takesUnproved { likely += try likelyByCatalog(Set(unproved.keys).subtracting(likely)) }
+    for id in likely {
       guard let bytes = unproved[id] else { continue }
       try target.write(bytes, at: FileHeaders.end + id * size)
       taken.append(id)
@@ -60,12 +61,51 @@ struct BlockProof {
   /// Blocks that are held in memory at once.
   private static let most = 1000
 
-  private func isSame(_ ours: [UInt8], _ theirs: [UInt8]) -> Bool {
+  /// The damaged blocks that `run` finds proved, told from a backup that is read front to back.
+  static func proved(
+    _ path: String, _ survey: FileSurvey,
+    _ read: ((UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) -> Void
+  ) throws(Problem) -> Set<Int> {
+    guard let size = survey.headers.active?.blockSize else { return [] }
+    let file = try FileHandle.read(path)
+    let wanted = Set(survey.unreadable)
+    var proved: Set<Int> = []
+    var pending: [UInt8] = []
+    var position = 0
+    var headers: FileHeaders?
+    try read { (bytes) throws(Problem) in
+      pending.append(contentsOf: bytes)
+      var start = 0
+      while pending.count - start >= (headers == nil ? FileHeaders.end : size) {
+        if headers == nil {
+          headers = FileHeaders(Array(pending.prefix(FileHeaders.end)))
+          guard headers?.active?.blockSize == size else { return false }
+          start = FileHeaders.end
+          position = FileHeaders.end
+          continue
+        }
+        let id = (position - FileHeaders.end) / size
+        if wanted.contains(id) {
+          let theirs = Array(pending[start..<start + size])
+          if theirs.withUnsafeBytes({ Checksum.isSound($0) }), isSame(try file.read(size, at: position), theirs) {
+            proved.insert(id)
+          }
+        }
+        start += size
+        position += size
+      }
+      pending.removeFirst(start)
+      return true
+    }
+    return proved
+  }
+
+  private static func isSame(_ ours: [UInt8], _ theirs: [UInt8]) -> Bool {
     ours.count == theirs.count && ours.uint64(0) == theirs.uint64(0) && ours.uint64(0) != 0
   }
 
-  /// Blocks that both use, where nobody can have written them in between.
-  private func provedByUse(
+  /// Blocks that both use, where nobody has written them in between if the database came from the backup's state.
+  private func likelyByUse(
     _ source: FileHandle, _ other: FileHeaders, _ unproved: [Int: [UInt8]]
   ) throws(Problem) -> [Int] {
     let theirs = try FileSurvey.make(source, headers: other, workers: Workers.processors)

@@ -13,9 +13,9 @@ struct CatalogAdmission {
     self.survey = survey
   }
 
-  /// Gives damaged blocks of the catalog the checksum of what they hold; their numbers. The copy is as it was where the engine
-  /// cannot read the catalog then, either.
-  func run() throws(Problem) -> [Int] {
+  /// Gives damaged blocks of the catalog the checksum of what they hold; their numbers. Where the engine cannot read the catalog
+  /// then, either, `graft` is asked for another one, and where that has none, the copy is as it was.
+  func run(or graft: () throws(Problem) -> Bool) throws(Problem) -> [Int] {
     guard let header = survey.headers.active else { return [] }
     var catalog = survey.use?.metadata ?? []
     for pointer in [header.metaBlock, header.freeList] where pointer != DatabaseHeader.nowhere {
@@ -34,12 +34,12 @@ struct CatalogAdmission {
       sum.set(Checksum.of(bytes[8...]), at: 0)
       try file.write(sum, at: offset)
     }
-    do throws(Problem) {
-      try DuckDBSession.open(copy, patience: 1).end()
+    if let session = try? DuckDBSession.open(copy, patience: 1) {
+      session.end()
       return blocks
-    } catch {
-      for (offset, bytes) in before { try file.write(bytes, at: offset) }
-      return []
     }
+    if try graft() { return blocks }
+    for (offset, bytes) in before { try file.write(bytes, at: offset) }
+    return []
   }
 }

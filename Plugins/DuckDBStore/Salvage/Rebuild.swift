@@ -50,15 +50,11 @@ final class Rebuild {
     var outcome = RepairOutcome()
     for table in inOrder(session.structure) {
       let name = session.sqlName(table.name)
-      if damaged[table.name] == nil, !hidden.contains(table.name) {
-        let whole = "INSERT INTO new.\(name) BY NAME SELECT * FROM old.\(name)"
-        let answers = try ask([whole])
-        if answers[0].failure == nil { continue }
-      }
       let salvage = TableSalvage(
         table, sqlName: name, segments: damaged[table.name] ?? [], backup: backup == nil ? nil : "backup",
         takesUnproved: takesUnproved
       ) { statements throws(Problem) in try self.ask(statements) }
+      if damaged[table.name] == nil, !hidden.contains(table.name), try salvage.takeWhole() { continue }
       let (tally, notes) = try salvage.run()
       outcome.rows[table.name] = tally
       outcome.notes += notes

@@ -18,6 +18,7 @@ final class Salvage {
   func run() throws(Problem) -> RepairOutcome {
     try mendHeaders()
     var survey = try surveyed()
+    if try correctBlocks(survey) { survey = try surveyed() }
     if !survey.unreadable.isEmpty, let backup = try aid.backup() {
       try takeBlocks(survey, from: backup)
       survey = try surveyed()
@@ -27,6 +28,25 @@ final class Salvage {
     // Blocks are sound, and the engine may still stumble: it is asked to write everything anew where it does.
     if outcome.notes.isEmpty { return try rebuild(survey, backup: try aid.backup()) }
     return outcome
+  }
+
+  /// Puts single bytes right that the checksums tell; whether there were any.
+  private func correctBlocks(_ survey: FileSurvey) throws(Problem) -> Bool {
+    guard let size = survey.headers.active?.blockSize, !survey.damaged.isEmpty else { return false }
+    let file = try FileHandle.update(copy)
+    var corrected: [Int] = []
+    for id in survey.damaged {
+      let offset = FileHeaders.end + id * size
+      guard let block = BlockCorrection.corrected(try file.read(size, at: offset)) else { continue }
+      try file.write(block, at: offset)
+      corrected.append(id)
+    }
+    guard !corrected.isEmpty else { return false }
+    try file.sync()
+    let list = corrected.prefix(5).map(String.init).joined(separator: ", ") + (corrected.count > 5 ? " and others" : "")
+    outcome.notes.append(
+      "put a changed byte right in \(corrected.count == 1 ? "block" : "blocks") \(list), which the checksum tells")
+    return true
   }
 
   private func surveyed() throws(Problem) -> FileSurvey {
@@ -55,12 +75,35 @@ final class Salvage {
     guard !taken.isEmpty else { return }
     let list = taken.prefix(5).map(String.init).joined(separator: ", ") + (taken.count > 5 ? " and others" : "")
     outcome.notes.append(
-      "took \(taken.count) \(taken.count == 1 ? "block" : "blocks") (\(list)) from the backup, which the file itself proves to be the same"
+      "took \(taken.count) \(taken.count == 1 ? "block" : "blocks") (\(list)) from the backup, "
+        + (aid.takesUnproved
+          ? "which are the same, or most probably so" : "which the file itself proves to be the same")
     )
   }
 
   private func rebuild(_ survey: FileSurvey, backup: String?) throws(Problem) -> RepairOutcome {
-    let admitted = try CatalogAdmission(copy, survey).run()
+    let log = try WriteAheadLog.beside(copy)
+    do throws(Problem) {
+      return try rebuildAsItIs(survey, backup: backup)
+    } catch {
+      // What the damage hit may be what the log's replay needs.
+      guard let log, aid.takesUnproved, error.kind == .damaged else { throw error }
+      try Sidecars.remove(beside: copy)
+      let made = try rebuildAsItIs(survey, backup: backup)
+      try SetAsideMark.write(beside: copy, kept: 0)
+      outcome.notes.append(
+        "the log was set aside, since it cannot be replayed into the damaged file; it held: "
+          + (log.content.words ?? "nothing that can be read"))
+      return RepairOutcome(rows: made.rows, notes: outcome.notes)
+    }
+  }
+
+  private func rebuildAsItIs(_ survey: FileSurvey, backup: String?) throws(Problem) -> RepairOutcome {
+    var grafted: CatalogGraft.Outcome?
+    let admitted = try CatalogAdmission(copy, survey).run { () throws(Problem) in
+      grafted = try CatalogGraft(copy, survey, schema: aid.schema)?.run()
+      return grafted != nil
+    }
     let survey = admitted.isEmpty ? survey : try surveyed()
     let rebuild = try Rebuild(copy, survey, backup: backup, takesUnproved: aid.takesUnproved)
     let made = try rebuild.run()
@@ -76,6 +119,8 @@ final class Salvage {
       tally.lost = nil
       outcome.rows[table] = tally
     }
+    outcome.notes += grafted?.notes ?? []
+    for (table, rows) in grafted?.lost ?? [:] { outcome.rows[table] = RowTally(lost: rows) }
     return outcome
   }
 }

@@ -10,6 +10,21 @@ enum SalvagePlan {
     return HeaderMending(headers).plan != .hopeless
   }
 
+  /// The same where a backup is there, which `read` hands over front to back: what it proves to be its own costs nothing.
+  static func of(
+    _ path: String, _ read: ((UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) -> Void
+  ) -> (loss: Loss, reason: String) {
+    let plan = of(path)
+    guard plan.loss == .rows, let file = try? FileHandle.read(path), let headers = try? FileHeaders(file),
+      headers.areSound,
+      let survey = try? FileSurvey.make(file, headers: headers, workers: Workers.processors),
+      !survey.unreadable.isEmpty, let proved = try? BlockProof.proved(path, survey, read),
+      proved.count == survey.unreadable.count
+    else { return plan }
+    let blocks = proved.count == 1 ? "the damaged block" : "the \(proved.count) damaged blocks"
+    return (.none, "takes \(blocks) from the backup, which the checksums that are left prove to be the same")
+  }
+
   /// What it costs at most, and what it does.
   static func of(_ path: String) -> (loss: Loss, reason: String) {
     guard let file = try? FileHandle.read(path), let headers = try? FileHeaders(file) else { return (.rows, rowByRow) }
@@ -22,12 +37,43 @@ enum SalvagePlan {
       return (.none, words + "; every block is sound")
     case .nothing, .hopeless: break
     }
-    guard let session = try? DuckDBSession.open(path, patience: 1) else { return (.rows, rowByRow) }
+    if let survey = try? FileSurvey.make(file, headers: headers, workers: Workers.processors), tellsAll(survey, file) {
+      return (
+        .none, "puts a changed byte right in each damaged block, which the block's checksum tells; no row is touched"
+      )
+    }
+    guard let session = try? DuckDBSession.open(path, patience: 1) else {
+      return (try? standsOrFallsWithLog(path)) == true
+        ? (.changes, rowByRow + "; the log, which cannot be replayed into the damaged file, is set aside")
+        : (.rows, rowByRow)
+    }
     defer { session.end() }
-    guard let found = try? session.verifyIntegrity(IntegrityRequest(isFull: false)),
+    // Where every block is what was written, what the engine stumbled over is of a table, and not of an index.
+    guard let found = try? session.verifyIntegrity(IntegrityRequest(isFull: false)), !found.isEmpty,
       found.allSatisfy({ $0.code == "index.malformed" })
     else { return (.rows, rowByRow) }
     return (.none, "writes all tables into a new file, and their indexes anew; no row is touched")
+  }
+
+  /// Whether the checksum of every damaged block tells what it was.
+  private static func tellsAll(_ survey: FileSurvey, _ file: FileHandle) -> Bool {
+    guard let size = survey.headers.active?.blockSize, !survey.damaged.isEmpty, survey.missing.isEmpty else {
+      return false
+    }
+    return survey.damaged.allSatisfy { id in
+      guard let block = try? file.read(size, at: FileHeaders.end + id * size) else { return false }
+      return BlockCorrection.corrected(block) != nil
+    }
+  }
+
+  /// Whether the engine would open a database but for the log beside it.
+  private static func standsOrFallsWithLog(_ path: String) throws(Problem) -> Bool {
+    guard try Sidecars.holdAnything(beside: path) else { return false }
+    let folder = try PrivateFolder("dbmend-duckdb-")
+    let copy = try NativeCopy.make(of: path, in: folder.path)
+    try Sidecars.remove(beside: copy.path)
+    let answers = try Client.find().run(["SELECT count(*) AS n FROM duckdb_columns()"], on: copy.path, .readOnly)
+    return withExtendedLifetime(folder) { answers.first?.failure == nil }
   }
 
   private static let rowByRow =

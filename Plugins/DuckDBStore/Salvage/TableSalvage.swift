@@ -5,12 +5,12 @@ import MendKit
 /// Row groups without a damaged block go over whole. In the others each column is tried in runs of as many rows as the engine
 /// decodes at once; runs of which every column can be read go over, and of the others what can be read is set aside.
 struct TableSalvage {
-  private let table: Table
-  private let name: String
+  let table: Table
+  let name: String
   private let segments: [Segment]
-  private let backup: String?
+  let backup: String?
   private let takesUnproved: Bool
-  private let ask: ([String]) throws(Problem) -> [Client.Answer]
+  let ask: ([String]) throws(Problem) -> [Client.Answer]
 
   init(
     _ table: Table, sqlName: String, segments: [Segment], backup: String?, takesUnproved: Bool,
@@ -32,6 +32,8 @@ struct TableSalvage {
     var first: Int
     var end: Int
     var lost: Set<String>
+    /// The row group, where the engine tells.
+    var group: Int?
 
     var condition: String { "rowid >= \(first) AND rowid < \(end)" }
   }
@@ -39,12 +41,21 @@ struct TableSalvage {
   func run() throws(Problem) -> (RowTally, [String]) {
     let columns = try storedColumns()
     let groups = try rowGroups()
-    guard !columns.isEmpty, !groups.isEmpty else { return (RowTally(), []) }
+    guard !columns.isEmpty else {
+      return (RowTally(lost: nil), ["the table \(table.name) takes no values in the new file: its rows are lost"])
+    }
+    guard !groups.isEmpty else { return (RowTally(), []) }
     return try carryOver(try self.runs(groups, columns), columns)
   }
 
+  /// Takes the whole table over, where that can be done; whether it could.
+  func takeWhole() throws(Problem) -> Bool {
+    let columns = list(try storedColumns())
+    return try ask(["INSERT INTO new.\(name) (\(columns)) SELECT \(columns) FROM old.\(name)"]).first?.failure == nil
+  }
+
   /// The columns that take values; a computed one takes none.
-  private func storedColumns() throws(Problem) -> [String] {
+  func storedColumns() throws(Problem) -> [String] {
     let answers = try ask(
       table.columns.map { "INSERT INTO new.\(name) (\($0.name.asIdentifier)) SELECT NULL WHERE false" })
     return zip(table.columns, answers).filter { $0.1.failure == nil }.map(\.0.name)
@@ -53,12 +64,19 @@ struct TableSalvage {
   /// The rows of a row group where the engine does not say how many it has.
   private static let usualGroup = 122_880
 
+  /// A table that is said to have more rows is not gone through row group by row group without knowing where these are.
+  private static let mostRows = 1 << 32
+
   /// Where row groups begin and end, by the numbers of their rows.
   private func rowGroups() throws(Problem) -> [RowGroup] {
     let layout = try ask([
-      "SELECT row_group_id AS g, sum(count)::BIGINT AS n FROM pragma_storage_info(\("old.\(name)".asLiteral)) "
-        + "WHERE column_path = '[0]' GROUP BY ALL ORDER BY 1",
+      // Which rows have a value is kept at [0, 0] of the first column, whatever its type.
+      "SELECT g, max(n)::BIGINT AS n FROM (SELECT row_group_id AS g, sum(count) AS n FROM pragma_storage_info("
+        + "\("old.\(name)".asLiteral)) WHERE column_path IN ('[0]', '[0, 0]') GROUP BY row_group_id, column_path) GROUP BY g ORDER BY g",
       "SELECT max(rowid) AS m FROM old.\(name)",
+      // What the catalog says, which needs nothing of the table itself.
+      "SELECT estimated_size - 1 AS m FROM duckdb_tables() WHERE database_name = 'old' AND '\"' || "
+        + "replace(schema_name, '\"', '\"\"') || '\".\"' || replace(table_name, '\"', '\"\"') || '\"' = \(name.asLiteral)",
     ])
     var groups: [RowGroup] = []
     for row in layout[0].rows {
@@ -66,11 +84,15 @@ struct TableSalvage {
       let first = groups.last?.end ?? 0
       groups.append(RowGroup(number: number, first: first, end: first + count))
     }
-    if layout[0].failure == nil { return groups }
-    if let words = layout[1].failure { throw EngineWords.problem(words, on: table.name) }
-    let end = (layout[1].rows.first?["m"]?.integer ?? -1) + 1
+    if !groups.isEmpty { return groups }
+    let last = layout[1].rows.first?["m"]?.integer ?? layout[2].rows.first?["m"]?.integer
+    guard let last, last < Self.mostRows else {
+      let words = layout.compactMap(\.failure).first ?? "nothing tells how many rows it has"
+      throw EngineWords.problem(words, on: table.name)
+    }
+    let end = last + 1
     for (number, first) in stride(from: 0, to: end, by: Self.usualGroup).enumerated() {
-      groups.append(RowGroup(number: number, first: first, end: min(first + Self.usualGroup, end)))
+      groups.append(RowGroup(number: number, first: first, end: min(first + Self.usualGroup, end), isTold: false))
     }
     return groups
   }
@@ -79,6 +101,10 @@ struct TableSalvage {
     var number: Int
     var first: Int
     var end: Int
+    /// Whether the engine told of it.
+    var isTold = true
+
+    var told: Int? { isTold ? number : nil }
   }
 
   private func probe(_ column: String, _ first: Int, _ end: Int) -> String {
@@ -107,16 +133,25 @@ struct TableSalvage {
         continue
       }
       let starts = Array(stride(from: group.first, to: group.end, by: Self.vector))
+      let hopeless = try unreachable(suspect.sorted(), starts, group)
+      let tried = suspect.subtracting(hopeless).sorted()
+      guard !tried.isEmpty else {
+        runs.append(Run(first: group.first, end: group.end, lost: hopeless, group: group.told))
+        continue
+      }
       let answers = try ask(
-        starts.flatMap { start in suspect.sorted().map { probe($0, start, min(start + Self.vector, group.end)) } })
+        starts.flatMap { start in tried.map { probe($0, start, min(start + Self.vector, group.end)) } })
       for (place, start) in starts.enumerated() {
-        let own = answers.dropFirst(place * suspect.count).prefix(suspect.count)
-        let lost = Set(zip(suspect.sorted(), own).filter { $0.1.failure != nil }.map(\.0))
-        runs.append(Run(first: start, end: min(start + Self.vector, group.end), lost: lost))
+        let own = answers.dropFirst(place * tried.count).prefix(tried.count)
+        let lost = Set(zip(tried, own).filter { $0.1.failure != nil }.map(\.0))
+        runs.append(
+          Run(first: start, end: min(start + Self.vector, group.end), lost: lost.union(hopeless), group: group.told))
       }
     }
     return runs.reduce(into: []) { merged, run in
-      if let last = merged.last, last.lost == run.lost, last.end == run.first {
+      if let last = merged.last, last.lost == run.lost, last.end == run.first,
+        run.lost.isEmpty || run.group == last.group
+      {
         merged[merged.count - 1].end = run.end
       } else {
         merged.append(run)
@@ -124,11 +159,26 @@ struct TableSalvage {
     }
   }
 
+  /// The columns of which the engine cannot even read where their values are: each attempt may end it, and none gets further than
+  /// the first, the middle and the last.
+  private func unreachable(_ columns: [String], _ starts: [Int], _ group: RowGroup) throws(Problem) -> Set<String> {
+    guard starts.count > 3 else { return [] }
+    let places = [starts[0], starts[starts.count / 2], starts[starts.count - 1]]
+    let answers = try ask(
+      columns.flatMap { column in places.map { probe(column, $0, min($0 + Self.vector, group.end)) } })
+    return Set(
+      columns.enumerated().filter { number, _ in
+        answers.dropFirst(number * places.count).prefix(places.count).allSatisfy {
+          $0.failure.map(EngineWords.isOfLayout) ?? false
+        }
+      }.map(\.1))
+  }
+
   // MARK: - Carrying over
 
   private var aside: String { "dbmend_set_aside_" + table.name }
 
-  private func list(_ columns: [String]) -> String { columns.map(\.asIdentifier).joined(separator: ", ") }
+  func list(_ columns: [String]) -> String { columns.map(\.asIdentifier).joined(separator: ", ") }
 
   private func carryOver(_ runs: [Run], _ columns: [String]) throws(Problem) -> (RowTally, [String]) {
     var tally = RowTally()
@@ -160,12 +210,18 @@ struct TableSalvage {
     let left = columns.filter { !run.lost.contains($0) }
     let count = try ask(["SELECT count(*) AS n FROM old.\(name) WHERE \(run.condition)"]).first?.rows.first?["n"]?
       .integer
-    if takesUnproved, backup != nil {
-      let taken = try fill(run, left, columns)
+    if backup != nil {
+      let proved = try fillProved(run, left, columns)
+      if proved > 0 {
+        notes.append(
+          "\(proved) rows of \(table.name) got \(run.lost.sorted().joined(separator: ", ")) from the backup, whose row of the same key "
+            + "has the same \(left.filter { !table.primaryKey.contains($0) }.joined(separator: ", "))")
+      }
+      let taken = proved + (takesUnproved ? try fill(run, left, columns) : 0)
       tally.fromBackup += taken
       if let count, taken >= count { return }
     }
-    let missing = max(0, (count ?? 0) - (takesUnproved ? try filled(run, left) : 0))
+    let missing = max(0, (count ?? 0) - (backup != nil ? try filled(run, left) : 0))
     guard count == nil || missing > 0 else { return }
     guard !left.isEmpty, try setAside(run, left, columns) else {
       tally.lost = count == nil ? nil : tally.lost.map { $0 + missing }
@@ -182,7 +238,7 @@ struct TableSalvage {
   private func setAside(_ run: Run, _ left: [String], _ columns: [String]) throws(Problem) -> Bool {
     let fields = columns.map { left.contains($0) ? $0.asIdentifier : "NULL AS \($0.asIdentifier)" }.joined(
       separator: ", ")
-    let given = takesUnproved && backup != nil && !table.primaryKey.isEmpty ? try exceptFilled(left) : ""
+    let given = backup != nil && !table.primaryKey.isEmpty ? try exceptFilled(left) : ""
     let source = "SELECT rowid AS dbmend_row, \(run.lost.sorted().joined(separator: ", ").asLiteral) AS dbmend_lost, "
     let answers = try ask([
       "CREATE TABLE IF NOT EXISTS new.main.\(aside.asIdentifier) AS SELECT 0::BIGINT AS dbmend_row, '' AS dbmend_lost, "
@@ -190,49 +246,5 @@ struct TableSalvage {
       "INSERT INTO new.main.\(aside.asIdentifier) \(source)\(fields) FROM old.\(name) o WHERE \(run.condition)\(given)",
     ])
     return answers[1].failure == nil
-  }
-
-  // MARK: - From the backup
-
-  /// What holds of a row that is in the new table already.
-  private func exceptFilled(_ left: [String]) throws(Problem) -> String {
-    guard !table.primaryKey.isEmpty, table.primaryKey.allSatisfy({ left.contains($0) }) else { return "" }
-    let same = table.primaryKey.map { "n.\($0.asIdentifier) = o.\($0.asIdentifier)" }.joined(separator: " AND ")
-    return " AND NOT EXISTS (SELECT 1 FROM new.\(name) n WHERE \(same))"
-  }
-
-  private func filled(_ run: Run, _ left: [String]) throws(Problem) -> Int {
-    let given = try exceptFilled(left)
-    guard !given.isEmpty else { return 0 }
-    let answer = try ask([
-      "SELECT (SELECT count(*) FROM old.\(name) WHERE \(run.condition)) "
-        + "- (SELECT count(*) FROM old.\(name) o WHERE \(run.condition)\(given)) AS n"
-    ]).first
-    return answer?.rows.first?["n"]?.integer ?? 0
-  }
-
-  /// Takes rows of the backup that have the keys of damaged ones, or where the keys are lost too, stand at their numbers.
-  private func fill(_ run: Run, _ left: [String], _ columns: [String]) throws(Problem) -> Int {
-    guard !table.primaryKey.isEmpty else { return 0 }
-    let all = list(columns)
-    let hasKey = table.primaryKey.allSatisfy { left.contains($0) }
-    let same = table.primaryKey.map { "b.\($0.asIdentifier) = o.\($0.asIdentifier)" }.joined(separator: " AND ")
-    let there = table.primaryKey.map { "n.\($0.asIdentifier) = b.\($0.asIdentifier)" }.joined(separator: " AND ")
-    let fields = columns.map { (hasKey && left.contains($0) ? "o." : "b.") + $0.asIdentifier }.joined(separator: ", ")
-    let source =
-      hasKey
-      ? "backup.\(name) b JOIN (SELECT * FROM (SELECT rowid, \(list(left)) FROM old.\(name)) WHERE \(run.condition)) o ON \(same)"
-      : "(SELECT rowid, \(all) FROM backup.\(name) WHERE \(run.condition)) b"
-    let before = try count()
-    let answer = try ask([
-      "INSERT INTO new.\(name) (\(all)) SELECT \(hasKey ? fields : columns.map { "b." + $0.asIdentifier }.joined(separator: ", ")) "
-        + "FROM \(source) WHERE NOT EXISTS (SELECT 1 FROM new.\(name) n WHERE \(there))"
-    ]).first
-    guard answer?.failure == nil else { return 0 }
-    return max(0, try count() - before)
-  }
-
-  private func count() throws(Problem) -> Int {
-    try ask(["SELECT count(*) AS n FROM new.\(name)"]).first?.rows.first?["n"]?.integer ?? 0
   }
 }

@@ -14,6 +14,8 @@ class DuckDBSession: SQLSession {
   private var folder: PrivateFolder?
   private var known: DuckDBCatalog
   private var counts: [String: Int] = [:]
+  /// What the primary keys of tables were asked.
+  var keyAnswers: [String: KeyAnswers] = [:]
 
   /// Takes a copy of a live database and has the engine read its catalog.
   static func open(_ path: String, patience: Double) throws(Problem) -> DuckDBSession {
@@ -69,7 +71,10 @@ class DuckDBSession: SQLSession {
     do throws(Problem) {
       known = try DuckDBCatalog(answers, of: copy.source)
     } catch {
-      guard error.code == "file.malformed", !copy.survey.unreadable.isEmpty else { throw error }
+      // A sound log cannot be replayed either into a file that is damaged.
+      guard error.code == "file.malformed" || error.code == "wal.malformed" && copy.log?.isWhole ?? true,
+        !copy.survey.unreadable.isEmpty
+      else { throw error }
       throw SurveyFindings.problem(copy.survey, on: copy.source, said: error.said)
     }
     facts = StoreFacts(
@@ -118,6 +123,7 @@ class DuckDBSession: SQLSession {
   func forgetCatalog() throws(Problem) {
     known = try DuckDBCatalog(ask(DuckDBCatalog.statements), of: subject)
     counts = [:]
+    keyAnswers = [:]
   }
 
   func end() { folder = nil }
@@ -132,10 +138,15 @@ class DuckDBSession: SQLSession {
 
   /// The rows of one statement. Throws what the engine said of it.
   func rows(_ statement: String) throws(Problem) -> [JSONValue] {
-    switch try ask([statement]).first {
-    case .rows(let rows)?: return rows
-    case .failed(let words)?: throw problem(words)
-    case nil: return []
+    guard let answer = try ask([statement]).first else { return [] }
+    return try rows(of: answer)
+  }
+
+  /// The rows of an answer. Throws what the engine said of the statement.
+  func rows(of answer: Client.Answer) throws(Problem) -> [JSONValue] {
+    switch answer {
+    case .rows(let rows): return rows
+    case .failed(let words): throw problem(words)
     }
   }
 

@@ -25,6 +25,12 @@ enum EngineWords {
     return Problem(.damaged, tried: tried, on: path, said: words, code: "file.malformed")
   }
 
+  /// Whether the engine failed, or died, at what says where values are, and not at the values: a block of values that is not what was
+  /// written is told by its checksum.
+  static func isOfLayout(_ words: String) -> Bool {
+    words.hasPrefix("Serialization Error") || words.contains("ended by signal") || words.contains("MetadataReader")
+  }
+
   /// Whether a statement failed because of the statement, and not because of what it read.
   static func isOfStatement(_ words: String) -> Bool {
     ["Binder Error", "Parser Error", "Catalog Error", "Not implemented Error", "Conversion Error"].contains {

@@ -16,8 +16,11 @@ struct SurveyFindings {
   /// One finding for each of the first blocks of each table, and the rest counted.
   func findings(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
     let blocks = Set(survey.unreadable.prefix(Self.most))
-    let (held, hidden) = try Segments.holding(blocks, session)
-    let parts = try held.merging(ColumnProbes(session).segments(of: hidden)) { $0 + $1 }
+    let (held, silent) = try Segments.holding(blocks, session)
+    let stumbled = try ColumnProbes(session).segments(of: silent)
+    let parts = held.merging(stumbled) { $0 + $1 }
+    // A table of which every column can be read has nothing to do with the damage, whatever keeps the engine from telling.
+    let hidden = silent.filter { stumbled[$0] != nil }
     var findings: [Finding] = []
     var owned: Set<Int> = []
     for (table, segments) in parts.sorted(by: { $0.key < $1.key }) {

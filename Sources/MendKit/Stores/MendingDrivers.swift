@@ -28,6 +28,18 @@ public protocol SalvagingDriver: Driver {
 
   /// What salvage costs at most, and what it does, as a sentence of a plan.
   func salvagePlan(_ path: String) -> (loss: Loss, reason: String)
+
+  /// The same where there is a backup, whose main file `read` hands over front to back until it is told false.
+  func salvagePlan(
+    _ path: String, backup read: ((UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) -> Void
+  ) -> (loss: Loss, reason: String)
+}
+
+extension SalvagingDriver {
+  /// For kinds whose salvage costs the same with a backup.
+  public func salvagePlan(
+    _ path: String, backup read: ((UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) -> Void
+  ) -> (loss: Loss, reason: String) { salvagePlan(path) }
 }
 
 /// What a salvage may draw on beside the damaged store.

@@ -36,7 +36,7 @@ public struct ClientProgram: Sendable, Hashable {
     public var ending: ChildProcess.Ending
     /// What it wrote to its standard output, unless that went to a file.
     public var output: [UInt8]
-    /// What it wrote to its standard error, the last 64 KiB of it.
+    /// What it wrote to its standard error, the last of it.
     public var errors: [UInt8]
     /// Why dbmend ended it; nil when it ended by itself.
     public var limit: Limit?
@@ -73,10 +73,11 @@ public struct ClientProgram: Sendable, Hashable {
   /// own; a nil takes a variable away. With `file`, the output goes there.
   ///
   /// A program that takes longer than `timeLimit` seconds, or writes more than `outputLimit` bytes, is killed, and the outcome
-  /// says so. Throws only where the system has no pipes left.
+  /// says so. Of its standard error at least the last `errorLimit` bytes are kept. Throws only where the system has no pipes left.
   public func run(
     _ arguments: [String], input: [UInt8] = [], environment: [String: String?] = [:], folder: String? = nil,
-    timeLimit: Double = .infinity, outputLimit: Int = 256 << 20, outputTo file: FileHandle? = nil
+    timeLimit: Double = .infinity, outputLimit: Int = 256 << 20, errorLimit: Int = 64 << 10,
+    outputTo file: FileHandle? = nil
   ) throws(Problem) -> Outcome {
     let standardInput = try Pipe(for: name)
     let standardOutput = try Pipe(for: name)
@@ -95,7 +96,7 @@ public struct ClientProgram: Sendable, Hashable {
     }
     var exchange = Exchange(
       input: input, standardInput: standardInput, standardOutput: standardOutput, standardError: standardError,
-      outputLimit: outputLimit)
+      outputLimit: outputLimit, errorLimit: errorLimit)
     let limit = exchange.run(for: timeLimit)
     if limit != nil { kill(pid, SIGKILL) }
     return Outcome(
@@ -137,13 +138,15 @@ private struct Exchange {
   let standardOutput: Pipe
   let standardError: Pipe
   let outputLimit: Int
+  let errorLimit: Int
   private(set) var output: [UInt8] = []
   private(set) var errors: [UInt8] = []
   private var given = 0
 
-  private static let errorLimit = 64 << 10
-
-  init(input: [UInt8], standardInput: Pipe, standardOutput: Pipe, standardError: Pipe, outputLimit: Int) {
+  init(
+    input: [UInt8], standardInput: Pipe, standardOutput: Pipe, standardError: Pipe, outputLimit: Int, errorLimit: Int
+  ) {
+    self.errorLimit = errorLimit
     self.input = input
     self.standardInput = standardInput
     self.standardOutput = standardOutput
@@ -170,8 +173,8 @@ private struct Exchange {
       if waited[1].revents != 0 {
         listen(standardError) { exchange, bytes in
           exchange.errors += bytes
-          if exchange.errors.count > 2 * Self.errorLimit {
-            exchange.errors.removeFirst(exchange.errors.count - Self.errorLimit)
+          if exchange.errors.count > 2 * exchange.errorLimit {
+            exchange.errors.removeFirst(exchange.errors.count - exchange.errorLimit)
           }
         }
       }
