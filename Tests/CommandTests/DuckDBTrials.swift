@@ -292,11 +292,11 @@ struct DuckDBTrials {
     try DuckDBFile.damage(path, at: place + 12, count: 12)
     #expect(try trial.dbmend("check", "shop.duckdb").codes == ["file.malformed"])
     try trial.folder.write("CREATE TABLE users(id INTEGER, name VARCHAR);", to: "schema.sql")
-    let without = try trial.dbmend("repair", "shop.duckdb", "--output", "without.duckdb", "--yes")
+    let without = try trial.dbmend("repair", "shop.duckdb", "--output", "without.duckdb", "--max-loss", "changes", "--yes")
     #expect(without.tells("the definition of the table users is damaged"), "\(without.everything)")
     #expect(without.store()?["rows"]?["users"]?["lost"]?.integer == 2, "\(without.everything)")
     #expect(try DuckDBFile.sum(trial.file("without.duckdb"), "orders") == before[0])
-    let repair = try trial.dbmend("repair", "shop.duckdb", "--schema", "schema.sql", "--yes")
+    let repair = try trial.dbmend("repair", "shop.duckdb", "--schema", "schema.sql", "--max-loss", "changes", "--yes")
     #expect(repair.exit == 0, "\(repair.everything)")
     #expect(try sums(trial) == before)
   }

@@ -13,16 +13,21 @@ struct CatalogAdmission {
     self.survey = survey
   }
 
-  /// Gives damaged blocks of the catalog the checksum of what they hold; their numbers. Where the engine cannot read the catalog
-  /// then, either, `graft` is asked for another one, and where that has none, the copy is as it was.
-  func run(or graft: () throws(Problem) -> Bool) throws(Problem) -> [Int] {
+  /// The damaged blocks that are of the catalog.
+  static func damagedBlocks(_ survey: FileSurvey) -> [Int] {
     guard let header = survey.headers.active else { return [] }
     var catalog = survey.use?.metadata ?? []
     for pointer in [header.metaBlock, header.freeList] where pointer != DatabaseHeader.nowhere {
       catalog.insert(Int(pointer & (1 << 56 - 1)))
     }
-    let blocks = survey.damaged.filter { catalog.contains($0) }
-    guard !blocks.isEmpty else { return [] }
+    return survey.damaged.filter { catalog.contains($0) }
+  }
+
+  /// Gives damaged blocks of the catalog the checksum of what they hold; their numbers. Where the engine cannot read the catalog
+  /// then, either, `graft` is asked for another one, and where that has none, the copy is as it was.
+  func run(or graft: () throws(Problem) -> Bool) throws(Problem) -> [Int] {
+    let blocks = Self.damagedBlocks(survey)
+    guard let header = survey.headers.active, !blocks.isEmpty else { return [] }
     let file = try FileHandle.update(copy)
     var before: [(offset: Int, bytes: [UInt8])] = []
     for block in blocks {

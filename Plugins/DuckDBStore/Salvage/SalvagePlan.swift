@@ -15,7 +15,7 @@ enum SalvagePlan {
     _ path: String, _ read: ((UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) -> Void
   ) -> (loss: Loss, reason: String) {
     let plan = of(path)
-    guard plan.loss == .rows, let file = try? FileHandle.read(path), let headers = try? FileHeaders(file),
+    guard plan.loss != .none, let file = try? FileHandle.read(path), let headers = try? FileHeaders(file),
       headers.areSound,
       let survey = try? FileSurvey.make(file, headers: headers, workers: Workers.processors),
       !survey.unreadable.isEmpty, let proved = try? BlockProof.proved(path, survey, read),
@@ -37,10 +37,18 @@ enum SalvagePlan {
       return (.none, words + "; every block is sound")
     case .nothing, .hopeless: break
     }
-    if let survey = try? FileSurvey.make(file, headers: headers, workers: Workers.processors), tellsAll(survey, file) {
-      return (
-        .none, "puts a changed byte right in each damaged block, which the block's checksum tells; no row is touched"
-      )
+    if let survey = try? FileSurvey.make(file, headers: headers, workers: Workers.processors) {
+      if tells(survey.damaged, survey, file) {
+        return (
+          .none, "puts a changed byte right in each damaged block, which the block's checksum tells; no row is touched"
+        )
+      }
+      let catalog = CatalogAdmission.damagedBlocks(survey)
+      if !catalog.isEmpty, !tells(catalog, survey, file) {
+        return (
+          .changes, rowByRow + "; the catalog is read though a block of it is damaged, and what that changed nobody can tell"
+        )
+      }
     }
     guard let session = try? DuckDBSession.open(path, patience: 1) else {
       return (try? standsOrFallsWithLog(path)) == true
@@ -55,12 +63,10 @@ enum SalvagePlan {
     return (.none, "writes all tables into a new file, and their indexes anew; no row is touched")
   }
 
-  /// Whether the checksum of every damaged block tells what it was.
-  private static func tellsAll(_ survey: FileSurvey, _ file: FileHandle) -> Bool {
-    guard let size = survey.headers.active?.blockSize, !survey.damaged.isEmpty, survey.missing.isEmpty else {
-      return false
-    }
-    return survey.damaged.allSatisfy { id in
+  /// Whether the checksums of damaged blocks tell what they were, and no block is missing.
+  private static func tells(_ blocks: [Int], _ survey: FileSurvey, _ file: FileHandle) -> Bool {
+    guard let size = survey.headers.active?.blockSize, !blocks.isEmpty, survey.missing.isEmpty else { return false }
+    return blocks.allSatisfy { id in
       guard let block = try? file.read(size, at: FileHeaders.end + id * size) else { return false }
       return BlockCorrection.corrected(block) != nil
     }
