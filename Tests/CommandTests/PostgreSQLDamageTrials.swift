@@ -138,6 +138,54 @@ struct PostgreSQLDamageTrials {
     #expect(try rows().count == 3000 - lost.count)
   }
 
+  @Test("a page of zeros in a table that was never vacuumed: the entries of its index still lead there")
+  func zeroedFreshPage() throws {
+    try server.sql(
+      """
+      create table fresh(id int primary key, note text); insert into fresh select i, md5(i::text) from generate_series(1, 2000) i;
+      create table bare(note text); insert into bare select md5(i::text) from generate_series(1, 2000) i;
+      """, in: name)
+    let lost = try ids(inPage: 3, of: "fresh").count
+    try overwrite("fresh", page: 3, at: 0, [UInt8](repeating: 0, count: Self.page))
+    try overwrite("bare", page: 2, at: 0, [UInt8](repeating: 0, count: Self.page))
+    let check = try trial.dbmend("check", uri)
+    #expect(check.exit == 1 && check.codes == ["table.malformed", "page.blank"], "\(check.everything)")
+    #expect(check.tells("\(lost) entries"), "\(check.everything)")
+    let repair = try trial.dbmend("repair", uri, "--max-loss", "rows", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(repair.store()?["rows"]?["fresh"]?["lost"]?.integer == lost, "\(repair.everything)")
+    #expect(try rows("fresh").count == 2000 - lost)
+  }
+
+  @Test("an index of the server's own catalogs is damaged: it is named and built anew")
+  func systemIndex() throws {
+    let before = try rows()
+    try overwrite("pg_description_o_c_o_index", page: 1)
+    try overwrite("pg_attribute_relid_attnam_index", page: 3, at: 0, [UInt8](repeating: 7, count: 2000))
+    let check = try trial.dbmend("check", uri)
+    #expect(check.exit == 1 && Set(check.codes) == ["index.malformed"], "\(check.everything)")
+    #expect(check.tells("pg_catalog.pg_attribute_relid_attnam_index"), "\(check.everything)")
+    let repair = try trial.dbmend("repair", uri, "--max-loss", "none", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try rows() == before)
+    let after = try trial.dbmend("check", uri)
+    #expect(Set(after.codes).isSubset(of: ["checksum.failures"]), "\(after.everything)")
+  }
+
+  @Test("the index of values that are kept apart is damaged: it is built anew, and no row is lost")
+  func toastIndex() throws {
+    let before = try rows("pictures")
+    let index = try server.sql(
+      "select indexrelid::regclass from pg_index where indrelid = (select reltoastrelid from pg_class where relname = 'pictures')",
+      in: name)
+    try overwrite(index, page: 1)
+    let check = try trial.dbmend("check", uri)
+    #expect(check.exit == 1 && Set(check.codes) == ["index.malformed"], "\(check.everything)")
+    let repair = try trial.dbmend("repair", uri, "--max-loss", "none", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try rows("pictures") == before)
+  }
+
   @Test("a page of zeros in an index")
   func zeroedIndexPage() throws {
     let before = try rows()

@@ -37,11 +37,7 @@ struct DumpFile {
 
   /// pg_dump tells no SQLSTATE.
   private static func failure(_ words: String) -> ServerFailure {
-    let damage = [
-      "invalid page in block", "could not read block", "missing chunk number", "invalid memory alloc request",
-      "server closed the connection", "compressed data is corrupt", "unexpected chunk", "could not access status",
-      "could not open file \"base/", "compressed pglz data is corrupt", "found toasted",
-    ]
+    let damage = ServerFailure.damages + ["server closed the connection"]
     var state = ""
     if damage.contains(where: { words.contains($0) }) { state = "XX001" }
     if words.contains("permission denied") { state = "42501" }

@@ -36,14 +36,54 @@ struct DatabaseFilling {
       list = RemainsList(try FileHandle.read(member).readAll(limit: 64 << 20))
     }
     guard let list else {
-      try restore(dump, ["--exit-on-error"])
+      do throws(Problem) {
+        try restore(dump, ["--exit-on-error"])
+      } catch {
+        guard error.kind == .program, try restoreWithoutDuplicates(dump) else { throw error }
+      }
       return try gatherStatistics()
     }
     try restore(dump, ["--exit-on-error", "--section=pre-data", "--section=data"])
     for entry in list.tables { try load(entry, from: Paths.join(Paths.folder(of: dump), entry.file)) }
-    try restoreRest(dump)
+    do throws(Problem) {
+      try restoreRest(dump)
+    } catch {
+      guard try setDuplicatesAside() else { throw error }
+      try restoreRest(dump)
+    }
     Self.remains.withLock { $0[copy.uri] = list }
     try gatherStatistics()
+  }
+
+  /// Restores once more, with rows set aside that keep a unique index from being built; false where that is not what failed.
+  private func restoreWithoutDuplicates(_ dump: String) throws(Problem) -> Bool {
+    do throws(ServerFailure) {
+      // Nothing of the first attempt is kept: it broke off somewhere.
+      guard let name = copy.database else { return false }
+      maintenance.drop(name)
+      try maintenance.create(copy)
+    } catch {
+      throw error.problem("make a new database beside", on: maintenance.address.uri)
+    }
+    try restore(dump, ["--exit-on-error", "--section=pre-data", "--section=data"])
+    guard try setDuplicatesAside() else { return false }
+    try restore(dump, ["--exit-on-error", "--section=post-data"])
+    return true
+  }
+
+  /// Whether there were rows that had to be set aside. What has to be unique, the old database tells.
+  private func setDuplicatesAside() throws(Problem) -> Bool {
+    guard let old = try? ServerConnection(maintenance.address, .reading, patience: maintenance.patience) else {
+      return false
+    }
+    defer { old.end() }
+    let new = try ServerConnection(copy, .writing, patience: maintenance.patience)
+    defer { new.end() }
+    do throws(ServerFailure) {
+      return try DuplicateRows.setAside(copy, old: old, new: new) > 0
+    } catch {
+      throw error.problem("set rows of the same key aside in the new database beside", on: maintenance.address.uri)
+    }
   }
 
   /// A dump has none; without them the first queries would be slow.
@@ -53,7 +93,11 @@ struct DatabaseFilling {
     try? connection.run("analyze")
   }
 
-  private var variables: [String: String?] { copy.environment(patience: maintenance.patience) }
+  /// A role may be set to read only, or to give statements little time; a restore has to write for as long as it takes.
+  private var variables: [String: String?] {
+    copy.environment(
+      patience: maintenance.patience, options: ["default_transaction_read_only=off", "statement_timeout=0"])
+  }
 
   private func restore(_ dump: String, _ options: [String]) throws(Problem) {
     let outcome = try PostgresPrograms.restore().run(
@@ -71,12 +115,10 @@ struct DatabaseFilling {
 
   /// Rows come in as `COPY` wrote them.
   private func load(_ entry: RemainsList.Entry, from path: String) throws(Problem) {
-    guard FileStatus.exists(path), !path.contains("'"), !path.contains("\\") else {
-      throw Problem(
-        .damaged, tried: "load the rows of \(entry.table) from", on: path,
-        said: "it is not there, or psql cannot be told its path", advice: "Name another repository, with a plain path.")
+    guard FileStatus.exists(path) else {
+      throw Problem(.damaged, tried: "load the rows of \(entry.table) from", on: path, said: "it is not there")
     }
-    let script = "\\copy \(entry.sql) (\(entry.columns)) from '\(path)'\n"
+    let script = try CopyFile.command("\(entry.sql) (\(entry.columns))", from: path)
     let outcome = try PostgresPrograms.psql().run(
       ["-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", copy.uri], input: Array(script.utf8), environment: variables)
     guard outcome.isSuccess else { throw failure(outcome) }
