@@ -70,7 +70,8 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
     let old = kept.map {
       "The database that was replaced is kept as \($0); drop it when it is not needed any more."
     }
-    let told = (asides + [old].compactMap(\.self)).joined(separator: " ")
+    let told = (asides + [DatabaseFilling.sentence(of: PostgresAddress(copy)), old].compactMap(\.self)).joined(
+      separator: " ")
     Self.kept.withLock { $0[path] = told.isEmpty ? nil : told }
   }
 

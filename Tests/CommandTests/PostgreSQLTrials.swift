@@ -242,6 +242,35 @@ struct PostgreSQLTrials {
     #expect(try trial.dbmend("check", uri).exit == 0)
   }
 
+  @Test(
+    "a database of no known encoding, and a role that only reads by default, are backed up and restored like any other")
+  func oddities() throws {
+    try server.sql("create role careful login createdb; alter role careful set default_transaction_read_only = on")
+    try server.sql("create database bytes_1 encoding 'SQL_ASCII' locale 'C' template template0 owner careful")
+    defer { _ = try? server.sql("drop database bytes_1 with (force); drop owned by careful; drop role careful") }
+    try server.sql(
+      #"create table t(id int primary key, v text); insert into t values(1, E'\xe4\xff\x80'), (2, 'ok'); alter table t owner to careful"#,
+      in: "bytes_1")
+    let target = server.uri("bytes_1", user: "careful")
+    let content = "select string_agg(encode(v::bytea, 'hex'), ',' order by id) from t"
+    let before = try server.sql(content, in: "bytes_1")
+    let backup = try trial.dbmend("backup", target)
+    #expect(backup.exit == 0, "\(backup.everything)")
+    try server.sql("delete from t", in: "bytes_1")
+    let restore = try trial.dbmend("restore", "latest", target)
+    #expect(restore.exit == 0, "\(restore.everything)")
+    #expect(try server.sql(content, in: "bytes_1") == before)
+  }
+
+  @Test("the rows that an archive counts are those in it")
+  func countedRows() throws {
+    let backup = try trial.dbmend("backup", uri)
+    let archive = try #require(backup.archive)
+    let manifest = try run("tar", "-xOf", archive, "manifest.json")
+    let rows = try JSONValue(parsing: Array(manifest.output.utf8))["rows"]
+    #expect(rows?["users"]?.integer == 500 && rows?["orders"]?.integer == 2000 && rows?["audit.log"]?.integer == 2)
+  }
+
   @Test("rows without a key are set aside beside their table also in another schema")
   func nullKeyInSchema() throws {
     try server.sql(

@@ -48,13 +48,13 @@ enum CopyText {
 enum CopyFile {
   /// The line that tells psql to copy a file into a table with columns, in SQL. A quote in the path is doubled, and nothing else
   /// in it means anything.
-  static func command(_ table: String, from path: String) throws(Problem) -> String {
+  static func command(_ table: String, from path: String, encoding: String) throws(Problem) -> String {
     guard !path.contains(where: \.isNewline), !table.contains(where: \.isNewline) else {
       throw Problem(
         .unsupported, tried: "read rows from", on: path, said: "psql takes no path and no name with a line break in it",
         advice: "Name another repository, with a plain path.")
     }
     let quoted = path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
-    return "\\copy \(table) from '\(quoted)'\n"
+    return "\\copy \(table) from '\(quoted)' with (encoding \(Quoting.text(encoding)))\n"
   }
 }

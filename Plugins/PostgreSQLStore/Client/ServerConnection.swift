@@ -73,6 +73,12 @@ final class ServerConnection {
     case .writing: words += "set default_transaction_read_only = off;\n"
     }
     // The first answer takes as long as connecting does.
+    // What is in a database of no known encoding may be no UTF-8.
+    words += """
+      select pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)
+      where pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' \\g /dev/null
+
+      """
     let answer = try say(words, timeLimit: max(patience, 3) * 2 + 30)
     if case .view = mode { snapshot = CopyText.rows(answer).first?.first ?? nil }
     _ = try say("\\set ON_ERROR_ROLLBACK on\n")

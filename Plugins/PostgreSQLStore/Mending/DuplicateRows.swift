@@ -8,16 +8,18 @@ struct DuplicateRows {
   struct Aside: Sendable {
     /// The table, as reports call it.
     var table: String
-    /// The unique index that refuses them.
-    var index: String
+    /// What is wrong with them, as a part of a sentence.
+    var reason: String
     /// Where they are now.
     var place: String
     var rows: Int
     /// How many rows of the table stay.
     var kept: Int
+    /// Whether they lack a value, rather than having the key of another row.
+    var isNull = false
 
     var sentence: String {
-      "\(rows == 1 ? "1 row" : "\(rows) rows") of \(table) whose key in \(index) another row has \(rows == 1 ? "is" : "are") set aside in \(place)"
+      "\(rows == 1 ? "1 row" : "\(rows) rows") of \(table) \(reason) \(rows == 1 ? "is" : "are") set aside in \(place)"
     }
   }
 
@@ -26,19 +28,24 @@ struct DuplicateRows {
   /// What was set aside while this process filled a copy.
   static func asides(of copy: PostgresAddress) -> [Aside] { known.withLock { $0[copy.uri] ?? [] } }
 
+  /// Notes that rows were set aside.
+  static func note(_ aside: Aside, of copy: PostgresAddress) {
+    known.withLock { $0[copy.uri, default: []].append(aside) }
+  }
+
   /// Sets rows of a new database aside that break a promise of the old one; how many tables have such rows. Indexes and triggers
   /// are not made yet.
   static func setAside(
     _ copy: PostgresAddress, old: ServerConnection, new: ServerConnection
   ) throws(ServerFailure) -> Int {
-    var asides: [Aside] = []
+    var count = 0
     for key in try UniqueKey.all(old) {
       let isBroken = try new.value("\(key.duplicates) limit 1") != nil
       guard isBroken else { continue }
-      asides.append(try setAside(key, new))
+      note(try setAside(key, new), of: copy)
+      count += 1
     }
-    known.withLock { [asides] in $0[copy.uri, default: []] += asides }
-    return asides.count
+    return count
   }
 
   private static func setAside(_ key: UniqueKey, _ new: ServerConnection) throws(ServerFailure) -> Aside {
@@ -60,7 +67,8 @@ struct DuplicateRows {
       let kept = try new.value("select count(*) from only \(key.sql)")
       try new.run("commit")
       return Aside(
-        table: key.table, index: key.index, place: DatabaseCatalog.shown(key.schema, name), rows: Int(moved ?? "") ?? 0,
+        table: key.table, reason: "whose key in \(key.index) another row has",
+        place: DatabaseCatalog.shown(key.schema, name), rows: Int(moved ?? "") ?? 0,
         kept: Int(kept ?? "") ?? 0)
     } catch {
       try? new.run("rollback")

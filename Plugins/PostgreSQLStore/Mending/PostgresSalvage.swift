@@ -21,13 +21,17 @@ struct PostgresSalvage {
     let known = DatabaseFilling.knownRows(of: copy)
     let list = DatabaseFilling.remains(of: copy) ?? RemainsList()
     try countMissing(known.filter { name, _ in !list.tables.contains { $0.table == name } }, &outcome)
+    for name in list.sequences {
+      outcome.notes.append("the value of the sequence \(name) could not be read: it begins anew")
+    }
     for aside in DuplicateRows.asides(of: copy) {
       outcome.rows[aside.table] = RowTally(
         kept: aside.kept, setAside: (outcome.rows[aside.table]?.setAside ?? 0) + aside.rows)
-      outcome.notes.append(aside.sentence + "; the one that stood first stays")
+      outcome.notes.append(aside.sentence + (aside.isNull ? "" : "; the one that stood first stays"))
     }
     guard !list.tables.isEmpty || !outcome.rows.isEmpty else {
-      return RepairOutcome(notes: ["every row of every table could be read, and was written to a new database"])
+      return RepairOutcome(
+        notes: outcome.notes + ["every row of every table could be read, and was written to a new database"])
     }
     for entry in list.tables {
       let places = entry.unread.prefix(Self.mostPlaces).map { "\($0.place) (\($0.said))" }.joined(separator: "; ")
@@ -115,15 +119,15 @@ struct PostgresSalvage {
     guard let relation, !relation.table.primaryKey.isEmpty else { return (0, "") }
     let keys = relation.table.primaryKey.map { "b.\(Quoting.name($0)) = t.\(Quoting.name($0))" }.joined(
       separator: " and ")
-    let name = try freeName(relation)
+    let (name, encoding) = try placeAside(relation)
     let aside = Quoting.name(relation.schema) + "." + Quoting.name(name)
     let target = takesUnproved ? entry.sql : aside
     let rows = Paths.join(folder, "dbmend-backup-rows.copy")
     defer { try? Paths.removeFile(rows) }
-    try copyRows(of: entry, from: backup, to: rows)
+    try copyRows(of: entry, from: backup, to: rows, encoding)
     var script = "begin;\nset local session_replication_role = origin;\n"
     script += "create temporary table dbmend_backup as select \(entry.columns) from \(entry.sql) limit 0;\n"
-    script += try CopyFile.command("dbmend_backup", from: rows)
+    script += try CopyFile.command("dbmend_backup", from: rows, encoding: encoding)
     script += "delete from dbmend_backup b using only \(entry.sql) t where \(keys);\n"
     if !takesUnproved { script += "create table \(aside) as select * from dbmend_backup limit 0;\n" }
     script +=
@@ -139,24 +143,30 @@ struct PostgresSalvage {
     return (Int(outcome.text.filter(\.isNumber)) ?? 0, DatabaseCatalog.shown(relation.schema, name))
   }
 
-  private func freeName(_ relation: DatabaseCatalog.Relation) throws(Problem) -> String {
+  /// A free name for the rows that are set aside, and the encoding that rows are handed over in.
+  private func placeAside(_ relation: DatabaseCatalog.Relation) throws(Problem) -> (name: String, encoding: String) {
     let connection = try ServerConnection(copy, .reading, patience: patience)
     defer { connection.end() }
     do throws(ServerFailure) {
-      return try AsideTable.free(for: relation.name, in: relation.schema, connection)
+      return (
+        try AsideTable.free(for: relation.name, in: relation.schema, connection),
+        try connection.value("select pg_catalog.current_setting('server_encoding')") ?? "UTF8"
+      )
     } catch {
       throw error.problem("look for a free name in", on: copy.uri)
     }
   }
 
   /// Writes the rows that a backup has of a table to a file, however many there are.
-  private func copyRows(of entry: RemainsList.Entry, from backup: PostgresAddress, to path: String) throws(Problem) {
+  private func copyRows(
+    of entry: RemainsList.Entry, from backup: PostgresAddress, to path: String, _ encoding: String
+  ) throws(Problem) {
     let file = try FileHandle.create(path, mode: 0o600)
     defer { file.close() }
     let outcome = try PostgresPrograms.psql().run(
       [
         "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", backup.uri, "-c",
-        "copy (select \(entry.columns) from only \(entry.sql)) to stdout",
+        "copy (select \(entry.columns) from only \(entry.sql)) to stdout (encoding \(Quoting.text(encoding)))",
       ],
       environment: backup.environment(patience: patience), outputTo: file)
     guard outcome.isSuccess else {

@@ -10,6 +10,8 @@ final class PostgresSession: SQLSession, EstimatingSession {
   private(set) var verificationAccount: VerificationAccount?
   /// The rows that the verification counted, in the view of this session.
   private var counted: [String: RowsByIndex.Count] = [:]
+  /// Tables that are damaged, or an index of which is, so that the server answers no question about them.
+  private var uncounted: Set<String> = []
   /// Indexes that are known to disagree with their tables.
   private var suspects: Set<String> = []
   /// Tables that are known to be damaged: that their keys cannot be read is no news.
@@ -77,6 +79,11 @@ final class PostgresSession: SQLSession, EstimatingSession {
 
   /// A failure as a problem; of a lock, with the sessions that hold it.
   func problem(_ failure: ServerFailure, _ tried: String) -> Problem {
+    var failure = failure
+    // A server that does not come back was not ended by a page.
+    if failure.isGone, failure.isDamage, !failure.leavesServer(address, patience: patience) {
+      failure = ServerFailure(state: "08006", message: failure.message)
+    }
     var problem = failure.problem(tried, on: address.uri)
     if problem.kind == .locked { problem.blockers = ServerSessions.holdingLocks(address, patience: patience) }
     return problem
@@ -119,6 +126,7 @@ final class PostgresSession: SQLSession, EstimatingSession {
     damaged = Set(findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
     verificationAccount = verification.account
     counted = verification.rows
+    uncounted = verification.uncounted
     return findings
   }
 
@@ -165,20 +173,24 @@ final class PostgresSession: SQLSession, EstimatingSession {
   }
 
   func foreignKeyViolations(limit: Int) throws(Problem) -> [(violation: ForeignKeyViolation, count: Int)] {
-    try asking("follow the foreign keys of") { () throws(ServerFailure) in try ForeignKeyReader(connection).violations()
+    try asking("follow the foreign keys of") { () throws(ServerFailure) in
+      try ForeignKeyReader(connection, without: uncounted.union(damaged)).violations()
     }
   }
 
   func nullKeys(of table: Table, limit: Int) throws(Problem) -> (rows: [Int64], count: Int) {
     if let count = counted[table.name] { return ([], count.nullKeys) }
-    guard let relation = try database().relation(table.name), !damaged.contains(table.name) else { return ([], 0) }
+    guard let relation = try database().relation(table.name), isAnswering(table) else { return ([], 0) }
     return try asking("look for NULL keys of \(table.name) in") { () throws(ServerFailure) in
       ([], try KeyReader(connection, relation).nullCount())
     }
   }
 
+  /// Where the verification has said why not, nobody asks again.
+  private func isAnswering(_ table: Table) -> Bool { !damaged.contains(table.name) && !uncounted.contains(table.name) }
+
   func duplicateKeys(of table: Table, limit: Int) throws(Problem) -> (keys: [[SQLValue]], count: Int) {
-    guard let relation = try database().relation(table.name), !damaged.contains(table.name) else { return ([], 0) }
+    guard let relation = try database().relation(table.name), isAnswering(table) else { return ([], 0) }
     return try asking("look for duplicate keys of \(table.name) in") { () throws(ServerFailure) in
       try KeyReader(connection, relation).duplicates(limit: limit)
     }

@@ -2,7 +2,8 @@ import MendKit
 
 /// Looks for pages of zeros in a table. The server takes one for a page that was never written, and finds no row missing: where
 /// nobody has vacuumed, an index does not tell its rows without asking the table. But the entries that lead to such a page are
-/// still in the index, and a page that was never written has none.
+/// still in the index, and a page that was never written has none. To be looked for before an index is asked for rows: that
+/// marks such entries as dead, and they are forgotten sooner or later.
 struct BlankPages {
   private let connection: ServerConnection
   private let relation: DatabaseCatalog.Relation
@@ -54,7 +55,7 @@ struct BlankPages {
     let found = try connection.rows(
       """
       select b from pg_catalog.generate_series(0, \(blocks - 1)) b
-      where pg_catalog.substring(\(functions.rawPage)(\(name), b) from 15 for 2) = '\\x0000'::bytea limit \(Self.mostPages)
+      where pg_catalog.substr(\(functions.rawPage)(\(name), b), 15, 2) = '\\x0000'::bytea limit \(Self.mostPages)
       """)
     let blanks = found.compactMap { ($0.first ?? nil).flatMap { Int($0) } }
     guard let last = blanks.last else { return outcome }
@@ -90,7 +91,8 @@ struct BlankPages {
     }?.0
   }
 
-  /// The entries of leaves that lead to some blocks; one entry may lead to many rows of the same key.
+  /// The entries of leaves that lead to some blocks; one entry may lead to many rows of the same key. Those count, too, that a
+  /// query marked as dead since it found no row there.
   private func entries(of index: DatabaseCatalog.IndexRelation, to blocks: [Int]) throws(ServerFailure) -> Int {
     let name = Quoting.text(index.sql)
     let list = blocks.map { String($0) }.joined(separator: ",")
@@ -100,7 +102,7 @@ struct BlankPages {
           / pg_catalog.current_setting('block_size')::int - 1) b,
         lateral \(functions.pageStats)(\(name), b) s, lateral \(functions.pageItems)(\(name), b) i,
         lateral pg_catalog.unnest(coalesce(i.tids, array[i.htid])) t
-      where s.type = 'l' and not coalesce(i.dead, false) and t is not null
+      where s.type = 'l' and t is not null
         and ((t::text::point)[0])::bigint = any('{\(list)}'::bigint[])
       """)
     return Int(count ?? "") ?? 0

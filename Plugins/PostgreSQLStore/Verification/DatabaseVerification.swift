@@ -11,6 +11,8 @@ struct DatabaseVerification {
   private(set) var account = VerificationAccount(engine: "postgresql")
   /// The rows of the tables that were counted on the way.
   private(set) var rows: [String: RowsByIndex.Count] = [:]
+  /// Tables whose rows cannot be counted.
+  private(set) var uncounted: Set<String> = []
 
   init(_ session: PostgresSession, _ request: IntegrityRequest, _ database: DatabaseCatalog) {
     self.session = session
@@ -20,7 +22,7 @@ struct DatabaseVerification {
 
   mutating func run() throws(Problem) -> [Finding] {
     // First, since reading a damaged page counts as a failure of its own.
-    var findings = try checksumFailures() + invalidIndexes()
+    var findings = try checksumFailures() + invalidIndexes() + damagedSequences()
     if request.asksEngine {
       return try findings + EngineVerification(session.address, session.patience, database).run()
     }
@@ -35,12 +37,13 @@ struct DatabaseVerification {
         try EngineRelations(connection).relations
       }
     }
-    var result = try run(units(functions, sizes, kept), functions, in: 0...0.8)
+    let units = units(functions, sizes, kept)
+    var result = try run(units, functions)
     let damaged = Set(result.findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
-    result.add(try run(secondUnits(functions, sizes, result.findings), functions, damaged: damaged, in: 0.8...1))
+    result.findings = withoutEchoes(result.findings)
     findings += inOrder(result.findings)
-    RowsByIndex.remember(result.known, of: session.address)
-    rows = result.rows
+    RowsByIndex.remember(result.known.filter { damaged.contains($0.key) }, of: session.address)
+    (rows, uncounted) = (result.rows, result.uncounted)
     // A row that is not in an index because its page cannot be read is the table's trouble, and said of the table.
     findings.removeAll { finding in
       finding.code == "index.entry-missing" && damaged.contains(finding.location.table ?? "")
@@ -56,6 +59,16 @@ struct DatabaseVerification {
     return findings
   }
 
+  /// That a table cannot be counted is no news where it is known which pages are damaged.
+  private func withoutEchoes(_ findings: [Finding]) -> [Finding] {
+    let placed = Set(
+      findings.filter { $0.code == "table.malformed" && $0.location.page != nil }.compactMap(\.location.table))
+    return findings.filter { finding in
+      finding.code != "table.malformed" || finding.location.page != nil
+        || !placed.contains(finding.location.table ?? "")
+    }
+  }
+
   /// A value that is kept apart is found by an index: where that is damaged, nothing is known of the value.
   private func withoutConsequences(_ findings: [Finding], _ kept: [EngineRelations.Relation]) -> [Finding] {
     let trees = Set(kept.filter { $0.kind == "t" }.flatMap(\.indexes).map(\.shown))
@@ -64,7 +77,7 @@ struct DatabaseVerification {
         \.location.table))
     return findings.filter { finding in
       finding.code != "table.malformed" || !tables.contains(finding.location.table ?? "")
-        || !(finding.evidence ?? "").contains("toast value")
+        || !(finding.location.page == nil || (finding.evidence ?? "").contains("toast value"))
     }
   }
 
@@ -79,10 +92,10 @@ struct DatabaseVerification {
       try UniqueKey.all(connection)
     }
     for key in keys where suspects.contains(key.index) && !damaged.contains(key.table) {
+      // Where the server answers no question about the table, it is known why.
+      guard !uncounted.contains(key.table) else { continue }
       let count = try session.asking("look for duplicate keys of \(key.table) in") { () throws(ServerFailure) in
-        try KeyReader.withoutIndexes(connection) { () throws(ServerFailure) in
-          try connection.value("select count(*) from (\(key.duplicates)) g").flatMap { Int($0) } ?? 0
-        }
+        try Self.duplicates(key, connection)
       }
       guard count > 0 else { continue }
       found.append(
@@ -93,6 +106,18 @@ struct DatabaseVerification {
     }
     let broken = Set(found.compactMap(\.location.index))
     return findings.filter { !$0.code.matches("index.*") || !broken.contains($0.location.index ?? "") } + found
+  }
+
+  /// How many keys several rows have; none where a damaged index keeps the server from answering.
+  private static func duplicates(_ key: UniqueKey, _ connection: ServerConnection) throws(ServerFailure) -> Int {
+    do throws(ServerFailure) {
+      return try KeyReader.withoutIndexes(connection) { () throws(ServerFailure) in
+        try connection.value("select count(*) from (\(key.duplicates)) g").flatMap { Int($0) } ?? 0
+      }
+    } catch {
+      guard error.isDamage, !error.isGone else { throw error }
+      return 0
+    }
   }
 
   /// Connections work side by side: their findings are put into the order of the tables.
@@ -124,6 +149,17 @@ struct DatabaseVerification {
       }
     }
     return findings
+  }
+
+  private func damagedSequences() throws(Problem) -> [Finding] {
+    let damaged = try session.asking("read the sequences of") { () throws(ServerFailure) in
+      try SequenceSurvey.damaged(session.connection)
+    }
+    return damaged.map { sequence in
+      Finding(
+        "table.malformed", .error, at: Finding.Location(table: sequence.shown),
+        "the sequence \(sequence.shown) is damaged: no value can be drawn from it", evidence: sequence.said)
+    }
   }
 
   private func checksumFailures() throws(Problem) -> [Finding] {
@@ -161,7 +197,12 @@ struct DatabaseVerification {
         units.append(VerificationUnit(work: .blocks(relation, start, end - 1), cost: end - start))
       }
       for index in relation.indexes where index.method == "btree" && index.isValid && index.isReady {
-        units.append(VerificationUnit(work: .tree(index, relation), cost: 2 * blocks + (sizes[index.oid] ?? 0)))
+        units.append(VerificationUnit(work: .tree(index, relation), cost: 4 * blocks + (sizes[index.oid] ?? 0)))
+      }
+      guard request.isFull else { continue }
+      units.append(VerificationUnit(work: .rows(relation), cost: blocks))
+      for index in relation.indexes where index.method != "btree" && index.isValid && index.isReady {
+        units.append(VerificationUnit(work: .lookups(index, relation), cost: (sizes[index.oid] ?? 0) + 100))
       }
     }
     // Many small ones are asked for at once.
@@ -178,39 +219,21 @@ struct DatabaseVerification {
     return units
   }
 
-  /// What is asked once it is known which tables are damaged.
-  private func secondUnits(
-    _ functions: PageFunctions, _ sizes: [String: Int], _ findings: [Finding]
-  ) -> [VerificationUnit] {
-    guard functions.amcheck != .unavailable, request.isFull else { return [] }
-    let damaged = Set(findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
-    var units: [VerificationUnit] = []
-    for relation in database.relations where relation.holdsRows {
-      let blocks = sizes[relation.oid] ?? 0
-      units.append(VerificationUnit(work: .rows(relation), cost: blocks))
-      guard !damaged.contains(relation.table.name) else { continue }
-      for index in relation.indexes where index.method != "btree" && index.isValid && index.isReady {
-        units.append(VerificationUnit(work: .lookups(index, relation), cost: (sizes[index.oid] ?? 0) + 100))
-      }
-    }
-    return units
-  }
-
   /// A large table is verified in parts of 64 MiB.
   private static let blocksOfUnit = 8192
   private static let mostOfBatch = 50
   private static let pagesOfBatch = 500
 
   private func run(
-    _ units: [VerificationUnit], _ functions: PageFunctions, damaged: Set<String> = [], in range: ClosedRange<Double>
+    _ units: [VerificationUnit], _ functions: PageFunctions
   ) throws(Problem) -> VerificationRun.Result {
     guard !units.isEmpty else { return VerificationRun.Result() }
     let total = units.reduce(0) { $0 + $1.cost }
     let workers = total < Self.smallPages ? 1 : max(1, min(request.workers, units.count))
-    let queue = UnitQueue(units, in: range, request.progress)
+    let queue = UnitQueue(units, request.progress)
     let setting = VerificationRun.Setting(
       address: session.address, patience: session.patience, request: request, functions: functions,
-      snapshot: session.connection.snapshot, damaged: damaged)
+      snapshot: session.connection.snapshot)
     let outcomes = Workers.map(workers, workers: workers) { worker -> Swift.Result<VerificationRun.Result, Problem> in
       do throws(Problem) {
         let connected: VerificationRun?

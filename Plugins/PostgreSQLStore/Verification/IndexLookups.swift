@@ -121,7 +121,7 @@ struct IndexLookups {
   private func lookUp(_ question: Question) throws(ServerFailure) -> (lost: Int?, tried: Int) {
     let sample = """
       select \(question.value) as dbmend_value, ctid as dbmend_place from only \(relation.sql) \(try spread())
-      where \(question.condition) limit \(rows)
+      where \(question.condition) order by pg_catalog.hashtid(ctid) limit \(rows)
       """
     let source = "with dbmend_sample as materialized (\(sample))"
     let lost = """

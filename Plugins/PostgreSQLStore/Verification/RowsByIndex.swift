@@ -20,14 +20,16 @@ struct RowsByIndex {
     var nullKeys: Int
   }
 
-  /// What the server said of the table, where it said anything else than a number.
+  /// What the server said of the table.
   enum Outcome {
-    /// Nothing is missing, or no index tells.
-    case same(Count)
+    /// Nothing is missing, or no index tells; the rows that an index knows.
+    case same(Count, byIndex: Int?)
     /// The index knows so many rows, of which so many are not in the table.
     case missing(Int, of: Int)
-    /// The index leads to a page that is not there.
-    case broken(String)
+    /// A page of the table is not there, or is damaged; the rows that an index knows.
+    case broken(String, byIndex: Int?)
+    /// An index is so damaged that the server plans no query.
+    case untold
   }
 
   /// Indexes of all rows.
@@ -39,23 +41,27 @@ struct RowsByIndex {
 
   func compare() throws(ServerFailure) -> Outcome {
     var byIndex: Int?
-    if hasIndex {
-      do throws(ServerFailure) {
-        byIndex = try countByIndex()
-      } catch {
-        guard error.isDamage, !error.isGone else { throw error }
-        // What is wrong with the index itself, its own verification tells.
-        let path = try connection.value("select pg_catalog.pg_relation_filepath(\(relation.oid))")
-        if DamagedPlace(error.message).isOf(path) { return .broken(error.message) }
-      }
+    do throws(ServerFailure) {
+      if hasIndex { byIndex = try countByIndex() }
+    } catch {
+      guard error.isDamage, !error.isGone else { throw error }
+      // What is wrong with the index itself, its own verification tells.
+      if try isOfTable(error) { return .broken(error.message, byIndex: nil) }
     }
-    let count = try countByTable()
-    if let byIndex, byIndex > count.rows { return .missing(byIndex - count.rows, of: byIndex) }
-    return .same(count)
+    do throws(ServerFailure) {
+      let count = try countByTable()
+      if let byIndex, byIndex > count.rows { return .missing(byIndex - count.rows, of: byIndex) }
+      return .same(count, byIndex: byIndex)
+    } catch {
+      guard error.isDamage, !error.isGone else { throw error }
+      return try isOfTable(error) ? .broken(error.message, byIndex: byIndex) : .untold
+    }
   }
 
-  /// The rows that an index knows; nil where it cannot be asked without the table.
-  func known() -> Int? { hasIndex ? try? countByIndex() : nil }
+  private func isOfTable(_ failure: ServerFailure) throws(ServerFailure) -> Bool {
+    DamagedPlace(failure.message).isOf(
+      try connection.value("select pg_catalog.pg_relation_filepath(\(relation.oid))"))
+  }
 
   private func countByIndex() throws(ServerFailure) -> Int {
     try without(["seqscan", "bitmapscan"]) { () throws(ServerFailure) in
@@ -64,7 +70,7 @@ struct RowsByIndex {
   }
 
   /// The rows, and those whose key has a NULL in it, whatever the definition promises.
-  private func countByTable() throws(ServerFailure) -> Count {
+  func countByTable() throws(ServerFailure) -> Count {
     let keys = relation.table.primaryKey.map(Quoting.name)
     return try without(["indexscan", "indexonlyscan", "bitmapscan"]) { () throws(ServerFailure) in
       let list = (["count(*)"] + keys.map { "count(\($0))" }).joined(separator: ", ")

@@ -117,6 +117,7 @@ struct DamagedPlace {
   /// Whether the page is one of the relation with this path.
   func isOf(_ path: String??) -> Bool {
     guard let own = self.path, let path = path ?? nil else { return false }
-    return own == path
+    // Every GiB of a relation is a file of its own: `16390.1`.
+    return own == path || own.hasPrefix(path + ".")
   }
 }

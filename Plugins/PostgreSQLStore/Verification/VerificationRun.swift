@@ -10,17 +10,17 @@ struct VerificationRun {
     var functions: PageFunctions
     /// The view that all of them see.
     var snapshot: String?
-    /// Tables of which pages are known to be damaged.
-    var damaged: Set<String> = []
   }
 
   /// What came of a share of the work.
   struct Result: Sendable {
     var findings: [Finding] = []
-    /// Of damaged tables: how many rows an index knows.
+    /// How many rows of a table an index knows.
     var known: [String: Int] = [:]
     /// The rows of tables, and those with a NULL in the key.
     var rows: [String: RowsByIndex.Count] = [:]
+    /// Tables whose rows cannot be counted, since a page or an index of them is damaged.
+    var uncounted: Set<String> = []
     /// What could not be verified, and why, by the table.
     var unverified: [String: [String]] = [:]
 
@@ -28,6 +28,7 @@ struct VerificationRun {
       findings += other.findings
       known.merge(other.known) { $1 }
       rows.merge(other.rows) { $1 }
+      uncounted.formUnion(other.uncounted)
       unverified.merge(other.unverified) { $0 + $1 }
     }
   }
@@ -109,7 +110,7 @@ struct VerificationRun {
       }
       usleep(500_000)
     }
-    throw failure.problem("connect again to", on: setting.address.uri)
+    throw ServerFailure(state: "08006", message: failure.message).problem("connect again to", on: setting.address.uri)
   }
 
   private mutating func work(_ unit: VerificationUnit) throws(ServerFailure) {
@@ -133,33 +134,45 @@ struct VerificationRun {
   // MARK: - Rows
 
   private mutating func count(_ relation: DatabaseCatalog.Relation) throws(ServerFailure) {
-    let rows = RowsByIndex(connection, relation)
     let name = relation.table.name
-    if setting.damaged.contains(name) {
-      result.known[name] = rows.known()
-      return
-    }
-    var finding: Finding
-    switch try rows.compare() {
-    case .same(let count):
-      result.rows[name] = count
+    do throws(ServerFailure) {
       let blanks = try BlankPages(connection, relation, setting.functions, setting.request).look()
       result.findings += blanks.findings
-      if let entries = blanks.entries { result.known[name] = count.rows + entries }
       if let reason = blanks.unverified { result.unverified[name, default: []].append(reason) }
-      return
-    case .missing(let missing, let known):
-      result.known[name] = known
-      finding = Finding(
-        "table.malformed", .error,
-        "\(missing == 1 ? "1 row" : "\(missing) rows") of \(name) that an index knows \(missing == 1 ? "is" : "are") not in the table: pages of it were cut off, or became zeros",
-        evidence: "\(known) rows by the index, \(known - missing) in the table", count: missing)
-    case .broken(let said):
-      finding = Finding(
-        "table.malformed", .error, "an index of \(name) leads to a page that the table does not have", evidence: said)
+      let rows = RowsByIndex(connection, relation)
+      guard blanks.entries == nil else {
+        let count = try rows.countByTable()
+        result.rows[name] = count
+        result.known[name] = count.rows + (blanks.entries ?? 0)
+        return
+      }
+      switch try rows.compare() {
+      case .same(let count, let byIndex):
+        result.rows[name] = count
+        result.known[name] = byIndex
+      case .missing(let missing, let known):
+        result.known[name] = known
+        result.findings.append(missingRows(name, missing, of: known))
+      case .broken(let said, let known):
+        result.known[name] = known
+        result.findings.append(
+          Finding(
+            "table.malformed", .error, at: Finding.Location(table: name), "the table \(name) cannot be read to its end",
+            evidence: said))
+      case .untold: result.uncounted.insert(name)
+      }
+    } catch {
+      guard error.isDamage, !error.isGone else { throw error }
+      // Where a page cannot be used, the verification of the table or of its index says so.
+      result.uncounted.insert(name)
     }
-    finding.location = Finding.Location(table: name)
-    result.findings.append(finding)
+  }
+
+  private func missingRows(_ name: String, _ missing: Int, of known: Int) -> Finding {
+    Finding(
+      "table.malformed", .error, at: Finding.Location(table: name),
+      "\(missing == 1 ? "1 row" : "\(missing) rows") of \(name) that an index knows \(missing == 1 ? "is" : "are") not in the table: pages of it were cut off, or became zeros",
+      evidence: "\(known) rows by the index, \(known - missing) in the table", count: missing)
   }
 
   // MARK: - Indexes

@@ -57,13 +57,11 @@ final class UnitQueue: Sendable {
   private let units: [VerificationUnit]
   private let next = Atomic(0)
   private let progress: @Sendable (Double) -> Void
-  private let range: ClosedRange<Double>
 
-  /// `progress` is told how far the work is, between the two ends of a range.
-  init(_ units: [VerificationUnit], in range: ClosedRange<Double>, _ progress: @escaping @Sendable (Double) -> Void) {
+  /// `progress` is told how far the work is, from 0 to 1.
+  init(_ units: [VerificationUnit], _ progress: @escaping @Sendable (Double) -> Void) {
     count = units.count
     self.units = units.sorted { $0.cost > $1.cost }
-    self.range = range
     self.progress = progress
   }
 
@@ -71,7 +69,7 @@ final class UnitQueue: Sendable {
   func take() -> VerificationUnit? {
     let number = next.add(1, ordering: .relaxed).oldValue
     guard number < units.count else { return nil }
-    progress(range.lowerBound + (range.upperBound - range.lowerBound) * Double(number) / Double(units.count))
+    progress(Double(number) / Double(units.count))
     return units[number]
   }
 }
