@@ -48,7 +48,7 @@ struct ServerFailure: Error {
     "invalid page in block", "could not read block", "missing chunk number", "invalid memory alloc request",
     "compressed data is corrupt", "unexpected chunk", "could not access status", "could not open file \"base/",
     "compressed pglz data is corrupt", "found toasted", "contains corrupted page", "contains unexpected zero page",
-    "is not a btree", "cache lookup failed", "could not find tuple for",
+    "is not a btree", "cache lookup failed", "could not find tuple for", "returned 0 rows (expected 1)",
   ]
 
   /// Whether the server was told to end the session: nothing is wrong with what was read then.
