@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "StandardRepairs", dependencies: ["MendKit"], path: "Plugins/StandardRepairs"),
     .target(
       name: "SQLiteStore", dependencies: ["MendKit", "CSQLite", "CSystem", "CXXHash"], path: "Plugins/SQLiteStore"),
-    .target(name: "JSONStore", dependencies: ["MendKit"], path: "Plugins/JSONStore"),
+    .target(name: "JSONStore", dependencies: ["MendKit", "CXXHash"], path: "Plugins/JSONStore"),
     .target(name: "DuckDBStore", dependencies: ["MendKit", "CSystem"], path: "Plugins/DuckDBStore"),
     .target(name: "PostgreSQLStore", dependencies: ["MendKit"], path: "Plugins/PostgreSQLStore"),
     .target(name: "FolderStore", dependencies: ["MendKit", "CXXHash"], path: "Plugins/FolderStore"),

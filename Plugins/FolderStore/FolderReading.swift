@@ -75,19 +75,23 @@ struct FolderReading: Sendable {
   ) throws(Problem) -> Sum {
     let file = try FileHandle.open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, tried: "open")
     defer { file.close() }
-    let content = SparseFile(file, try file.status())
-    var count = try content.read(into: buffer, at: 0)
-    if count < buffer.count, try file.status().size == count {
-      progress(count)
-      let sum = XXH3_128bits(buffer.baseAddress, count)
-      return Sum(high: sum.high64, low: sum.low64)
+    let status = try file.status()
+    if status.size <= buffer.count, status.allocated >= status.size {
+      let whole = UnsafeMutableRawBufferPointer(rebasing: buffer[..<status.size])
+      if try file.read(into: whole, at: 0) == status.size, try file.status().size == status.size {
+        progress(status.size)
+        let sum = XXH3_128bits(whole.baseAddress, whole.count)
+        return Sum(high: sum.high64, low: sum.low64)
+      }
     }
+    let content = SparseFile(file, status)
     guard let state = XXH3_createState() else {
       throw Problem(.system, tried: "compute the checksum of", on: path, said: "no memory is left")
     }
     defer { XXH3_freeState(state) }
     XXH3_128bits_reset(state)
     var offset = 0
+    var count = try content.read(into: buffer, at: 0)
     while count > 0 {
       XXH3_128bits_update(state, buffer.baseAddress, count)
       progress(count)

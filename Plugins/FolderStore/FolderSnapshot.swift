@@ -7,6 +7,7 @@ final class FolderSnapshot {
   private let staging: String?
   /// The entries that are taken up: what is neither file, folder nor link has no content to keep.
   private let taken: [Int]
+  private let ahead: ReadAhead?
 
   init(_ content: FolderContent, isRaw: Bool, staging: String?) throws(Problem) {
     self.content = content
@@ -21,6 +22,7 @@ final class FolderSnapshot {
       case .socket, .pipe, .device: return false
       }
     }
+    ahead = isRaw || staging != nil ? nil : ReadAhead(content, taken)
   }
 
   private static func asDamage(_ problem: Problem) -> Problem {
@@ -34,16 +36,29 @@ final class FolderSnapshot {
     let name = Paths.name(of: content.path)
     let members = SnapshotMembers(count: taken.count + 1) { [self] position in
       position == 0
-        ? folder("", as: name) : member(content.entries[taken[position - 1]], as: name)
+        ? folder("", as: name) : member(position - 1, as: name)
     }
     return StoreSnapshot(members: members, isFolder: true, stamp: content.stamp)
   }
 
-  private func member(_ entry: FolderWalk.Entry, as name: String) -> SnapshotMember {
+  /// The member at a place among those that are taken up.
+  private func member(_ place: Int, as folderName: String) -> SnapshotMember {
+    let entry = content.entries[taken[place]]
+    let name = folderName + "/" + entry.path
     switch entry.status.kind {
-    case .folder: folder(entry.path, as: name + "/" + entry.path)
-    case .link: link(entry, as: name + "/" + entry.path)
-    default: file(entry, as: name + "/" + entry.path)
+    case .folder: return folder(entry.path, as: name)
+    case .link: return link(entry, as: name)
+    default: return ahead?.file(at: place).map { Self.member($0, as: name) } ?? file(entry, as: name)
+    }
+  }
+
+  private static func member(_ file: ReadAhead.File, as name: String) -> SnapshotMember {
+    SnapshotMember(
+      name: name, size: file.bytes.count, attributes: file.attributes, modified: file.status.modified
+    ) { (offset, buffer) throws(Problem) in
+      let part = file.bytes.dropFirst(offset).prefix(buffer.count)
+      buffer.copyBytes(from: part)
+      return part.count
     }
   }
 
@@ -90,17 +105,24 @@ final class FolderSnapshot {
     do throws(Problem) {
       let live = try FileHandle.open(
         Paths.join(content.path, entry.path), O_RDONLY | O_NONBLOCK | O_NOFOLLOW, tried: "open")
-      let status = try live.status()
+      var status = try live.status()
       guard status.kind == .file else { throw Self.changing(live.path) }
-      let file = try staging.map { (folder) throws(Problem) in try copy(live, into: folder) } ?? live
+      var file = live
+      var size = status.size
+      if let staging {
+        file = try copy(live, into: staging)
+        status = try live.status()
+        size = try file.status().size
+      }
       let isRaw = isRaw
-      let size = try file.status().size
-      let content = SparseFile(file, try file.status())
+      let content = SparseFile(file, file === live ? status : try file.status())
       return SnapshotMember(
-        name: name, size: size, attributes: try FileAttributes(of: live), modified: try live.status().modified
-      ) { (offset, buffer) throws(Problem) in
+        name: name, size: size, attributes: try FileAttributes(of: live, status), modified: status.modified
+      ) { [file, size, status] (offset, buffer) throws(Problem) in
+        if offset >= size { return 0 }
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, size - offset)])
         let count =
-          try isRaw ? Self.readRaw(content, into: buffer, at: offset, of: size) : content.read(into: buffer, at: offset)
+          try isRaw ? Self.readRaw(content, into: part, at: offset, of: size) : content.read(into: part, at: offset)
         // A file that was written to while it was read is no state that it ever had.
         if file === live, offset + count >= size, try !Self.isUnchanged(live, status) { throw Self.changing(live.path) }
         return count

@@ -124,14 +124,13 @@ enum MemberName {
 
   /// What is wrong with a name, as a sentence's part; nil for a relative path that stays below its folder.
   static func flaw(_ name: String) -> String? {
-    let shown = shown(name)
     if name.isEmpty { return "a member has no name" }
-    if name.utf8.count > 4096 { return "the member \(shown) has a name of \(name.utf8.count) bytes" }
-    if name.hasPrefix("/") { return "the member \(shown) has an absolute path" }
+    if name.utf8.count > 4096 { return "the member \(shown(name)) has a name of \(name.utf8.count) bytes" }
+    if name.utf8.first == UInt8(ascii: "/") { return "the member \(shown(name)) has an absolute path" }
     if name.utf8.contains(0) { return "a member has a name with a NUL byte" }
-    for part in name.split(separator: "/", omittingEmptySubsequences: false) {
-      if part == ".." { return "the member \(shown) leads out of its folder" }
-      if part.isEmpty || part == "." { return "the member \(shown) is no plain path" }
+    for part in name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
+      if part.elementsEqual("..".utf8) { return "the member \(shown(name)) leads out of its folder" }
+      if part.isEmpty || part.elementsEqual(".".utf8) { return "the member \(shown(name)) is no plain path" }
     }
     return nil
   }
@@ -154,16 +153,10 @@ extension Manifest.Listing {
 
 extension Manifest.Member {
   fileprivate var json: JSONValue {
-    var extended: JSONValue?
-    if let attributes, !attributes.extended.isEmpty {
-      extended = .object(
-        attributes.extended.sorted { $0.key < $1.key }
-          .map { JSONMember($0.key, .string(Hexadecimal.text($0.value))) })
-    }
     return .object([
       "name": .string(name), "size": .integer(size), "sha256": .string(sha256), "xxh3": .string(xxh3),
       "user": attributes.map { .integer(Int($0.user)) }, "group": attributes.map { .integer(Int($0.group)) },
-      "mode": attributes.map { .string(String($0.mode, radix: 8)) }, "xattrs": extended,
+      "mode": attributes.map { .string(String($0.mode, radix: 8)) }, "xattrs": attributes?.extendedJSON,
     ])
   }
 
@@ -175,14 +168,8 @@ extension Manifest.Member {
     guard let mode = Int(try fields.text("mode"), radix: 8), (0...0o7777).contains(mode),
       let user = UInt32(exactly: try fields.count("user")), let group = UInt32(exactly: try fields.count("group"))
     else { throw ManifestError(said: "the member \(MemberName.shown(name)) has an owner or a mode that cannot be") }
-    var extended: [String: [UInt8]] = [:]
-    if let listed = try fields.optional("xattrs") {
-      for member in listed.value.members ?? [] {
-        guard let value = member.value.string.flatMap(Hexadecimal.bytes) else {
-          throw ManifestError(said: "the member \(MemberName.shown(name)) has an attribute that is not hexadecimal")
-        }
-        extended[member.key] = value
-      }
+    guard let extended = FileAttributes.extended(try fields.optional("xattrs")?.value) else {
+      throw ManifestError(said: "the member \(MemberName.shown(name)) has an attribute that is not hexadecimal")
     }
     attributes = FileAttributes(user: user, group: group, mode: mode, extended: extended)
   }
@@ -245,7 +232,7 @@ private struct Fields {
   }
 
   func digits(_ key: String, _ count: Int) throws(ManifestError) -> String {
-    guard let text = value[key]?.string, Hexadecimal.bytes(text)?.count == count / 2 else {
+    guard let text = value[key]?.string, Hexadecimal.isBytes(text, count / 2) else {
       throw missing(key, "\(count) hexadecimal digits")
     }
     return text.lowercased()

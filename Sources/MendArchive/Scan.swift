@@ -126,9 +126,10 @@ struct Scan {
   private func take(
     _ listed: ListedFile, _ entry: TarEntry, _ reader: TarReader, _ lane: HashLane, done: Int
   ) throws(Problem) -> Int {
-    let shown = MemberName.shown(Self.plain(entry.name))
-    guard listed.name == Self.plain(entry.name) else {
-      throw problem("it holds the member \(shown) where its listing has \(MemberName.shown(listed.name))")
+    let name = Self.plain(entry.name)
+    guard listed.name == name else {
+      throw problem(
+        "it holds the member \(MemberName.shown(name)) where its listing has \(MemberName.shown(listed.name))")
     }
     switch (listed.kind, entry.kind) {
     case (.folder, .folder): break
@@ -139,8 +140,10 @@ struct Scan {
       try take(member, entry, reader, lane, done: done)
       return listed.size
     case (.link(let target), .symbolicLink):
-      guard entry.target == target else { throw problem("the link \(shown) leads elsewhere than its listing says") }
-    default: throw problem("the member \(shown) is of another kind than its listing says")
+      guard entry.target == target else {
+        throw problem("the link \(MemberName.shown(name)) leads elsewhere than its listing says")
+      }
+    default: throw problem("the member \(MemberName.shown(name)) is of another kind than its listing says")
     }
     try place(listed)
     return 0
@@ -179,9 +182,9 @@ struct Scan {
   private func take(
     _ member: Manifest.Member, _ entry: TarEntry, _ reader: TarReader, _ lane: HashLane, done: Int
   ) throws(Problem) {
-    let shown = MemberName.shown(member.name)
+    let altered = { (said: String) in problem("the member \(MemberName.shown(member.name)) \(said)") }
     if let size = entry.size, size != member.size {
-      throw problem("the member \(shown) has \(size) bytes, and \(member.size) by the manifest")
+      throw altered("has \(size) bytes, and \(member.size) by the manifest")
     }
     let file = try target(member, entry)
     defer { file?.close() }
@@ -195,11 +198,11 @@ struct Scan {
         count = try reader.read(into: buffer)
       } catch {
         guard error.kind == .archive else { throw error }
-        throw problem("the member \(shown) breaks off after \(offset) of \(member.size) bytes: \(error.said)")
+        throw altered("breaks off after \(offset) of \(member.size) bytes: \(error.said)")
       }
       if count == 0 { break }
       guard offset + count <= member.size else {
-        throw problem("the member \(shown) goes on behind its \(member.size) bytes")
+        throw altered("goes on behind its \(member.size) bytes")
       }
       lane.submit(count)
       try file?.writeSparsely(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset)
@@ -210,13 +213,13 @@ struct Scan {
     try file?.truncate(to: offset)
     let digest = try lane.finish()
     guard offset == member.size else {
-      throw problem("the member \(shown) ends after \(offset) of \(member.size) bytes")
+      throw altered("ends after \(offset) of \(member.size) bytes")
     }
     if digest.xxh3 != member.xxh3 {
-      throw problem("the member \(shown) was altered: its checksum (XXH3) is not the manifest's")
+      throw altered("was altered: its checksum (XXH3) is not the manifest's")
     }
     if depth == .sha256, digest.sha256 != member.sha256 {
-      throw problem("the member \(shown) was altered: its SHA-256 is not the manifest's")
+      throw altered("was altered: its SHA-256 is not the manifest's")
     }
     if let file { try finish(member, file) }
   }

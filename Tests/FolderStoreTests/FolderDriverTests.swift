@@ -118,22 +118,47 @@ struct FolderDriverTests {
     }
   }
 
-  @Test("a file that grows while it is read is no member; one that was copied first is")
+  @Test("a large file that grows while it is read is no member; one that was copied first is")
   func growing() throws {
+    let path = place + "/large.bin"
+    let before = [UInt8](repeating: 7, count: 300_000)
+    try FileHandle.create(path, mode: 0o644).write(before, at: 0)
+    let grow = { try FileHandle.update(path).write(Array("longer".utf8), at: FileStatus.of(path).size) }
     let snapshot = try driver.snapshot(place, form: .consistent, staging: nil, patience: 0)
-    let member = try #require(snapshot.members.first { $0.name == "docs/a.txt" })
-    try FileHandle.update(place + "/a.txt").write(Array("longer than before".utf8), at: 0)
+    let member = try #require(snapshot.members.first { $0.name == "docs/large.bin" })
+    try grow()
     #expect(throws: Problem.self) { try member.write(to: folder.file("copy")) }
     let staging = folder.file("staging")
     try Paths.makeFolder(staging)
     let staged = try driver.snapshot(place, form: .consistent, staging: staging, patience: 0)
-    let copy = try #require(staged.members.first { $0.name == "docs/a.txt" })
-    try FileHandle.update(place + "/a.txt").write(Array("and once more, longer".utf8), at: 0)
+    let copy = try #require(staged.members.first { $0.name == "docs/large.bin" })
+    try grow()
     try copy.write(to: folder.file("copy-2"))
     #expect(try Paths.names(in: staging).isEmpty)
-    #expect(
-      String(decoding: try FileHandle.read(folder.file("copy-2")).readAll(limit: 100), as: UTF8.self)
-        == "longer than before")
+    #expect(try FileHandle.read(folder.file("copy-2")).readAll(limit: 1 << 20) == before + Array("longer".utf8))
+  }
+
+  @Test("small files are members as they were when they were read, in whatever order they are asked for")
+  func ahead() throws {
+    for number in 0..<300 {
+      try FileHandle.create(place + "/small-\(1000 + number)", mode: 0o640).write(Array("\(number)".utf8), at: 0)
+    }
+    let members = try driver.snapshot(place, form: .consistent, staging: nil, patience: 0).members
+    let places = Array(members.indices)
+    for order in [places, places.reversed(), places.map { $0 * 7 % places.count }] {
+      for place in order {
+        let member = members[place]
+        guard let number = member.name.split(separator: "-").last.flatMap({ Int($0) }) else { continue }
+        var bytes: [UInt8] = []
+        _ = try member.read { (part) throws(Problem) in
+          bytes += part
+          return true
+        }
+        #expect(String(decoding: bytes, as: UTF8.self) == "\(number - 1000)")
+        #expect(member.size == bytes.count)
+        #expect(member.attributes.mode == 0o640)
+      }
+    }
   }
 
   @Test("a file under the store's name is no folder, and a missing one is missing")

@@ -16,6 +16,12 @@ struct FolderReplacementTests {
     symlink("same", live + "/link")
     symlink("changed", copy + "/link")
     chmod(copy + "/kept", 0o700)
+    for name in ["gone", "kept"] {
+      let folder = try FileHandle.open(live + "/" + name, O_RDONLY | O_DIRECTORY, tried: "open")
+      var attributes = try FileAttributes(of: folder)
+      attributes.extended["user.note"] = Array("of \(name)".utf8)
+      try attributes.apply(to: folder)
+    }
   }
 
   private func fill(_ folder: String, _ files: [String: String]) throws {
@@ -32,7 +38,9 @@ struct FolderReplacementTests {
     for entry in try FolderWalk(folder).entries {
       let path = folder + "/" + entry.path
       switch entry.status.kind {
-      case .folder: result[entry.path] = "folder \(String(entry.status.mode, radix: 8))"
+      case .folder:
+        let attributes = try FileAttributes(of: FileHandle.open(path, O_RDONLY | O_DIRECTORY, tried: "open"))
+        result[entry.path] = "folder \(String(attributes.mode, radix: 8)) \(attributes.extended)"
       case .link: result[entry.path] = "-> " + (try Paths.linkTarget(path))
       default: result[entry.path] = String(decoding: try FileHandle.read(path).readAll(limit: 100), as: UTF8.self)
       }

@@ -50,7 +50,7 @@ struct JSONScanner {
     var open: [Bool]
   }
 
-  private enum Expected { case value, valueOrEnd, key, keyOrEnd, colon, commaOrEnd, nothing }
+  private enum Expected { case value, valueOrEnd, key, keyOrEnd, colon, commaOrEnd, nothing, fault }
 
   private let bytes: UnsafeRawBufferPointer
   private var at: Int
@@ -62,6 +62,8 @@ struct JSONScanner {
   private var keys = KeySets()
   private var wholeEnd: Int?
   private var wholeLevel = 0
+  /// Where the text stops being JSON: whoever finds that returns `.fault`, or false.
+  private var found: Fault?
 
   /// What was remarked on so far.
   private(set) var remarks = Remarks()
@@ -80,57 +82,67 @@ struct JSONScanner {
   /// Reads the text to its end, or to the first byte that is not JSON: then says what is wrong there.
   mutating func run(_ visitor: inout some JSONVisitor) -> Fault? {
     var expected = Expected.value
-    while true {
+    while expected != .fault {
       skipSpace()
       guard at < bytes.count else {
         return expected == .nothing ? nil : Fault(byte: at, said: Self.missing(expected), isEnd: true)
       }
-      let byte = bytes[at]
-      switch expected {
-      case .nothing: return fault("something stands behind the value")
-      case .colon:
-        guard byte == UInt8(ascii: ":") else { return fault("expected ':'") }
-        at += 1
-        expected = .value
-      case .key, .keyOrEnd:
-        if byte == UInt8(ascii: "}"), expected == .keyOrEnd {
-          expected = close(&visitor)
-          continue
-        }
-        guard byte == UInt8(ascii: "\"") else { return fault("expected a key in quotes") }
-        let start = at + 1
-        if let fault = string() { return fault }
-        key = start..<at - 1
-        if keys.isRepeated(bytes[start..<at - 1]) { remarks.add(.duplicateKey, start - 1) }
-        expected = .colon
-      case .commaOrEnd:
-        let isObject = open.last ?? false
-        if byte == UInt8(ascii: ",") {
-          at += 1
-          expected = isObject ? .key : .value
-        } else if byte == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
-          expected = close(&visitor)
-        } else {
-          return fault(isObject ? "expected ',' or '}'" : "expected ',' or ']'")
-        }
-      case .value, .valueOrEnd:
-        if byte == UInt8(ascii: "]"), expected == .valueOrEnd {
-          expected = close(&visitor)
-          continue
-        }
-        switch value(byte, &visitor) {
-        case .success(let next): expected = next
-        case .failure(let stop): return stop.fault
-        }
-      }
+      expected = step(expected, bytes[at], &visitor)
     }
+    return found
+  }
+
+  /// Reads what stands next, of which this is the first byte; what is expected behind it.
+  @inline(__always)
+  private mutating func step(_ expected: Expected, _ byte: UInt8, _ visitor: inout some JSONVisitor) -> Expected {
+    switch expected {
+    case .value: return value(byte, &visitor)
+    case .valueOrEnd: return byte == UInt8(ascii: "]") ? close(&visitor) : value(byte, &visitor)
+    case .key: return readKey(byte)
+    case .keyOrEnd: return byte == UInt8(ascii: "}") ? close(&visitor) : readKey(byte)
+    case .colon:
+      guard byte == UInt8(ascii: ":") else { return stop("expected ':'") }
+      at += 1
+      return .value
+    case .commaOrEnd:
+      let isObject = open.last ?? false
+      if byte == UInt8(ascii: ",") {
+        at += 1
+        return isObject ? .key : .value
+      }
+      if byte == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) { return close(&visitor) }
+      return stop(isObject ? "expected ',' or '}'" : "expected ',' or ']'")
+    case .nothing: return stop("something stands behind the value")
+    case .fault: return .fault
+    }
+  }
+
+  private mutating func stop(_ said: String) -> Expected {
+    fail(at, said)
+    return .fault
+  }
+
+  /// Notes where the text stops being JSON; false, for who returns that.
+  @discardableResult
+  private mutating func fail(_ byte: Int, _ said: String, isEnd: Bool = false) -> Bool {
+    found = Fault(byte: byte, said: said, isEnd: isEnd)
+    return false
+  }
+
+  private mutating func readKey(_ byte: UInt8) -> Expected {
+    guard byte == UInt8(ascii: "\"") else { return stop("expected a key in quotes") }
+    let start = at + 1
+    guard string() else { return .fault }
+    key = start..<at - 1
+    if keys.isRepeated(UnsafeRawBufferPointer(rebasing: bytes[start..<at - 1])) {
+      remarks.add(.duplicateKey, start - 1)
+    }
+    return .colon
   }
 
   // MARK: - Values
 
-  private struct Stop: Error { let fault: Fault }
-
-  private mutating func value(_ byte: UInt8, _ visitor: inout some JSONVisitor) -> Result<Expected, Stop> {
+  private mutating func value(_ byte: UInt8, _ visitor: inout some JSONVisitor) -> Expected {
     let start = at
     switch byte {
     case UInt8(ascii: "{"), UInt8(ascii: "["):
@@ -140,16 +152,12 @@ struct JSONScanner {
       starts.append(at)
       if isObject { keys.begin() }
       at += 1
-      return .success(isObject ? .keyOrEnd : .valueOrEnd)
-    case UInt8(ascii: "\""):
-      if let fault = string() { return .failure(Stop(fault: fault)) }
-      return .success(ended(.string, start, &visitor))
-    case UInt8(ascii: "t"): return word("true", .boolean, &visitor)
-    case UInt8(ascii: "f"): return word("false", .boolean, &visitor)
-    case UInt8(ascii: "n"): return word("null", .null, &visitor)
-    default:
-      if let fault = number() { return .failure(Stop(fault: fault)) }
-      return .success(ended(.number, start, &visitor))
+      return isObject ? .keyOrEnd : .valueOrEnd
+    case UInt8(ascii: "\""): return string() ? ended(.string, start, &visitor) : .fault
+    case UInt8(ascii: "t"): return word("true") ? ended(.boolean, start, &visitor) : .fault
+    case UInt8(ascii: "f"): return word("false") ? ended(.boolean, start, &visitor) : .fault
+    case UInt8(ascii: "n"): return word("null") ? ended(.null, start, &visitor) : .fault
+    default: return number() ? ended(.number, start, &visitor) : .fault
     }
   }
 
@@ -189,37 +197,33 @@ struct JSONScanner {
     }
   }
 
-  private mutating func word(
-    _ word: StaticString, _ kind: JSONKind, _ visitor: inout some JSONVisitor
-  ) -> Result<Expected, Stop> {
+  private mutating func word(_ word: StaticString) -> Bool {
     let start = at
     let length = word.utf8CodeUnitCount
     for place in 0..<length {
       guard start + place < bytes.count else {
         at = bytes.count
-        return .failure(Stop(fault: Fault(byte: at, said: "the text ends within '\(word)'", isEnd: true)))
+        return fail(at, "the text ends within '\(word)'", isEnd: true)
       }
-      guard bytes[start + place] == word.utf8Start[place] else {
-        return .failure(Stop(fault: fault("expected a value")))
-      }
+      guard bytes[start + place] == word.utf8Start[place] else { return fail(at, "expected a value") }
     }
     at += length
-    return .success(ended(kind, start, &visitor))
+    return true
   }
 
-  private mutating func number() -> Fault? {
+  private mutating func number() -> Bool {
     let start = at
     if bytes[at] == UInt8(ascii: "-") { at += 1 }
     if at < bytes.count, bytes[at] == UInt8(ascii: "0") {
       at += 1
       if digits() > 0 {
         at = start
-        return fault("a number with a leading zero")
+        return fail(at, "a number with a leading zero")
       }
     } else if digits() == 0 {
-      if at >= bytes.count, at > start { return Fault(byte: at, said: "the text ends within a number", isEnd: true) }
+      if at >= bytes.count, at > start { return digitMissing() }
       at = start
-      return fault("expected a value")
+      return fail(at, "expected a value")
     }
     if at < bytes.count, bytes[at] == UInt8(ascii: ".") {
       at += 1
@@ -230,71 +234,107 @@ struct JSONScanner {
       if at < bytes.count, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") { at += 1 }
       if digits() == 0 { return digitMissing() }
     }
-    return nil
+    return true
   }
 
-  private func digitMissing() -> Fault {
-    at < bytes.count
-      ? fault("expected a digit") : Fault(byte: at, said: "the text ends within a number", isEnd: true)
+  private mutating func digitMissing() -> Bool {
+    at < bytes.count ? fail(at, "expected a digit") : fail(at, "the text ends within a number", isEnd: true)
   }
 
   private mutating func digits() -> Int {
-    let start = at
-    while at < bytes.count, bytes[at] >= 0x30, bytes[at] <= 0x39 { at += 1 }
-    return at - start
+    var end = at
+    while end < bytes.count, bytes[end] &- 0x30 < 10 { end += 1 }
+    defer { at = end }
+    return end - at
   }
 
   // MARK: - Texts
 
   /// A text with its quotes. What is not UTF-8 in it is remarked on, and passed.
-  private mutating func string() -> Fault? {
+  private mutating func string() -> Bool {
     let start = at
     at += 1
-    while at < bytes.count {
-      let byte = bytes[at]
-      switch byte {
+    while true {
+      skipPlain()
+      guard at < bytes.count else {
+        return fail(at, "the text ends within the quotes that open at byte \(start)", isEnd: true)
+      }
+      switch bytes[at] {
       case UInt8(ascii: "\""):
         at += 1
-        return nil
-      case UInt8(ascii: "\\"): if let fault = escape() { return fault }
-      case 0..<0x20: return fault("a control character in a text")
-      case 0x80...: multibyte()
-      default: at += 1
+        return true
+      case UInt8(ascii: "\\"): guard escape() else { return false }
+      case 0..<0x20: return fail(at, "a control character in a text")
+      default: multibyte()
       }
     }
-    return Fault(byte: at, said: "the text ends within the quotes that open at byte \(start)", isEnd: true)
   }
 
-  private mutating func escape() -> Fault? {
+  /// Goes on to the next byte that is not plain: a quote, a backslash, a control character, or one of a character of several
+  /// bytes. Eight bytes at a time.
+  private mutating func skipPlain() {
+    var place = at
+    while place + 8 <= bytes.count {
+      let found = Self.special(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)))
+      if found != 0 {
+        at = place + found.trailingZeroBitCount >> 3
+        return
+      }
+      place += 8
+    }
+    while place < bytes.count, Self.isPlain(bytes[place]) { place += 1 }
+    at = place
+  }
+
+  /// The highest bit of each byte that is not plain. What is subtracted borrows from the bytes above where it finds one, so that
+  /// of the bits the lowest is right.
+  @inline(__always) private static func special(_ word: UInt64) -> UInt64 {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let quote = word ^ ones &* UInt64(UInt8(ascii: "\""))
+    let backslash = word ^ ones &* UInt64(UInt8(ascii: "\\"))
+    let found =
+      (quote &- ones) & ~quote | (backslash &- ones) & ~backslash | (word &- ones &* 0x20) & ~word | word
+    return found & 0x8080_8080_8080_8080
+  }
+
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+  }
+
+  private mutating func escape() -> Bool {
     let start = at
     guard at + 1 < bytes.count else {
       at = bytes.count
-      return Fault(byte: at, said: "the text ends within an escape", isEnd: true)
+      return fail(at, "the text ends within an escape", isEnd: true)
     }
     switch bytes[at + 1] {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
       UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
       at += 2
-      return nil
+      return true
     case UInt8(ascii: "u"): break
-    default: return fault("an unknown escape")
+    default: return fail(at, "an unknown escape")
     }
     switch unit(at + 2) {
-    case .failure(let stop): return stop.fault
+    case .failure(let stop):
+      found = stop.fault
+      return false
     case .success(let unit):
       at += 6
-      if unit & 0xF800 != 0xD800 { return nil }
+      if unit & 0xF800 != 0xD800 { return true }
       // Two halves make a character; one by itself is none.
       guard unit & 0x0400 == 0, at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"),
         bytes[at + 1] == UInt8(ascii: "u"), case .success(let low) = self.unit(at + 2), low & 0xFC00 == 0xDC00
       else {
         remarks.add(.loneSurrogate, start)
-        return nil
+        return true
       }
       at += 6
-      return nil
+      return true
     }
   }
+
+  private struct Stop: Error { let fault: Fault }
 
   private func unit(_ start: Int) -> Result<UInt32, Stop> {
     var value: UInt32 = 0
@@ -345,14 +385,12 @@ struct JSONScanner {
     }
   }
 
-  private func fault(_ said: String) -> Fault { Fault(byte: at, said: said, isEnd: false) }
-
   private static func missing(_ expected: Expected) -> String {
     switch expected {
     case .value, .valueOrEnd: "the text ends where a value should stand"
     case .key, .keyOrEnd: "the text ends where a key should stand"
     case .colon: "the text ends behind a key"
-    case .commaOrEnd, .nothing: "the text ends before what is open was closed"
+    case .commaOrEnd, .nothing, .fault: "the text ends before what is open was closed"
     }
   }
 }

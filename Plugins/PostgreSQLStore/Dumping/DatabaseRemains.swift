@@ -67,7 +67,7 @@ struct DatabaseRemains {
         list.tables.append(reader.entry(file: Paths.name(of: path)))
       }
       let path = dump + ".unread.json"
-      try Durable.write(Array(list.json.text(pretty: true).utf8), to: path, mode: 0o600)
+      try Durable.write(list.json.utf8(pretty: true), to: path, mode: 0o600)
       files.append(path)
     } catch {
       throw ServerFailure(state: "", message: error.said)

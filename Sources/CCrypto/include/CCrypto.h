@@ -11,6 +11,8 @@ ccrypto_sha256 *ccrypto_sha256_new(const char **problem);
 /* 1 on success, 0 when libcrypto refuses. */
 int ccrypto_sha256_update(ccrypto_sha256 *state, const void *bytes, size_t count);
 int ccrypto_sha256_final(ccrypto_sha256 *state, unsigned char digest[32]);
+/* Starts afresh. */
+int ccrypto_sha256_reset(ccrypto_sha256 *state);
 void ccrypto_sha256_free(ccrypto_sha256 *state);
 
 #endif

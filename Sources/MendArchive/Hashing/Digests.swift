@@ -35,7 +35,10 @@ final class Digests {
   private func start() throws(Problem) {
     hasFailed = XXH3_128bits_reset(xxh3) != XXH_OK
     guard wantsSHA256 else { return }
-    if let sha256 { ccrypto_sha256_free(sha256) }
+    if let sha256 {
+      if ccrypto_sha256_reset(sha256) != 1 { hasFailed = true }
+      return
+    }
     var said: UnsafePointer<CChar>?
     sha256 = ccrypto_sha256_new(&said)
     if sha256 == nil {

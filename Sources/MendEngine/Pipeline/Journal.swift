@@ -95,7 +95,7 @@ final class Journal {
       "format": .string(Journal.format), "pid": .integer(Int(getpid())), "started": .integer(Int(started)),
       "action": .string(action), "stores": .array(entries.map(\.json)),
     ])
-    try Durable.write(Array(value.text(pretty: true).utf8), to: path, mode: 0o600)
+    try Durable.write(value.utf8(pretty: true), to: path, mode: 0o600)
   }
 }
 

@@ -1,9 +1,19 @@
 extension JSONValue {
   /// Parses JSON text (RFC 8259) from bytes that nobody vouches for: no recursion beyond 512 levels, no lone surrogates, no
   /// invalid UTF-8, nothing behind the value.
-  public init(parsing bytes: [UInt8]) throws(JSONSyntaxError) {
+  public init(parsing bytes: some Collection<UInt8>) throws(JSONSyntaxError) {
+    let result =
+      bytes.withContiguousStorageIfAvailable(Self.parsed) ?? Array(bytes).withUnsafeBufferPointer(Self.parsed)
+    self = try result.get()
+  }
+
+  private static func parsed(_ bytes: UnsafeBufferPointer<UInt8>) -> Result<JSONValue, JSONSyntaxError> {
     var parser = JSONParser(bytes: bytes)
-    self = try parser.document()
+    do throws(JSONSyntaxError) {
+      return .success(try parser.document())
+    } catch {
+      return .failure(error)
+    }
   }
 }
 
@@ -19,10 +29,10 @@ public struct JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertibl
 }
 
 private struct JSONParser {
-  let bytes: [UInt8]
+  let bytes: UnsafeBufferPointer<UInt8>
   var at = 0
 
-  init(bytes: [UInt8]) { self.bytes = bytes }
+  init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
   mutating func document() throws(JSONSyntaxError) -> JSONValue {
     let value = try value(depth: 0)
@@ -39,8 +49,8 @@ private struct JSONParser {
     while let byte, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { at += 1 }
   }
 
-  private mutating func take(_ wanted: Character) -> Bool {
-    guard byte == wanted.asciiValue else { return false }
+  private mutating func take(_ wanted: Unicode.Scalar) -> Bool {
+    guard byte == UInt8(ascii: wanted) else { return false }
     at += 1
     return true
   }
@@ -130,27 +140,32 @@ private struct JSONParser {
 
   private mutating func string() throws(JSONSyntaxError) -> String {
     at += 1
-    var buffer: [UInt8] = []
     let start = at
-    while let byte {
+    var buffer: [UInt8] = []
+    while true {
+      let run = at
+      while let byte, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { at += 1 }
+      let isPlain = byte == UInt8(ascii: "\"") && buffer.isEmpty
+      if !isPlain { buffer += bytes[run..<at] }
       switch byte {
+      case nil: throw error("a text without its closing quote")
       case UInt8(ascii: "\""):
-        at += 1
-        guard let text = String(validating: buffer, as: UTF8.self) else {
+        let found =
+          isPlain
+          ? String(validating: UnsafeBufferPointer(rebasing: bytes[run..<at]), as: UTF8.self)
+          : String(validating: buffer, as: UTF8.self)
+        guard let text = found else {
           at = start
           throw error("a text that is not UTF-8")
         }
+        at += 1
         return text
       case UInt8(ascii: "\\"):
         at += 1
         try escape(into: &buffer)
-      case 0..<0x20: throw error("a control character in a text")
-      default:
-        buffer.append(byte)
-        at += 1
+      default: throw error("a control character in a text")
       }
     }
-    throw error("a text without its closing quote")
   }
 
   private mutating func escape(into buffer: inout [UInt8]) throws(JSONSyntaxError) {

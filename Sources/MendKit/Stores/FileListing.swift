@@ -52,7 +52,7 @@ public struct FileListing {
     line += 1
     let end = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
     defer { offset = end + 1 }
-    guard let value = try? JSONValue(parsing: Array(bytes[offset..<end])), let file = ListedFile(value) else {
+    guard let value = try? JSONValue(parsing: bytes[offset..<end]), let file = ListedFile(value) else {
       throw Flaw(said: "line \(line) of its listing is malformed")
     }
     return file
@@ -60,7 +60,7 @@ public struct FileListing {
 
   /// The line of a file, with its end.
   public static func line(_ file: ListedFile) -> [UInt8] {
-    Array(file.json.text(pretty: false).utf8) + [UInt8(ascii: "\n")]
+    file.json.utf8() + [UInt8(ascii: "\n")]
   }
 }
 
@@ -73,18 +73,13 @@ extension ListedFile {
     case .folder: type = "folder"
     case .link(let leadsTo): (type, target) = ("link", leadsTo)
     }
-    var extended: JSONValue?
-    if !attributes.extended.isEmpty {
-      extended = .object(
-        attributes.extended.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string(Hexadecimal.text($0.value))) })
-    }
     let isFile = kind == .file
     return .object([
       "name": .string(name), "type": .string(type), "target": target.map { .string($0) },
       "size": isFile ? .integer(size) : nil, "modified": .integer(Int(modified)),
       "sha256": isFile ? .string(sha256) : nil, "xxh3": isFile ? .string(xxh3) : nil,
       "user": .integer(Int(attributes.user)), "group": .integer(Int(attributes.group)),
-      "mode": .string(String(attributes.mode, radix: 8)), "xattrs": extended,
+      "mode": .string(String(attributes.mode, radix: 8)), "xattrs": attributes.extendedJSON,
     ])
   }
 
@@ -92,13 +87,10 @@ extension ListedFile {
     guard let name = value["name"]?.string, let type = value["type"]?.string, let modified = value["modified"]?.integer,
       let user = value["user"]?.integer.flatMap({ UInt32(exactly: $0) }),
       let group = value["group"]?.integer.flatMap({ UInt32(exactly: $0) }),
-      let mode = value["mode"]?.string.flatMap({ Int($0, radix: 8) }), (0...0o7777).contains(mode)
+      let mode = value["mode"]?.string.flatMap({ Int($0, radix: 8) }), (0...0o7777).contains(mode),
+      let extended = FileAttributes.extended(value["xattrs"])
     else { return nil }
-    var attributes = FileAttributes(user: user, group: group, mode: mode)
-    for member in value["xattrs"]?.members ?? [] {
-      guard let bytes = member.value.string.flatMap(Hexadecimal.bytes) else { return nil }
-      attributes.extended[member.key] = bytes
-    }
+    let attributes = FileAttributes(user: user, group: group, mode: mode, extended: extended)
     self.init(name: name, kind: .folder, size: 0, modified: Int64(modified), attributes: attributes)
     switch type {
     case "folder": return
@@ -107,7 +99,7 @@ extension ListedFile {
       kind = .link(target)
     case "file":
       guard let size = value["size"]?.integer, size >= 0, let sha256 = value["sha256"]?.string,
-        let xxh3 = value["xxh3"]?.string, Hexadecimal.bytes(sha256)?.count == 32, Hexadecimal.bytes(xxh3)?.count == 16
+        let xxh3 = value["xxh3"]?.string, Hexadecimal.isBytes(sha256, 32), Hexadecimal.isBytes(xxh3, 16)
       else { return nil }
       (kind, self.size, self.sha256, self.xxh3) = (.file, size, sha256, xxh3)
     default: return nil

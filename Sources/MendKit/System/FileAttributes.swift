@@ -21,8 +21,10 @@ public struct FileAttributes: Sendable, Hashable {
   }
 
   /// The attributes of an open file.
-  public init(of file: FileHandle) throws(Problem) {
-    let status = try file.status()
+  public init(of file: FileHandle) throws(Problem) { try self.init(of: file, try file.status()) }
+
+  /// The attributes of an open file, of which this is the status.
+  public init(of file: FileHandle, _ status: FileStatus) throws(Problem) {
     self.init(user: status.user, group: status.group, mode: status.mode)
     let size = csystem_list_attributes(file.descriptor, nil, 0)
     if size < 0 {
@@ -74,6 +76,25 @@ public struct FileAttributes: Sendable, Hashable {
       let now = try file.status()
       try FileAttributes(user: now.user, group: now.group, mode: mode & 0o777, extended: [:]).apply(to: file)
     }
+  }
+}
+
+extension FileAttributes {
+  /// The extended attributes as a JSON object of hexadecimal digits; nil where there are none.
+  public var extendedJSON: JSONValue? {
+    guard !extended.isEmpty else { return nil }
+    return .object(
+      extended.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string(Hexadecimal.text($0.value))) })
+  }
+
+  /// The extended attributes of such an object, none without one; nil where one of them is not hexadecimal.
+  public static func extended(_ value: JSONValue?) -> [String: [UInt8]]? {
+    var extended: [String: [UInt8]] = [:]
+    for member in value?.members ?? [] {
+      guard let bytes = member.value.string.flatMap(Hexadecimal.bytes) else { return nil }
+      extended[member.key] = bytes
+    }
+    return extended
   }
 }
 

@@ -96,8 +96,8 @@ public final class FileHandle {
         said: "it has \(ByteSize(bytes: size).short), more than the "
           + "\(ByteSize(bytes: limit).short) that such a file may have")
     }
-    var bytes: [UInt8] = []
-    while bytes.count <= limit {
+    var bytes = try read(max(4096, size + 1), at: 0)
+    while bytes.count > size, bytes.count <= limit {
       let more = try read(max(4096, size - bytes.count + 1), at: bytes.count)
       if more.isEmpty { break }
       bytes += more

@@ -58,6 +58,15 @@ public struct FileStatus: Sendable, Hashable {
     return FileStatus(buffer)
   }
 
+  /// The status of a name in an open folder; of a link, of the link itself.
+  public static func of(_ name: String, in folder: FileHandle) throws(Problem) -> FileStatus {
+    var buffer = stat()
+    guard fstatat(folder.descriptor, name, &buffer, AT_SYMLINK_NOFOLLOW) == 0 else {
+      throw SystemError.problem("look at", Paths.join(folder.path, name))
+    }
+    return FileStatus(buffer)
+  }
+
   /// Whether two paths lead to one and the same thing, links followed; false where one of them leads nowhere.
   public static func isSame(_ one: String, _ other: String) -> Bool {
     guard let one = try? of(one), let other = try? of(other) else { return false }

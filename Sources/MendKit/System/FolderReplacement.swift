@@ -73,23 +73,36 @@ public struct FolderReplacement {
       }
       if old.kind == .folder, entry.status.kind == .folder {
         guard try !hasSameAttributes(entry.path) else { continue }
-        additions.append(FolderUndo.Step(.attributes, entry.path, old: old, new: entry.status))
+        additions.append(
+          FolderUndo.Step(
+            .attributes, entry.path, old: old, new: entry.status, attributes: try attributes(entry.path)))
       } else if old.kind == entry.status.kind {
         if try isSame(entry.path, old, entry.status) { continue }
         additions.append(FolderUndo.Step(.exchange, entry.path, old: old, new: entry.status))
       } else {
-        removals.append(FolderUndo.Step(old.kind == .folder ? .removeFolder : .remove, entry.path, old: old))
+        removals.append(try removal(entry.path, old))
         additions.append(
           FolderUndo.Step(entry.status.kind == .folder ? .makeFolder : .add, entry.path, new: entry.status))
       }
     }
     for entry in present where !names.contains(entry.path) {
       guard [.file, .link, .folder].contains(entry.status.kind) else { continue }
-      removals.append(
-        FolderUndo.Step(entry.status.kind == .folder ? .removeFolder : .remove, entry.path, old: entry.status))
+      removals.append(try removal(entry.path, entry.status))
     }
     // What is in a folder goes before the folder does.
     return removals.sorted { $0.path > $1.path } + additions
+  }
+
+  private func removal(_ path: String, _ old: FileStatus) throws(Problem) -> FolderUndo.Step {
+    guard old.kind == .folder else { return FolderUndo.Step(.remove, path, old: old) }
+    return FolderUndo.Step(.removeFolder, path, old: old, attributes: try attributes(path))
+  }
+
+  /// What a live folder is given back when its step is taken back.
+  private func attributes(_ path: String) throws(Problem) -> FileAttributes {
+    try FileAttributes(
+      of: FileHandle.open(
+        Paths.join(live, path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, tried: "look at the attributes of"))
   }
 
   /// Whether a file or link of the copy says what the live one says. Times are of no matter, owners and modes are.

@@ -17,26 +17,25 @@ public struct FolderUndo {
     var old: FileStatus?
     /// What stands there afterwards.
     var new: FileStatus?
-    /// The numbers and the mode, as they were written down.
+    /// Their numbers, as they were written down.
     var oldInode: UInt64
     var newInode: UInt64
-    var mode: Int
-    var user: UInt32
-    var group: UInt32
+    /// Of a folder, what it is given back.
+    var attributes: FileAttributes
 
     var isFolder: Bool { change == .makeFolder || change == .removeFolder || change == .attributes }
 
-    init(_ change: Change, _ path: String, old: FileStatus? = nil, new: FileStatus? = nil) {
+    init(
+      _ change: Change, _ path: String, old: FileStatus? = nil, new: FileStatus? = nil,
+      attributes: FileAttributes = FileAttributes(user: geteuid(), group: getegid(), mode: 0o700)
+    ) {
       self.change = change
       self.path = path
       self.old = old
       self.new = new
       oldInode = old?.inode ?? 0
       newInode = new?.inode ?? 0
-      let attributes = old ?? new
-      mode = attributes?.mode ?? 0o700
-      user = attributes?.user ?? geteuid()
-      group = attributes?.group ?? getegid()
+      self.attributes = attributes
     }
   }
 
@@ -119,16 +118,19 @@ public struct FolderUndo {
       case .makeFolder: _ = rmdir(place)
       case .attributes:
         guard let here, here.kind == .folder else { continue }
-        _ = lchown(place, step.user, step.group)
-        _ = chmod(place, mode_t(step.mode))
+        try give(step.attributes, to: place)
       case .removeFolder:
         guard here == nil else { continue }
         guard mkdir(place, 0o700) == 0 else { throw SystemError.problem("make the folder again", place) }
-        let folder = try FileHandle.open(place, O_RDONLY | O_DIRECTORY, tried: "open the folder")
-        try FileAttributes(user: step.user, group: step.group, mode: step.mode).applyAsAllowed(to: folder)
+        try give(step.attributes, to: place)
       }
     }
     try Durable.syncVolume(of: live)
+  }
+
+  private func give(_ attributes: FileAttributes, to folder: String) throws(Problem) {
+    try attributes.applyAsAllowed(
+      to: FileHandle.open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, tried: "open the folder"))
   }
 
   /// Takes the steps back that a run left half done in a work folder; the folder that was worked on, nil where there is nothing
@@ -155,12 +157,12 @@ public struct FolderUndo {
     let lines: [JSONValue] = steps.map { step in
       .array([
         .string(step.change.rawValue), .string(step.path), .string(String(step.oldInode)),
-        .string(String(step.newInode)),
-        .integer(step.mode), .integer(Int(step.user)), .integer(Int(step.group)),
+        .string(String(step.newInode)), .integer(step.attributes.mode), .integer(Int(step.attributes.user)),
+        .integer(Int(step.attributes.group)), step.attributes.extendedJSON ?? .object([]),
       ])
     }
     let value = JSONValue.object(["format": .string(Self.format), "folder": .string(live), "steps": .array(lines)])
-    try Durable.write(Array(value.text().utf8), to: path, mode: 0o600)
+    try Durable.write(value.utf8(), to: path, mode: 0o600)
   }
 
   func remove() throws(Problem) {
@@ -176,14 +178,19 @@ public struct FolderUndo {
     else { return nil }
     var steps: [Step] = []
     for item in items {
-      guard let parts = item.array, parts.count == 7, let change = parts[0].string.flatMap(Step.Change.init(rawValue:)),
-        let path = parts[1].string, Self.isPlain(path), let old = parts[2].string.flatMap({ UInt64($0) }),
+      // Earlier releases wrote no extended attributes down.
+      guard let parts = item.array, (7...8).contains(parts.count),
+        let change = parts[0].string.flatMap(Step.Change.init(rawValue:)), let path = parts[1].string,
+        Self.isPlain(path), let old = parts[2].string.flatMap({ UInt64($0) }),
         let new = parts[3].string.flatMap({ UInt64($0) }), let mode = parts[4].integer,
         let user = parts[5].integer.flatMap({ UInt32(exactly: $0) }),
-        let group = parts[6].integer.flatMap({ UInt32(exactly: $0) })
+        let group = parts[6].integer.flatMap({ UInt32(exactly: $0) }),
+        let extended = FileAttributes.extended(parts.count > 7 ? parts[7] : nil)
       else { return nil }
-      var step = Step(change, path)
-      (step.oldInode, step.newInode, step.mode, step.user, step.group) = (old, new, mode & 0o7777, user, group)
+      var step = Step(
+        change, path,
+        attributes: FileAttributes(user: user, group: group, mode: mode & 0o7777, extended: extended))
+      (step.oldInode, step.newInode) = (old, new)
       steps.append(step)
     }
     return FolderUndo(live: folder, copy: String(path.dropLast(suffix.count)), steps: steps)

@@ -22,19 +22,36 @@ public struct FolderWalk: Sendable {
     _ folder: String, isLeftOut: @escaping @Sendable (_ path: String, _ isFolder: Bool) -> Bool = { _, _ in false }
   ) throws(Problem) {
     self.isLeftOut = isLeftOut
-    try list(folder, below: "", names: Paths.names(in: folder))
+    try list(folder, below: "", Self.statuses(in: folder))
   }
 
-  private mutating func list(_ folder: String, below prefix: String, names: [String]) throws(Problem) {
-    for name in names {
-      let path = prefix.isEmpty ? name : prefix + "/" + name
+  /// A name in a folder and what the system says of it, or why it says nothing.
+  private typealias Item = (name: String, status: Result<FileStatus, Problem>)
+
+  /// What is in one folder, looked at through the folder itself: for whole paths the system goes through all folders above
+  /// again and again.
+  private static func statuses(in folder: String) throws(Problem) -> [Item] {
+    let handle = try FileHandle.open(folder, O_RDONLY | O_DIRECTORY | O_NONBLOCK, tried: "list")
+    defer { handle.close() }
+    return try Paths.names(in: handle).map { name in
+      do throws(Problem) {
+        return (name, .success(try FileStatus.of(name, in: handle)))
+      } catch {
+        return (name, .failure(error))
+      }
+    }
+  }
+
+  private mutating func list(_ folder: String, below prefix: String, _ items: [Item]) throws(Problem) {
+    for item in items {
+      let path = prefix.isEmpty ? item.name : prefix + "/" + item.name
       let full = Paths.join(folder, path)
       let status: FileStatus
-      do throws(Problem) {
-        status = try FileStatus.of(full, followLinks: false)
-      } catch {
-        if error.kind != .missing { problems.append(error) }
-        guard name.contains("\u{FFFD}") else { continue }
+      switch item.status {
+      case .success(let found): status = found
+      case .failure(let problem):
+        if problem.kind != .missing { problems.append(problem) }
+        guard item.name.contains("\u{FFFD}") else { continue }
         throw Problem(
           .unsupported, tried: "look at", on: full, said: "its name is not valid UTF-8",
           advice: "Give it a name in UTF-8, or take it out of the folder.")
@@ -42,14 +59,14 @@ public struct FolderWalk: Sendable {
       if isLeftOut(path, status.kind == .folder) { continue }
       entries.append(Entry(path: path, status: status))
       guard status.kind == .folder else { continue }
-      let below: [String]
+      let below: [Item]
       do throws(Problem) {
-        below = try Paths.names(in: full)
+        below = try Self.statuses(in: full)
       } catch {
         problems.append(error)
         continue
       }
-      try list(folder, below: path, names: below)
+      try list(folder, below: path, below)
     }
   }
 }

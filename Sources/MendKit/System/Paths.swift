@@ -70,6 +70,23 @@ public enum Paths {
   public static func names(in folder: String) throws(Problem) -> [String] {
     guard let stream = opendir(folder) else { throw SystemError.problem("list", folder) }
     defer { closedir(stream) }
+    return names(stream)
+  }
+
+  /// The names in an open folder, likewise.
+  public static func names(in folder: FileHandle) throws(Problem) -> [String] {
+    let own = fcntl(folder.descriptor, F_DUPFD_CLOEXEC, 0)
+    guard own >= 0 else { throw SystemError.problem("list", folder.path) }
+    guard let stream = fdopendir(own) else {
+      let number = errno
+      close(own)
+      throw SystemError.problem("list", folder.path, number)
+    }
+    defer { closedir(stream) }
+    return names(stream)
+  }
+
+  private static func names(_ stream: OpaquePointer) -> [String] {
     var names: [String] = []
     while let entry = readdir(stream) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in

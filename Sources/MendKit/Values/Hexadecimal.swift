@@ -1,20 +1,30 @@
 /// Bytes as lower-case hexadecimal digits.
 public enum Hexadecimal {
-  private static let digits = Array("0123456789abcdef".utf8)
-
   /// Two digits for each byte.
-  public static func text(_ bytes: some Sequence<UInt8>) -> String {
-    var text: [UInt8] = []
-    for byte in bytes {
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
+  public static func text(_ bytes: some Collection<UInt8>) -> String {
+    String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
+      var at = 0
+      for byte in bytes {
+        text[at] = digit(byte >> 4)
+        text[at + 1] = digit(byte & 15)
+        at += 2
+      }
+      return at
     }
-    return String(decoding: text, as: UTF8.self)
+  }
+
+  private static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
   }
 
   /// Sixteen digits.
   public static func text(_ number: UInt64) -> String {
-    text((0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * UInt64($0))) })
+    withUnsafeBytes(of: number.bigEndian) { text($0) }
+  }
+
+  /// Whether a text is the digits of so many bytes.
+  public static func isBytes(_ text: String, _ count: Int) -> Bool {
+    text.utf8.count == 2 * count && text.utf8.allSatisfy { value($0) != nil }
   }
 
   /// The bytes of a text of such digits, in either case; nil for any other text.
