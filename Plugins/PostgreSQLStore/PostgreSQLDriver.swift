@@ -66,6 +66,8 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
     let maintenance = try ServerMaintenance(PostgresAddress(path), patience: patience)
     defer { maintenance.end() }
     let kept = try DatabaseExchange(maintenance, PostgresAddress(copy)).run(expected: expected)
+    // What was known of the catalogs of the old one is not so of the new one.
+    CatalogIndexes.trust(PostgresAddress(path))
     let asides = DuplicateRows.asides(of: PostgresAddress(copy)).map { $0.sentence + "." }
     let old = kept.map {
       "The database that was replaced is kept as \($0); drop it when it is not needed any more."

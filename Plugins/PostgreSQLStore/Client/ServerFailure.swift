@@ -49,6 +49,7 @@ struct ServerFailure: Error {
     "compressed data is corrupt", "unexpected chunk", "could not access status", "could not open file \"base/",
     "compressed pglz data is corrupt", "found toasted", "contains corrupted page", "contains unexpected zero page",
     "is not a btree", "cache lookup failed", "could not find tuple for", "returned 0 rows (expected 1)",
+    "could not open critical system index",
   ]
 
   /// Whether the server was told to end the session: nothing is wrong with what was read then.

@@ -34,14 +34,23 @@ final class PostgresSession: SQLSession, EstimatingSession {
     } catch {
       guard error.kind == .damaged, !CatalogIndexes.areDamaged(of: address) else { throw error }
       CatalogIndexes.distrust(address, error.said)
-      do throws(Problem) {
-        return try work()
-      } catch {
-        CatalogIndexes.trust(address)
-        throw error
+      for _ in 0..<Self.tries {
+        do throws(Problem) {
+          return try work()
+        } catch  where error.code == "server.unreachable" {
+          // A server that panics over it starts anew.
+          usleep(500_000)
+        } catch {
+          CatalogIndexes.trust(address)
+          throw error
+        }
       }
+      CatalogIndexes.trust(address)
+      throw error
     }
   }
+
+  private static let tries = 40
 
   private static func begin(
     _ address: PostgresAddress, _ patience: Double

@@ -49,6 +49,11 @@ struct DatabaseVerification {
       finding.code == "index.entry-missing" && damaged.contains(finding.location.table ?? "")
         && database.index(finding.location.index ?? "") != nil
     }
+    // Nor is a torn chain of row versions an index's trouble where the table is known to be damaged.
+    findings.removeAll { finding in
+      finding.code == "index.malformed" && damaged.contains(finding.location.table ?? "")
+        && (finding.evidence ?? "").contains("failed to find parent tuple for heap-only tuple")
+    }
     findings = try withDuplicates(withoutConsequences(findings, kept))
     suspects.formUnion(findings.filter { $0.code.matches("index.*") }.compactMap(\.location.index))
     tell(functions, result.unverified)
