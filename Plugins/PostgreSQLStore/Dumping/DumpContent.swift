@@ -175,6 +175,11 @@ struct UTF8Check {
     let all = rest + bytes
     // A character has at most four bytes: the last one may not be whole.
     let lead = all.suffix(3).lastIndex { $0 & 0xC0 == 0xC0 } ?? all.endIndex
+    // No character begins with more.
+    guard lead == all.endIndex || all[lead] < 0xF5 else {
+      isValid = false
+      return
+    }
     let needed = lead < all.endIndex ? (all[lead] >= 0xF0 ? 4 : all[lead] >= 0xE0 ? 3 : 2) : 0
     let end = lead < all.endIndex && all.endIndex - lead < needed ? lead : all.endIndex
     isValid = String(validating: all[..<end], as: UTF8.self) != nil
