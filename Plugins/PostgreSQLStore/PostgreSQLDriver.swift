@@ -66,17 +66,23 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
     let maintenance = try ServerMaintenance(PostgresAddress(path), patience: patience)
     defer { maintenance.end() }
     let kept = try DatabaseExchange(maintenance, PostgresAddress(copy)).run(expected: expected)
-    Self.kept.withLock { $0[path] = kept }
+    // What was known of the catalogs of the old one is not so of the new one.
+    CatalogIndexes.trust(PostgresAddress(path))
+    let asides = DuplicateRows.asides(of: PostgresAddress(copy)).map { $0.sentence + "." }
+    let old = kept.map {
+      "The database that was replaced is kept as \($0); drop it when it is not needed any more."
+    }
+    let told = (asides + [DatabaseFilling.sentence(of: PostgresAddress(copy)), old].compactMap(\.self)).joined(
+      separator: " ")
+    Self.kept.withLock { $0[path] = told.isEmpty ? nil : told }
   }
 
-  /// The names that replaced databases were kept under, by the URI.
+  /// What became of databases that were replaced, by the URI.
   private static let kept = Mutex<[String: String]>([:])
 
   /// Under which name the old database is kept.
   public func replaced(at path: String) -> String? {
-    Self.kept.withLock { $0[path] }.map {
-      "The database that was replaced is kept as \($0); drop it when it is not needed any more."
-    }
+    Self.kept.withLock { $0[path] }
   }
 
   /// A role that may not make databases, or not rename this one; a standby.

@@ -22,9 +22,9 @@ public struct IntegrityCheck: Check {
       Of an H2 database every chunk and every page is read natively, keys and values to their last byte; in one that was closed, \
       each index is held against its table. Then the engine reads every table and large object; `quick` leaves both out.
 
-      PostgreSQL databases are verified by the extension amcheck: each table, each b-tree index against its table, and the number \
-      of rows that a table has against the number that an index knows. Where the extension is not there and may not be used, every \
-      row is read instead.
+      PostgreSQL databases are verified by the extension amcheck: each table, each b-tree index against its table, the server's own \
+      catalogs, and the number of rows that a table has against the number that an index knows. In indexes of other kinds some hundred \
+      rows of the table are looked up. Where the extension is not there and may not be used, every row is read instead.
 
       Where nothing was committed since the newest good archive was taken (the file's size, time, change counter and log are \
       those that the archive was taken of), each page is also held against the checksum that the archive has of it: one that \
@@ -49,6 +49,8 @@ public struct IntegrityCheck: Check {
         "index.invalid", .error, "the engine does not use an index, since it was not built to its end"),
       FindingDescription("checksum.failures", .warning, "the server has met pages whose data checksum is wrong"),
       FindingDescription("table.malformed", .error, "the pages of a table are damaged"),
+      FindingDescription(
+        "page.blank", .warning, "a page of a table is all zeros, and nothing tells whether rows stood there"),
       FindingDescription("page.stale", .error, "a page of a table is probably from before a commit"),
       FindingDescription(
         "page.rotten", .error,

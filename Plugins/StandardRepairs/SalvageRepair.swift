@@ -32,6 +32,9 @@ public struct SalvageRepair: Repair {
       one that is whole takes its place, which costs `changes`; else H2's own recovery writes down every row outside of the damaged \
       pages, and rows of the backup come back that every sound index of their table holds.
 
+      Of a PostgreSQL database everything that can be read goes into a new one. Of rows that have the same key in a unique index \
+      the first one stays in its table, and the others go to a table `dbmend_set_aside_TABLE`.
+
       A document in JSON that is torn is closed behind its last whole value, and what stood behind that is named; zeros \
       behind a whole document, and a byte order mark before it, go at no loss.
 
@@ -69,7 +72,7 @@ public struct SalvageRepair: Repair {
     }
     let mends = findings.filter { finding in
       description.mends.contains { finding.code.matches($0) }
-        || context.driver is any ServerDriver && finding.code == "table.unreadable"
+        || context.driver is any ServerDriver && Self.ofServers.contains(finding.code)
     }
     let backup = try context.backups?.newestGood()
     let plan =
@@ -90,6 +93,7 @@ public struct SalvageRepair: Repair {
     let catalog = try context.readableCatalog()
     return findings.filter { finding in
       guard Self.isOfContent(finding) else { return true }
+      if context.driver is any ServerDriver, Self.ofServers.contains(finding.code) { return true }
       guard let catalog, let table = finding.location.table else { return false }
       return catalog.table(table) == nil
     }
@@ -104,6 +108,9 @@ public struct SalvageRepair: Repair {
   /// damaged where something else of the file is, or was.
   private func isCalled(for findings: [Finding], in context: RepairContext) -> Bool {
     if findings.contains(where: { Self.calls.contains($0.code) || Self.isOfContent($0) }) { return true }
+    if context.driver is any ServerDriver, findings.contains(where: { Self.ofServers.contains($0.code) }) {
+      return true
+    }
     guard findings.contains(where: { Self.refused.contains($0.code) }) else { return false }
     return context.askedFor.contains(description.id)
       || context.found.contains { found in Self.damage.contains { found.code.matches($0) } }
@@ -166,6 +173,9 @@ public struct SalvageRepair: Repair {
     "schema.malformed", "schema.mismatch",
     "page.duplicate-reference", "virtual-table.malformed", "index.malformed",
   ]
+
+  /// What it mends of a server's store alone: there a whole new one is made, in which no two rows have the same key.
+  private static let ofServers: [FindingCode] = ["table.unreadable", "key.duplicate", "index.not-unique"]
 
   /// What no application leaves behind.
   private static let damage = [

@@ -81,6 +81,7 @@ import Testing
   /// Findings that no file in a repository can show, and why.
   private let withoutFixture: [String: String] = [
     "checksum.failures": "needs a server, which is no file",
+    "page.blank": "needs a server, which is no file",
     "index.invalid": "needs a server, which is no file",
     "disk.no-room": "depends on the machine's volumes",
     "file.added": "needs an archive, which knows its store by the absolute path",

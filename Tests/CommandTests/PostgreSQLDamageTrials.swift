@@ -138,6 +138,108 @@ struct PostgreSQLDamageTrials {
     #expect(try rows().count == 3000 - lost.count)
   }
 
+  @Test("a page of zeros in a table that was never vacuumed: the entries of its index still lead there")
+  func zeroedFreshPage() throws {
+    try server.sql(
+      """
+      create table fresh(id int primary key, note text); insert into fresh select i, md5(i::text) from generate_series(1, 2000) i;
+      create table bare(note text); insert into bare select md5(i::text) from generate_series(1, 2000) i;
+      """, in: name)
+    let lost = try ids(inPage: 3, of: "fresh").count
+    try overwrite("fresh", page: 3, at: 0, [UInt8](repeating: 0, count: Self.page))
+    try overwrite("bare", page: 2, at: 0, [UInt8](repeating: 0, count: Self.page))
+    let check = try trial.dbmend("check", uri)
+    #expect(check.exit == 1 && Set(check.codes) == ["table.malformed", "page.blank"], "\(check.everything)")
+    #expect(check.tells("\(lost) entries"), "\(check.everything)")
+    let repair = try trial.dbmend("repair", uri, "--max-loss", "rows", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(repair.store()?["rows"]?["fresh"]?["lost"]?.integer == lost, "\(repair.everything)")
+    #expect(try rows("fresh").count == 2000 - lost)
+  }
+
+  @Test("a sequence whose page is zeros is named, and goes on behind its column in the new database")
+  func sequence() throws {
+    try server.sql(
+      "create table bills(id serial primary key, v int); insert into bills(v) select i from generate_series(1, 70) i",
+      in: name)
+    try overwrite("bills_id_seq", page: 0, at: 0, [UInt8](repeating: 0, count: Self.page))
+    let check = try trial.dbmend("check", uri)
+    #expect(check.exit == 1 && check.codes == ["table.malformed"], "\(check.everything)")
+    let repair = try trial.dbmend("repair", uri, "--max-loss", "rows", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try server.sql("insert into bills(v) values(1) returning id", in: name) == "71")
+  }
+
+  @Test("a row that breaks a foreign key keeps no archive from being restored: the key is in place for what comes")
+  func brokenForeignKey() throws {
+    try server.sql(
+      """
+      create table lines(id int primary key, order_id int references orders); insert into lines select i, i from generate_series(1, 100) i;
+      set session_replication_role = replica; delete from orders where id = 50;
+      """, in: name)
+    #expect(try trial.dbmend("backup", uri).exit == 0)
+    try server.sql("delete from lines where id > 60", in: name)
+    let restore = try trial.dbmend("restore", "latest", uri)
+    #expect(restore.exit == 0 && restore.tells("NOT VALID"), "\(restore.everything)")
+    #expect(try rows("lines").count == 100)
+    #expect(try server.sql("select convalidated from pg_constraint where contype = 'f'", in: name) == "f")
+  }
+
+  @Test("a row whose text is none in the database's encoding is told before it is archived as good, and is let go of")
+  func encoding() throws {
+    try server.sql("alter system set ignore_checksum_failure = on", in: name)
+    defer { _ = try? server.sql("alter system reset ignore_checksum_failure; select pg_reload_conf()", in: name) }
+    try overwrite("orders", page: 5, at: Self.page - 40, [0xFF, 0xFE])
+    try server.sql("update pg_class set relname = relname where relname = 'orders'", in: name)
+    let backup = try trial.dbmend("backup", uri)
+    #expect(backup.exit == 1, "\(backup.everything)")
+    #expect(try trial.dbmend("restore", "latest", uri).exit == 1)
+  }
+
+  @Test("the file of an index is gone: it is built anew, and no row is touched")
+  func lostIndexFile() throws {
+    let before = try rows()
+    let path = server.folder + "/data/" + (try server.sql("select pg_relation_filepath('orders_pkey')", in: name))
+    try server.sql("checkpoint", in: name)
+    try server.stop()
+    try Paths.removeFile(path)
+    try server.start()
+    let check = try trial.dbmend("check", uri)
+    #expect(check.exit == 1 && check.codes == ["index.malformed"], "\(check.everything)")
+    let repair = try trial.dbmend("repair", uri, "--max-loss", "none", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try rows() == before)
+  }
+
+  @Test("an index of the server's own catalogs is damaged: it is named and built anew")
+  func systemIndex() throws {
+    let before = try rows()
+    try overwrite("pg_description_o_c_o_index", page: 1)
+    try overwrite("pg_attribute_relid_attnam_index", page: 3, at: 0, [UInt8](repeating: 7, count: 2000))
+    let check = try trial.dbmend("check", uri)
+    #expect(check.exit == 1 && Set(check.codes) == ["index.malformed"], "\(check.everything)")
+    #expect(check.tells("pg_catalog.pg_attribute_relid_attnam_index"), "\(check.everything)")
+    let repair = try trial.dbmend("repair", uri, "--max-loss", "none", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try rows() == before)
+    let after = try trial.dbmend("check", uri)
+    #expect(Set(after.codes).isSubset(of: ["checksum.failures"]), "\(after.everything)")
+  }
+
+  @Test("the index of values that are kept apart is damaged: it is built anew, and no row is lost")
+  func toastIndex() throws {
+    let before = try rows("pictures")
+    let index = try server.sql(
+      "select indexrelid::regclass from pg_index where indrelid = (select reltoastrelid from pg_class where relname = 'pictures')",
+      in: name)
+    try overwrite(index, page: 1)
+    let check = try trial.dbmend("check", uri)
+    #expect(check.exit == 1 && Set(check.codes) == ["index.malformed"], "\(check.everything)")
+    let repair = try trial.dbmend("repair", uri, "--max-loss", "none", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try rows("pictures") == before)
+  }
+
   @Test("a page of zeros in an index")
   func zeroedIndexPage() throws {
     let before = try rows()

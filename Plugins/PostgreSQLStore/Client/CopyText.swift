@@ -1,3 +1,5 @@
+import MendKit
+
 /// The rows of `COPY … TO STDOUT` in the text format: one to a line, values between tabs, `\N` for NULL.
 /// https://www.postgresql.org/docs/current/sql-copy.html, "Text Format"
 enum CopyText {
@@ -40,4 +42,19 @@ enum CopyText {
     UInt8(ascii: "b"): 8, UInt8(ascii: "f"): 12, UInt8(ascii: "n"): 10, UInt8(ascii: "r"): 13, UInt8(ascii: "t"): 9,
     UInt8(ascii: "v"): 11,
   ]
+}
+
+/// Rows in a file, as psql takes them in: of its commands only `\copy` reads a file of this machine.
+enum CopyFile {
+  /// The line that tells psql to copy a file into a table with columns, in SQL. A quote in the path is doubled, and nothing else
+  /// in it means anything.
+  static func command(_ table: String, from path: String, encoding: String) throws(Problem) -> String {
+    guard !path.contains(where: \.isNewline), !table.contains(where: \.isNewline) else {
+      throw Problem(
+        .unsupported, tried: "read rows from", on: path, said: "psql takes no path and no name with a line break in it",
+        advice: "Name another repository, with a plain path.")
+    }
+    let quoted = path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
+    return "\\copy \(table) from '\(quoted)' with (encoding \(Quoting.text(encoding)))\n"
+  }
 }

@@ -1,4 +1,5 @@
 import MendKit
+import Synchronization
 
 /// Where a database is: a URI without a password, as `psql` takes it.
 ///
@@ -33,12 +34,14 @@ struct PostgresAddress: Hashable {
     return PostgresAddress(other)
   }
 
-  /// What the programs get beside this process's environment.
-  func environment(patience: Double) -> [String: String?] {
+  /// What the programs get beside this process's environment; `options` are settings of the session, as `name=value`.
+  func environment(patience: Double, options: [String] = []) -> [String: String?] {
     var variables: [String: String?] = [
       "LC_ALL": "C", "PGCLIENTENCODING": "UTF8", "PGAPPNAME": "dbmend", "PG_COLOR": "never",
     ]
     for name in ["PSQLRC", "PGOPTIONS", "PSQL_PAGER"] { variables.updateValue(nil, forKey: name) }
+    let settings = options + (CatalogIndexes.areDamaged(of: self) ? ["ignore_system_indexes=on"] : [])
+    if !settings.isEmpty { variables["PGOPTIONS"] = settings.map { "-c " + $0 }.joined(separator: " ") }
     if getenv("PGCONNECT_TIMEOUT") == nil {
       variables["PGCONNECT_TIMEOUT"] = String(max(3, Int(patience.rounded(.up))))
     }
@@ -55,4 +58,21 @@ struct PostgresAddress: Hashable {
     let name = slash == place.endIndex ? "" : String(place[place.index(after: slash)...])
     return (String(place[..<slash]), name, String(uri[question...]))
   }
+}
+
+/// The databases of which an index of the server's own catalogs is damaged: who goes on reads the catalogs themselves.
+enum CatalogIndexes {
+  private static let damaged = Mutex<[String: String]>([:])
+
+  /// Notes that an index of the catalogs of a database is damaged, and what the server said.
+  static func distrust(_ address: PostgresAddress, _ said: String) { damaged.withLock { $0[address.uri] = said } }
+
+  /// Whether they are noted to be.
+  static func areDamaged(of address: PostgresAddress) -> Bool { said(of: address) != nil }
+
+  /// What the server said.
+  static func said(of address: PostgresAddress) -> String? { damaged.withLock { $0[address.uri] } }
+
+  /// After they were built anew.
+  static func trust(_ address: PostgresAddress) { damaged.withLock { $0[address.uri] = nil } }
 }

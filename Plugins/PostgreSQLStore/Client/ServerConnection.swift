@@ -17,21 +17,26 @@ final class ServerConnection {
   enum Mode {
     /// One consistent view, for reading.
     case view
-    /// The view that another connection exported.
-    case viewOf(snapshot: String)
+    /// The view that another connection exported, or, where it exported none, a view of its own.
+    case viewOf(snapshot: String?)
+    /// Likewise, in a transaction in which functions may be made for its own time.
+    case workOn(snapshot: String?)
     /// Each question by itself, for reading.
     case reading
     /// Each statement by itself, for writing.
     case writing
   }
 
-  init(_ address: PostgresAddress, _ mode: Mode, patience: Double) throws(Problem) {
+  /// With `past` the server reads its catalogs without their indexes, one of which may be damaged.
+  init(
+    _ address: PostgresAddress, _ mode: Mode, patience: Double, pastSystemIndexes past: Bool = false
+  ) throws(Problem) {
     self.address = address
     self.patience = patience
     mark = "dbmend-" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
     conversation = try ClientConversation(
       PostgresPrograms.psql(), ["-X", "-q", "-A", "-t", "-w", "-d", address.uri],
-      environment: address.environment(patience: patience))
+      environment: address.environment(patience: patience, options: past ? ["ignore_system_indexes=on"] : []))
     do throws(ServerFailure) {
       try begin(mode)
     } catch {
@@ -61,14 +66,26 @@ final class ServerConnection {
       words +=
         "begin isolation level repeatable read read only;\ncopy (select pg_catalog.pg_export_snapshot()) to stdout;\n"
     case .viewOf(let snapshot):
-      words += "begin isolation level repeatable read read only;\nset transaction snapshot \(Quoting.text(snapshot));\n"
+      words += "begin isolation level repeatable read read only;\n" + Self.taking(snapshot)
+    case .workOn(let snapshot):
+      words += "begin isolation level repeatable read read write;\n" + Self.taking(snapshot)
     case .reading: words += "set default_transaction_read_only = on;\n"
     case .writing: words += "set default_transaction_read_only = off;\n"
     }
     // The first answer takes as long as connecting does.
+    // What is in a database of no known encoding may be no UTF-8.
+    words += """
+      select pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)
+      where pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' \\g /dev/null
+
+      """
     let answer = try say(words, timeLimit: max(patience, 3) * 2 + 30)
     if case .view = mode { snapshot = CopyText.rows(answer).first?.first ?? nil }
     _ = try say("\\set ON_ERROR_ROLLBACK on\n")
+  }
+
+  private static func taking(_ snapshot: String?) -> String {
+    snapshot.map { "set transaction snapshot \(Quoting.text($0));\n" } ?? ""
   }
 
   /// The rows of a query.
@@ -81,6 +98,11 @@ final class ServerConnection {
 
   /// Runs a statement that answers nothing.
   func run(_ statement: String) throws(ServerFailure) { _ = try say(statement + ";\n") }
+
+  /// How the server would answer a query, in JSON.
+  func plan(_ query: String) throws(ServerFailure) -> String {
+    String(decoding: try say("explain (format json) \(query);\n"), as: UTF8.self)
+  }
 
   /// Says something to psql, and hears what is said until the last of it is done.
   private func say(_ text: String, timeLimit: Double = .infinity) throws(ServerFailure) -> [UInt8] {

@@ -34,8 +34,47 @@ struct ServerFailure: Error {
   /// Content that is damaged: `data_corrupted`, `index_corrupted`, and what a server says that died of it.
   var isDamage: Bool {
     if ["XX001", "XX002", "XX000"].contains(state) { return true }
-    return isGone && Self.deaths.contains { message.contains($0) }
+    // A file of a table or an index that is gone, or that the disk does not give.
+    if ["58P01", "58030"].contains(state),
+      ["\"base/", "\"global/", "\"pg_tblspc/"].contains(where: { message.contains($0) })
+    {
+      return true
+    }
+    return isGone && !isShutdown && (Self.deaths + Self.damages).contains { message.contains($0) }
   }
+
+  /// What the server says of a page that it cannot use, in its own words: programs other than psql tell no SQLSTATE.
+  static let damages = [
+    "invalid page in block", "could not read block", "missing chunk number", "invalid memory alloc request",
+    "compressed data is corrupt", "unexpected chunk", "could not access status", "could not open file \"base/",
+    "compressed pglz data is corrupt", "found toasted", "contains corrupted page", "contains unexpected zero page",
+    "is not a btree", "cache lookup failed", "could not find tuple for", "returned 0 rows (expected 1)",
+    "could not open critical system index",
+  ]
+
+  /// Whether the server was told to end the session: nothing is wrong with what was read then.
+  var isShutdown: Bool {
+    ["57P01", "57P03"].contains(state)
+      || ["due to administrator command", "the database system is shutting down", "due to immediate shutdown"].contains
+      {
+        message.contains($0)
+      }
+  }
+
+  /// Whether the server takes connections after it ended one; it may need a moment.
+  func leavesServer(_ address: PostgresAddress, patience: Double) -> Bool {
+    for _ in 0..<10 {
+      if let connection = try? ServerConnection(address, .reading, patience: patience) {
+        connection.end()
+        return true
+      }
+      usleep(500_000)
+    }
+    return false
+  }
+
+  /// Whether another process of the server died, so that all had to go.
+  var isDeathOfAnother: Bool { isGone && message.contains("because of crash of another server process") }
 
   private static let deaths = [
     "server closed the connection unexpectedly", "terminated by signal", "because of crash of another server process",
@@ -47,13 +86,16 @@ struct ServerFailure: Error {
       Problem(kind, tried: tried, on: subject, said: shown, advice: advice, code: code)
     }
     if isDamage { return problem(.damaged, code: "store.unreadable") }
+    if isShutdown { return problem(.system, Self.running, code: "server.unreachable") }
     switch state {
-    case "42501", "28000", "28P01": return problem(.denied, Self.rights)
+    case "42501": return problem(.denied, Self.grants)
+    case "28000", "28P01": return problem(.denied, Self.rights)
     case "55P03", "57014", "55006":
       return problem(.locked, "Wait for the sessions that stand in the way, or end them (pg_terminate_backend).")
     case "53100", "53200", "53400": return problem(.noSpace)
     case "3D000": return problem(.missing, Self.names, code: "database.missing")
-    case "57P01", "57P02", "57P03", "08006", "08001", "53300":
+    case "53300": return problem(.locked, Self.slots, code: "store.locked")
+    case "57P01", "57P02", "57P03", "08006", "08001":
       return problem(.system, Self.running, code: "server.unreachable")
     case "": return connection(tried, subject)
     default: return problem(.system)
@@ -75,14 +117,32 @@ struct ServerFailure: Error {
     if message.contains("role \""), message.contains("does not exist") {
       return Problem(.denied, tried: tried, on: subject, said: shown, advice: Self.rights, code: "store.denied")
     }
+    if ["too many connections", "too many clients", "remaining connection slots"].contains(where: {
+      message.contains($0)
+    }) {
+      return Problem(.locked, tried: tried, on: subject, said: shown, advice: Self.slots, code: "store.locked")
+    }
     if message.contains("not currently accepting connections") {
-      return Problem(.locked, tried: tried, on: subject, said: shown, code: "store.locked")
+      return Problem(
+        .locked, tried: tried, on: subject, said: shown, advice: "Let it: alter database … allow_connections true.",
+        code: "store.locked")
+    }
+    if ["invalid URI", "percent-encoded", "invalid connection option", "missing \"=\""].contains(where: {
+      message.contains($0)
+    }) {
+      return Problem(
+        .usage, tried: tried, on: subject, said: shown,
+        advice: "Write it as postgresql://user@host/database; what is special in a name is percent-encoded.")
     }
     return Problem(.system, tried: tried, on: subject, said: shown, advice: Self.running, code: "server.unreachable")
   }
 
   private static let rights =
     "Give user and password as PostgreSQL's own programs take them: in the URI, by PGPASSFILE (~/.pgpass), or by a service file."
+  private static let grants =
+    "Name a user who may read all of it: the owner, or a member of pg_read_all_data."
+  private static let slots =
+    "dbmend has up to four connections at a time: end others, or raise the limit of the role, the database or the server."
   private static let names = "See 'psql -l' for the databases that there are."
   private static let running = "Check that the server runs and that host and port are right: pg_isready."
 

@@ -31,11 +31,14 @@ struct DatabaseRemains {
         }
         if !reader.isWhole { readers.append(reader) }
       }
+      let sequences = try SequenceSurvey.damaged(connection)
       let isOneView = connection === view
       let snapshot = isOneView ? view.snapshot : nil
       try DumpFile(address, patience: patience).write(
-        to: dump, without: readers.map(\.relation.sql), snapshot: snapshot)
-      return try write(readers, beside: dump, snapshot)
+        to: dump, without: readers.map(\.relation.sql) + sequences.map(\.sql), snapshot: snapshot)
+      if readers.isEmpty, sequences.isEmpty { return [dump] }
+      let encoding = try connection.value("select pg_catalog.current_setting('server_encoding')") ?? "UTF8"
+      return try write(readers, sequences.map(\.shown), beside: dump, snapshot, encoding)
     } catch {
       throw error.problem("dump what can be read of", on: address.uri)
     }
@@ -50,14 +53,16 @@ struct DatabaseRemains {
   }
 
   private func write(
-    _ readers: [TableReader], beside dump: String, _ snapshot: String?
+    _ readers: [TableReader], _ sequences: [String], beside dump: String, _ snapshot: String?, _ encoding: String
   ) throws(ServerFailure) -> [String] {
     var files = [dump]
     var list = RemainsList()
+    list.encoding = encoding
+    list.sequences = sequences
     do throws(Problem) {
       for (number, reader) in readers.enumerated() {
         let path = dump + ".rows-\(number + 1).copy"
-        try copy(reader, to: path, snapshot)
+        try copy(reader, to: path, snapshot, encoding)
         files.append(path)
         list.tables.append(reader.entry(file: Paths.name(of: path)))
       }
@@ -71,12 +76,15 @@ struct DatabaseRemains {
   }
 
   /// Writes the rows that can be read, as `COPY` does.
-  private func copy(_ reader: TableReader, to path: String, _ snapshot: String?) throws(Problem) {
+  private func copy(
+    _ reader: TableReader, to path: String, _ snapshot: String?, _ encoding: String
+  ) throws(Problem) {
     var script = "begin isolation level repeatable read read only;\n"
     if let snapshot { script += "set transaction snapshot \(Quoting.text(snapshot));\n" }
     script += "set extra_float_digits = 3; set datestyle = 'ISO, YMD'; set intervalstyle = 'postgres';\n"
     for part in reader.readable {
-      script += "copy (select \(reader.columns) from only \(reader.relation.sql) where \(part.condition)) to stdout;\n"
+      script +=
+        "copy (select \(reader.columns) from only \(reader.relation.sql) where \(part.condition)) to stdout (encoding \(Quoting.text(encoding)));\n"
     }
     let file = try FileHandle.create(path, mode: 0o600)
     defer { file.close() }
@@ -107,12 +115,18 @@ struct RemainsList {
   }
 
   var tables: [Entry] = []
+  /// Sequences whose value could not be read, as reports call them.
+  var sequences: [String] = []
+  /// The encoding of the rows: the database's own.
+  var encoding = "UTF8"
 
   static let format = "dbmend.postgresql-remains/1"
 
   var json: JSONValue {
     .object([
       "format": .string(Self.format),
+      "encoding": .string(encoding),
+      "sequences": .array(sequences.map { .string($0) }),
       "tables": .array(
         tables.map { entry in
           .object([
@@ -130,6 +144,8 @@ struct RemainsList {
   /// Reads a list; nil where it is none.
   init?(_ bytes: [UInt8]) {
     guard let value = try? JSONValue(parsing: bytes), value["format"]?.string == Self.format else { return nil }
+    encoding = value["encoding"]?.string ?? "UTF8"
+    sequences = (value["sequences"]?.array ?? []).compactMap(\.string)
     for table in value["tables"]?.array ?? [] {
       guard let sql = table["sql"]?.string, let name = table["table"]?.string, let file = table["file"]?.string,
         let columns = table["columns"]?.string, let rows = table["rows"]?.integer, !file.contains("/")

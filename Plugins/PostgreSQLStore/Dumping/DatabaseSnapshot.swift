@@ -16,14 +16,24 @@ struct DatabaseSnapshot {
   func make(_ form: SnapshotForm) throws(Problem) -> StoreSnapshot {
     let stamp = try DatabaseStamp.read(address, patience: patience)
     let dump = Paths.join(staging, Self.memberName(address))
-    do throws(ServerFailure) {
-      try DumpFile(address, patience: patience).write(to: dump)
-      do throws(Problem) { return try snapshot([dump], stamp) } catch {
-        throw ServerFailure(state: "file", message: error.said)
+    // Of a damaged database it is first looked what can be read: pg_dump hands over what no pg_restore takes.
+    if form == .consistent {
+      do throws(ServerFailure) {
+        try DumpFile(address, patience: patience).write(to: dump)
+      } catch {
+        if error.state == "engine" { _ = try PostgresPrograms.dump() }
+        throw error.problem("dump", on: address.uri)
       }
-    } catch {
-      if error.state == "engine" { _ = try PostgresPrograms.dump() }
-      guard form == .raw, error.isDamage else { throw error.problem("dump", on: address.uri) }
+      let content = try DumpContent(dump)
+      if let content, !content.invalid.isEmpty {
+        try? Paths.removeFile(dump)
+        throw Problem(
+          .damaged, tried: "dump", on: address.uri,
+          said:
+            "a text in \(content.invalid.joined(separator: ", ")) is not valid in the database's encoding, so that it cannot be restored",
+          code: "store.unreadable")
+      }
+      return try snapshot([dump], stamp, content?.rows)
     }
     let remains = DatabaseRemains(address, patience: patience)
     return try snapshot(try remains.write(to: dump), stamp)
@@ -35,7 +45,9 @@ struct DatabaseSnapshot {
     return String(name.map { $0 == "/" || $0 == "\0" ? "_" : $0 }) + ".dump"
   }
 
-  private func snapshot(_ files: [String], _ stamp: StoreStamp) throws(Problem) -> StoreSnapshot {
+  private func snapshot(
+    _ files: [String], _ stamp: StoreStamp, _ rows: [String: Int]? = nil
+  ) throws(Problem) -> StoreSnapshot {
     var members: [SnapshotMember] = []
     for path in files {
       let file = try FileHandle.read(path)
@@ -46,6 +58,7 @@ struct DatabaseSnapshot {
         ) { offset, buffer throws(Problem) in try file.read(into: buffer, at: offset) })
     }
     return StoreSnapshot(
-      members: SnapshotMembers(members), stamp: stamp, release: { for path in files { try? Paths.removeFile(path) } })
+      members: SnapshotMembers(members), stamp: stamp, rows: rows,
+      release: { for path in files { try? Paths.removeFile(path) } })
   }
 }

@@ -20,7 +20,10 @@ struct DumpFile {
     if let snapshot { words.append("--snapshot=" + snapshot) }
     let outcome: ClientProgram.Outcome
     do throws(Problem) {
-      outcome = try PostgresPrograms.dump().run(words, environment: address.environment(patience: patience))
+      var variables = address.environment(patience: patience)
+      // A dump is in the encoding of its database: of SQL_ASCII nobody knows what it is.
+      variables.updateValue(nil, forKey: "PGCLIENTENCODING")
+      outcome = try PostgresPrograms.dump().run(words, environment: variables)
     } catch {
       throw ServerFailure(state: error.kind == .unsupported ? "engine" : "", message: error.said)
     }
@@ -37,12 +40,9 @@ struct DumpFile {
 
   /// pg_dump tells no SQLSTATE.
   private static func failure(_ words: String) -> ServerFailure {
-    let damage = [
-      "invalid page in block", "could not read block", "missing chunk number", "invalid memory alloc request",
-      "server closed the connection", "compressed data is corrupt", "unexpected chunk", "could not access status",
-      "could not open file \"base/", "compressed pglz data is corrupt", "found toasted",
-    ]
-    var state = ""
+    let damage = ServerFailure.damages + ["server closed the connection"]
+    // Without a SQLSTATE it is a connection that was not made.
+    var state = words.contains("connection to server") ? "" : "58000"
     if damage.contains(where: { words.contains($0) }) { state = "XX001" }
     if words.contains("permission denied") { state = "42501" }
     if words.contains("lock timeout") || words.contains("could not obtain lock") { state = "55P03" }

@@ -47,8 +47,14 @@ struct TableReader {
   mutating func look(_ connection: ServerConnection) throws(ServerFailure) {
     let size = try connection.value(
       "select pg_catalog.pg_relation_size(\(relation.oid)) / current_setting('block_size')::int")
-    guard let blocks = size.flatMap({ Int($0) }), blocks > 0 else { return }
-    try look(connection, 0, blocks - 1)
+    if let blocks = size.flatMap({ Int($0) }), blocks > 0 { return try look(connection, 0, blocks - 1) }
+    // No block is there: of an empty table by right, or since its file is gone.
+    do throws(ServerFailure) {
+      _ = try connection.value("select count(*) from only \(relation.sql)")
+    } catch {
+      guard error.isOfRows else { throw error }
+      letGoOfAll(error.message)
+    }
   }
 
   mutating func letGoOfAll(_ said: String) {
@@ -63,7 +69,7 @@ struct TableReader {
       rows += try count(connection, part)
       readable.append(part)
     } catch {
-      guard error.isDamage, !error.isGone else { throw error }
+      guard error.isOfRows else { throw error }
       if first < last {
         let middle = first + (last - first) / 2
         try look(connection, first, middle)
@@ -90,7 +96,7 @@ struct TableReader {
         rows += 1
         readable.append(part)
       } catch {
-        guard error.isDamage, !error.isGone else { throw error }
+        guard error.isOfRows else { throw error }
         isFound = true
         unread.append((part.place, error.message))
       }
@@ -98,11 +104,13 @@ struct TableReader {
     if !isFound { unread.append((Part.blocks(block, block).place, failure.message)) }
   }
 
-  /// Reads every value of a part; how many rows it has.
+  /// Reads every value of a part, and holds it against the database's encoding: a text that is none in it cannot be restored; how
+  /// many rows the part has.
   private func count(_ connection: ServerConnection, _ part: Part) throws(ServerFailure) -> Int {
     let row = try connection.rows(
       """
-      select count(*), pg_catalog.sum(pg_catalog.octet_length(t::text)) from only \(relation.sql) t where \(part.condition)
+      select count(*), pg_catalog.sum(pg_catalog.length(pg_catalog.convert_to(t::text, pg_catalog.getdatabaseencoding())))
+      from only \(relation.sql) t where \(part.condition)
       """
     ).first
     return Int((row?.first ?? nil) ?? "") ?? 0
@@ -112,4 +120,9 @@ struct TableReader {
     RemainsList.Entry(
       sql: relation.sql, table: relation.table.name, file: file, columns: columns, rows: rows, unread: unread)
   }
+}
+
+extension ServerFailure {
+  /// Whether rows that were asked for cannot be read or handed over, on a connection that is still there.
+  fileprivate var isOfRows: Bool { (isDamage || state == "22021") && !isGone }
 }

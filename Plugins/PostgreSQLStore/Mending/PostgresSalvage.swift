@@ -21,8 +21,17 @@ struct PostgresSalvage {
     let known = DatabaseFilling.knownRows(of: copy)
     let list = DatabaseFilling.remains(of: copy) ?? RemainsList()
     try countMissing(known.filter { name, _ in !list.tables.contains { $0.table == name } }, &outcome)
+    for name in list.sequences {
+      outcome.notes.append("the value of the sequence \(name) could not be read: it begins anew")
+    }
+    for aside in DuplicateRows.asides(of: copy) {
+      outcome.rows[aside.table] = RowTally(
+        kept: aside.kept, setAside: (outcome.rows[aside.table]?.setAside ?? 0) + aside.rows)
+      outcome.notes.append(aside.sentence + (aside.isNull ? "" : "; the one that stood first stays"))
+    }
     guard !list.tables.isEmpty || !outcome.rows.isEmpty else {
-      return RepairOutcome(notes: ["every row of every table could be read, and was written to a new database"])
+      return RepairOutcome(
+        notes: outcome.notes + ["every row of every table could be read, and was written to a new database"])
     }
     for entry in list.tables {
       let places = entry.unread.prefix(Self.mostPlaces).map { "\($0.place) (\($0.said))" }.joined(separator: "; ")
@@ -79,7 +88,8 @@ struct PostgresSalvage {
     try DatabaseFilling(backup, maintenance).run([dump])
     for entry in list.tables {
       do throws(Problem) {
-        let count = try take(entry, from: backup, takesUnproved: takesUnproved)
+        let (count, place) = try take(
+          entry, from: backup, in: Paths.folder(of: dump), takesUnproved: takesUnproved)
         guard count > 0 else { continue }
         if takesUnproved {
           outcome.rows[entry.table]?.fromBackup = count
@@ -90,7 +100,7 @@ struct PostgresSalvage {
           outcome.rows[entry.table]?.setAside = count
           if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - count) }
           outcome.notes.append(
-            "set \(count) rows of the backup aside in dbmend_set_aside_\(Self.bare(entry.table)): nothing proves that they were in "
+            "set \(count) rows of the backup aside in \(place): nothing proves that they were in "
               + "\(entry.table) to the last; --max-loss changes takes them in")
         }
       } catch {
@@ -99,45 +109,68 @@ struct PostgresSalvage {
     }
   }
 
-  private static func bare(_ table: String) -> String { String(table.split(separator: ".").last ?? "") }
-
   /// Rows of the backup whose keys the copy does not have, into the table or into one beside it; how many.
   private func take(
-    _ entry: RemainsList.Entry, from backup: PostgresAddress, takesUnproved: Bool
-  ) throws(Problem) -> Int {
+    _ entry: RemainsList.Entry, from backup: PostgresAddress, in folder: String, takesUnproved: Bool
+  ) throws(Problem) -> (count: Int, place: String) {
     let session = try PostgresSession(copy, patience: patience)
     let relation = try session.database().relation(entry.table)
     session.end()
-    guard let relation, !relation.table.primaryKey.isEmpty else { return 0 }
+    guard let relation, !relation.table.primaryKey.isEmpty else { return (0, "") }
     let keys = relation.table.primaryKey.map { "b.\(Quoting.name($0)) = t.\(Quoting.name($0))" }.joined(
       separator: " and ")
-    let aside = Quoting.name(relation.schema) + "." + Quoting.name("dbmend_set_aside_" + Self.bare(entry.table))
+    let (name, encoding) = try placeAside(relation)
+    let aside = Quoting.name(relation.schema) + "." + Quoting.name(name)
     let target = takesUnproved ? entry.sql : aside
-    let rows = try PostgresPrograms.psql().run(
-      [
-        "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", backup.uri, "-c",
-        "copy (select \(entry.columns) from only \(entry.sql)) to stdout",
-      ],
-      environment: backup.environment(patience: patience), outputLimit: 1 << 30)
-    guard rows.isSuccess else {
-      throw Problem(.program, tried: "read the rows of the backup of", on: entry.table, said: rows.lastWords)
-    }
+    let rows = Paths.join(folder, "dbmend-backup-rows.copy")
+    defer { try? Paths.removeFile(rows) }
+    try copyRows(of: entry, from: backup, to: rows, encoding)
     var script = "begin;\nset local session_replication_role = origin;\n"
     script += "create temporary table dbmend_backup as select \(entry.columns) from \(entry.sql) limit 0;\n"
-    script += "copy dbmend_backup from stdin;\n"
-    var input = Array(script.utf8) + rows.output + Array("\\.\n".utf8)
-    var rest = "delete from dbmend_backup b using only \(entry.sql) t where \(keys);\n"
-    if !takesUnproved { rest += "create table \(aside) as select * from dbmend_backup limit 0;\n" }
-    rest +=
+    script += try CopyFile.command("dbmend_backup", from: rows, encoding: encoding)
+    script += "delete from dbmend_backup b using only \(entry.sql) t where \(keys);\n"
+    if !takesUnproved { script += "create table \(aside) as select * from dbmend_backup limit 0;\n" }
+    script +=
       "insert into \(target) (\(entry.columns)) \(takesUnproved ? "overriding system value " : "")select \(entry.columns) from dbmend_backup;\n"
-    rest += "copy (select count(*) from dbmend_backup) to stdout;\ncommit;\n"
-    input += Array(rest.utf8)
+    script += "copy (select count(*) from dbmend_backup) to stdout;\ncommit;\n"
     let outcome = try PostgresPrograms.psql().run(
-      ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", copy.uri, "-f", "-"], input: input,
-      environment: copy.environment(patience: patience))
+      ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", copy.uri, "-f", "-"], input: Array(script.utf8),
+      environment: copy.environment(
+        patience: patience, options: ["default_transaction_read_only=off", "statement_timeout=0"]))
     guard outcome.isSuccess else {
       throw Problem(.program, tried: "take rows of the backup into", on: entry.table, said: outcome.lastWords)
     }
-    return Int(outcome.text.filter(\.isNumber)) ?? 0
+    return (Int(outcome.text.filter(\.isNumber)) ?? 0, DatabaseCatalog.shown(relation.schema, name))
+  }
+
+  /// A free name for the rows that are set aside, and the encoding that rows are handed over in.
+  private func placeAside(_ relation: DatabaseCatalog.Relation) throws(Problem) -> (name: String, encoding: String) {
+    let connection = try ServerConnection(copy, .reading, patience: patience)
+    defer { connection.end() }
+    do throws(ServerFailure) {
+      return (
+        try AsideTable.free(for: relation.name, in: relation.schema, connection),
+        try connection.value("select pg_catalog.current_setting('server_encoding')") ?? "UTF8"
+      )
+    } catch {
+      throw error.problem("look for a free name in", on: copy.uri)
+    }
+  }
+
+  /// Writes the rows that a backup has of a table to a file, however many there are.
+  private func copyRows(
+    of entry: RemainsList.Entry, from backup: PostgresAddress, to path: String, _ encoding: String
+  ) throws(Problem) {
+    let file = try FileHandle.create(path, mode: 0o600)
+    defer { file.close() }
+    let outcome = try PostgresPrograms.psql().run(
+      [
+        "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", backup.uri, "-c",
+        "copy (select \(entry.columns) from only \(entry.sql)) to stdout (encoding \(Quoting.text(encoding)))",
+      ],
+      environment: backup.environment(patience: patience), outputTo: file)
+    guard outcome.isSuccess else {
+      throw Problem(.program, tried: "read the rows of the backup of", on: entry.table, said: outcome.lastWords)
+    }
   }
 }

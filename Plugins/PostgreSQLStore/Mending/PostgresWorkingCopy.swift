@@ -46,8 +46,9 @@ final class PostgresWorkingCopy: WorkingCopy {
   /// Runs statements in one transaction.
   func execute(_ sql: String) throws(Problem) {
     letGo()
-    var variables = address.environment(patience: patience)
-    variables["PGOPTIONS"] = "-c lock_timeout=\(max(1, Int(patience * 1000)))"
+    let variables = address.environment(
+      patience: patience,
+      options: ["lock_timeout=\(max(1, Int(patience * 1000)))", "default_transaction_read_only=off"])
     let outcome = try PostgresPrograms.psql().run(
       ["-X", "-q", "-w", "-1", "-v", "ON_ERROR_STOP=1", "-d", address.uri, "-f", "-"], input: Array(sql.utf8),
       environment: variables)
@@ -64,11 +65,15 @@ final class PostgresWorkingCopy: WorkingCopy {
     let database = try session().database()
     var notes: [String] = []
     for name in names {
-      guard let index = database.index(name) else { continue }
+      guard let index = database.anyIndex(name) else { continue }
+      let isOfEngine = index.schema == "pg_catalog"
       try asking("build the index \(name) anew in") { () throws(ServerFailure) in
-        try rebuild(index)
+        if isOfEngine { try rebuildOfEngine(index) } else { try rebuild(index) }
       }
-      notes.append("built the index \(name) anew, while the table stayed in use")
+      notes.append(
+        isOfEngine
+          ? "built the index \(name) of the server's own anew"
+          : "built the index \(name) anew, while the table stayed in use")
     }
     return RepairOutcome(notes: notes)
   }
@@ -86,6 +91,19 @@ final class PostgresWorkingCopy: WorkingCopy {
       guard error.state == "0A000" else { throw error }
       try connection.run("reindex index \(index.sql)")
     }
+  }
+
+  /// An index of the server's catalogs: on a connection that does not use them, and for a moment under a lock.
+  private func rebuildOfEngine(_ index: DatabaseCatalog.IndexRelation) throws(ServerFailure) {
+    let past: ServerConnection
+    do throws(Problem) {
+      past = try ServerConnection(address, .writing, patience: patience, pastSystemIndexes: true)
+    } catch {
+      throw ServerFailure(state: "", message: error.said)
+    }
+    defer { past.end() }
+    try past.run("reindex index \(index.sql)")
+    CatalogIndexes.trust(address)
   }
 
   /// Indexes that a failed REINDEX CONCURRENTLY leaves: `NAME_ccnew`, not valid.
@@ -133,9 +151,13 @@ final class PostgresWorkingCopy: WorkingCopy {
   }
 
   func setAsideNullKeys(of table: Table, into name: String) throws(Problem) -> Int {
+    // A new database takes no such row to begin with: they were set aside while it was filled.
+    let asides = DuplicateRows.asides(of: address).filter { $0.isNull && $0.table == table.name }
+    if !asides.isEmpty { return asides.reduce(0) { $0 + $1.rows } }
     guard let relation = try session().database().relation(table.name) else { return 0 }
     return try asking("set rows of \(table.name) aside in") { () throws(ServerFailure) in
-      let target = Quoting.name(relation.schema) + "." + Quoting.name(String(name.split(separator: ".").last ?? ""))
+      let aside = try AsideTable.free(for: relation.name, in: relation.schema, connection)
+      let target = Quoting.name(relation.schema) + "." + Quoting.name(aside)
       let keys = relation.table.primaryKey.map(Quoting.name).joined(separator: ", ")
       let condition = "num_nulls(\(keys)) > 0"
       try connection.run("begin")

@@ -36,12 +36,15 @@ struct DatabaseCatalog {
 
   private(set) var relations: [Relation] = []
   private(set) var views: [String] = []
+  /// B-trees of the server's own catalogs, of values kept apart and of materialized views.
+  private(set) var engineIndexes: [IndexRelation] = []
   private var byName: [String: Int] = [:]
 
   init(_ connection: ServerConnection) throws(ServerFailure) {
     try readTables(connection)
     try readColumns(connection)
     try readIndexes(connection)
+    try readEngineIndexes(connection)
     views = try connection.rows(Self.viewQuery).compactMap { row in
       row.count == 2 ? Self.shown(row[0] ?? "", row[1] ?? "") : nil
     }
@@ -58,6 +61,9 @@ struct DatabaseCatalog {
     for relation in relations { if let index = relation.indexes.first(where: { $0.shown == name }) { return index } }
     return nil
   }
+
+  /// The index of a name, also one that is no application's.
+  func anyIndex(_ name: String) -> IndexRelation? { index(name) ?? engineIndexes.first { $0.shown == name } }
 
   /// A name as the rest of dbmend has it.
   static func shown(_ schema: String, _ name: String) -> String {
@@ -147,6 +153,23 @@ struct DatabaseCatalog {
           name: index.shown, isUnique: row[5] == "t" && index.isValid && index.isReady, isPartial: row[7] == "t",
           columns: columns, isImplicit: index.ofConstraint))
       if row[6] == "t" { relations[place].table.primaryKey = columns.compactMap(\.self) }
+    }
+  }
+
+  private mutating func readEngineIndexes(_ connection: ServerConnection) throws(ServerFailure) {
+    let rows = try connection.rows(
+      """
+      select c.oid, n.nspname, c.relname, m.amname, i.indisvalid, i.indisready from pg_catalog.pg_index i
+      join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_am m on m.oid = c.relam
+      join pg_catalog.pg_class t on t.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where t.relpersistence <> 't' and n.nspname !~ '^pg_(temp|toast_temp)_'
+        and (t.relkind in ('t', 'm') or n.nspname in ('pg_catalog', 'information_schema'))
+      """)
+    engineIndexes = rows.compactMap { row in
+      guard row.count == 6, let oid = row[0], let schema = row[1], let name = row[2] else { return nil }
+      return IndexRelation(
+        oid: oid, schema: schema, name: name, shown: Self.shown(schema, name), method: row[3] ?? "",
+        isValid: row[4] == "t", isReady: row[5] == "t", ofConstraint: false)
     }
   }
 

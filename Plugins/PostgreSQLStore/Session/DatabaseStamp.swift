@@ -35,13 +35,23 @@ enum DatabaseStamp {
         and backend_type = 'client backend' and state_change is null)
       """)
     var parts: [String] = []
-    for query in try queries(version, connection) { parts.append(try connection.value(query) ?? "") }
+    for query in try queries(version, connection) { parts.append(try part(query, connection)) }
     if certain != "t" { parts.append(String(UInt64.random(in: 0...UInt64.max))) }
     let digest = try connection.value("select pg_catalog.md5(\(Quoting.text(parts.joined(separator: ";"))))") ?? ""
     let high = UInt64(digest.prefix(16), radix: 16) ?? 0
     let low = UInt64(digest.dropFirst(16).prefix(16), radix: 16) ?? 0
     return StoreStamp(
       size: 0, modified: 0, inode: 0, changeCounter: UInt32(truncatingIfNeeded: low), log: [high >> 1, low >> 1])
+  }
+
+  /// What cannot be read since it is damaged cannot be told from itself: then only what the server says of it counts.
+  private static func part(_ query: String, _ connection: ServerConnection) throws(ServerFailure) -> String {
+    do throws(ServerFailure) {
+      return try connection.value(query) ?? ""
+    } catch {
+      guard error.isDamage, !error.isGone else { throw error }
+      return error.message
+    }
   }
 
   private static func queries(_ version: Int, _ connection: ServerConnection) throws(ServerFailure) -> [String] {

@@ -32,10 +32,16 @@ struct KeyReader {
   }
 
   private func withoutIndexes<Result>(_ work: () throws(ServerFailure) -> Result) throws(ServerFailure) -> Result {
+    try Self.withoutIndexes(connection, work)
+  }
+
+  /// Asks tables themselves.
+  static func withoutIndexes<Result>(
+    _ connection: ServerConnection, _ work: () throws(ServerFailure) -> Result
+  ) throws(ServerFailure) -> Result {
     let settings = ["enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"]
-    for setting in settings { try connection.run("set \(setting) = off") }
-    let result = try work()
-    for setting in settings { try connection.run("reset \(setting)") }
-    return result
+    try connection.run(settings.map { "set \($0) = off" }.joined(separator: "; "))
+    defer { try? connection.run(settings.map { "reset \($0)" }.joined(separator: "; ")) }
+    return try work()
   }
 }

@@ -4,10 +4,14 @@ import MendKit
 final class PostgresSession: SQLSession, EstimatingSession {
   let facts: StoreFacts
   let address: PostgresAddress
-  let connection: ServerConnection
+  private(set) var connection: ServerConnection
   let patience: Double
   private var known: DatabaseCatalog?
   private(set) var verificationAccount: VerificationAccount?
+  /// The rows that the verification counted, in the view of this session.
+  private var counted: [String: RowsByIndex.Count] = [:]
+  /// Tables that are damaged, or an index of which is, so that the server answers no question about them.
+  private var uncounted: Set<String> = []
   /// Indexes that are known to disagree with their tables.
   private var suspects: Set<String> = []
   /// Tables that are known to be damaged: that their keys cannot be read is no news.
@@ -16,14 +20,52 @@ final class PostgresSession: SQLSession, EstimatingSession {
   init(_ address: PostgresAddress, patience: Double) throws(Problem) {
     self.address = address
     self.patience = patience
-    connection = try ServerConnection(address, .view, patience: patience)
+    (connection, facts) = try Self.pastDamage(address) { () throws(Problem) in
+      try Self.begin(address, patience)
+    }
+  }
+
+  /// Does something, and where that stumbles over the server's own catalogs, does it once more past their indexes.
+  private static func pastDamage<Result>(
+    _ address: PostgresAddress, _ work: () throws(Problem) -> Result
+  ) throws(Problem) -> Result {
+    do throws(Problem) {
+      return try work()
+    } catch {
+      guard error.kind == .damaged, !CatalogIndexes.areDamaged(of: address) else { throw error }
+      CatalogIndexes.distrust(address, error.said)
+      for _ in 0..<Self.tries {
+        do throws(Problem) {
+          return try work()
+        } catch  where error.code == "server.unreachable" {
+          // A server that panics over it starts anew.
+          usleep(500_000)
+        } catch {
+          CatalogIndexes.trust(address)
+          throw error
+        }
+      }
+      CatalogIndexes.trust(address)
+      throw error
+    }
+  }
+
+  private static let tries = 40
+
+  private static func begin(
+    _ address: PostgresAddress, _ patience: Double
+  ) throws(Problem) -> (ServerConnection, StoreFacts) {
+    let connection = try ServerConnection(address, .view, patience: patience)
     do throws(ServerFailure) {
       let row = try connection.rows(Self.factsQuery).first ?? []
       guard row.count == 6 else { throw ServerFailure(state: "", message: "the server does not say what it is") }
-      facts = StoreFacts(
-        engine: "PostgreSQL " + (row[0] ?? ""),
-        format: "\(row[1] ?? ""), \(row[2] ?? ""), data checksums \(row[3] ?? "unknown")",
-        bytes: Int(row[4] ?? "") ?? 0)
+      return (
+        connection,
+        StoreFacts(
+          engine: "PostgreSQL " + (row[0] ?? ""),
+          format: "\(row[1] ?? ""), \(row[2] ?? ""), data checksums \(row[3] ?? "unknown")",
+          bytes: Int(row[4] ?? "") ?? 0)
+      )
     } catch {
       throw error.problem("open", on: address.uri)
     }
@@ -46,6 +88,11 @@ final class PostgresSession: SQLSession, EstimatingSession {
 
   /// A failure as a problem; of a lock, with the sessions that hold it.
   func problem(_ failure: ServerFailure, _ tried: String) -> Problem {
+    var failure = failure
+    // A server that does not come back was not ended by a page.
+    if failure.isGone, failure.isDamage, !failure.leavesServer(address, patience: patience) {
+      failure = ServerFailure(state: "08006", message: failure.message)
+    }
     var problem = failure.problem(tried, on: address.uri)
     if problem.kind == .locked { problem.blockers = ServerSessions.holdingLocks(address, patience: patience) }
     return problem
@@ -53,7 +100,10 @@ final class PostgresSession: SQLSession, EstimatingSession {
 
   func database() throws(Problem) -> DatabaseCatalog {
     if let known { return known }
-    let catalog = try asking("read the definitions of") { () throws(ServerFailure) in try DatabaseCatalog(connection) }
+    let catalog = try Self.pastDamage(address) { () throws(Problem) in
+      if CatalogIndexes.areDamaged(of: address) { (connection, _) = try Self.begin(address, patience) }
+      return try asking("read the definitions of") { () throws(ServerFailure) in try DatabaseCatalog(connection) }
+    }
     known = catalog
     return catalog
   }
@@ -64,19 +114,33 @@ final class PostgresSession: SQLSession, EstimatingSession {
     let database = try database()
     // The definitions are pg_dump's own: nothing else writes all that there is.
     let schema = SchemaDump(address, patience: patience)
-    return Catalog(tables: database.relations.map(\.table), views: database.views, schema: schema.text)
+    return Catalog(
+      tables: database.relations.map(\.table), views: database.views,
+      engineIndexes: database.engineIndexes.map(\.shown),
+      schema: schema.text)
   }
 
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
     var verification = DatabaseVerification(self, request, try database())
-    let findings = try verification.run()
+    var findings = try verification.run()
+    if let said = CatalogIndexes.said(of: address),
+      !findings.contains(where: { $0.location.index?.hasPrefix("pg_catalog.") == true })
+    {
+      findings.append(
+        Finding(
+          "index.malformed", .error, "an index of the server's own catalogs is damaged: it was read without them",
+          evidence: said))
+    }
     suspects = verification.suspects
     damaged = Set(findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
     verificationAccount = verification.account
+    counted = verification.rows
+    uncounted = verification.uncounted
     return findings
   }
 
   func rowCount(of table: Table) throws(Problem) -> Int {
+    if let count = counted[table.name] { return count.rows }
     guard let relation = try database().relation(table.name) else {
       throw Problem(.missing, tried: "count the rows of", on: table.name, said: "there is no such table")
     }
@@ -118,19 +182,24 @@ final class PostgresSession: SQLSession, EstimatingSession {
   }
 
   func foreignKeyViolations(limit: Int) throws(Problem) -> [(violation: ForeignKeyViolation, count: Int)] {
-    try asking("follow the foreign keys of") { () throws(ServerFailure) in try ForeignKeyReader(connection).violations()
+    try asking("follow the foreign keys of") { () throws(ServerFailure) in
+      try ForeignKeyReader(connection, without: uncounted.union(damaged)).violations()
     }
   }
 
   func nullKeys(of table: Table, limit: Int) throws(Problem) -> (rows: [Int64], count: Int) {
-    guard let relation = try database().relation(table.name), !damaged.contains(table.name) else { return ([], 0) }
+    if let count = counted[table.name] { return ([], count.nullKeys) }
+    guard let relation = try database().relation(table.name), isAnswering(table) else { return ([], 0) }
     return try asking("look for NULL keys of \(table.name) in") { () throws(ServerFailure) in
       ([], try KeyReader(connection, relation).nullCount())
     }
   }
 
+  /// Where the verification has said why not, nobody asks again.
+  private func isAnswering(_ table: Table) -> Bool { !damaged.contains(table.name) && !uncounted.contains(table.name) }
+
   func duplicateKeys(of table: Table, limit: Int) throws(Problem) -> (keys: [[SQLValue]], count: Int) {
-    guard let relation = try database().relation(table.name), !damaged.contains(table.name) else { return ([], 0) }
+    guard let relation = try database().relation(table.name), isAnswering(table) else { return ([], 0) }
     return try asking("look for duplicate keys of \(table.name) in") { () throws(ServerFailure) in
       try KeyReader(connection, relation).duplicates(limit: limit)
     }

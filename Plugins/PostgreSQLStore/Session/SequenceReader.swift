@@ -50,7 +50,7 @@ struct SequenceReader {
         let increment = Int64(row[4] ?? "")
       else { continue }
       let sequence = Quoting.name(schema) + "." + Quoting.name(name)
-      let state = try connection.rows("select last_value, is_called from \(sequence)").first ?? []
+      let state = try state(of: sequence)
       guard state.count == 2, let value = Int64(state[0] ?? "") else { continue }
       let next = state[1] == "t" ? value.addingReportingOverflow(increment).partialValue : value
       uses.append(
@@ -59,6 +59,16 @@ struct SequenceReader {
           last: next.subtractingReportingOverflow(1).partialValue, isRising: increment > 0 && row[5] != "t"))
     }
     return uses
+  }
+
+  /// The row of a sequence; none where it is damaged, which the verification says.
+  private func state(of sequence: String) throws(ServerFailure) -> [String?] {
+    do throws(ServerFailure) {
+      return try connection.rows("select last_value, is_called from \(sequence)").first ?? []
+    } catch {
+      guard error.isDamage, !error.isGone else { throw error }
+      return []
+    }
   }
 
   func states() throws(ServerFailure) -> [SequenceState] {

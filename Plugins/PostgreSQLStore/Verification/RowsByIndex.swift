@@ -6,23 +6,30 @@ import Synchronization
 struct RowsByIndex {
   private let connection: ServerConnection
   private let relation: DatabaseCatalog.Relation
-  /// Whether the connection is in a transaction with one view already.
-  private let isInView: Bool
 
-  init(_ connection: ServerConnection, _ relation: DatabaseCatalog.Relation, isInView: Bool) {
+  /// On a connection that is in a transaction with one view.
+  init(_ connection: ServerConnection, _ relation: DatabaseCatalog.Relation) {
     self.connection = connection
     self.relation = relation
-    self.isInView = isInView
   }
 
-  /// What the server said of the table, where it said anything else than a number.
+  /// What a table was found to hold.
+  struct Count: Sendable {
+    var rows: Int
+    /// How many rows have a NULL in the primary key.
+    var nullKeys: Int
+  }
+
+  /// What the server said of the table.
   enum Outcome {
-    /// Nothing is missing, or no index tells.
-    case same
+    /// Nothing is missing, or no index tells; the rows that an index knows.
+    case same(Count, byIndex: Int?)
     /// The index knows so many rows, of which so many are not in the table.
     case missing(Int, of: Int)
-    /// The index leads to a page that is not there.
-    case broken(String)
+    /// A page of the table is not there, or is damaged; the rows that an index knows.
+    case broken(String, byIndex: Int?)
+    /// An index is so damaged that the server plans no query.
+    case untold
   }
 
   /// Indexes of all rows.
@@ -33,44 +40,56 @@ struct RowsByIndex {
   }
 
   func compare() throws(ServerFailure) -> Outcome {
-    guard hasIndex else { return .same }
-    return try withView { () throws(ServerFailure) in
-      let byIndex: Int
-      do throws(ServerFailure) {
-        byIndex = try count(without: ["seqscan", "bitmapscan"])
-      } catch {
-        guard error.isDamage, !error.isGone else { throw error }
-        // What is wrong with the index itself, its own verification tells.
-        let path = try connection.value("select pg_catalog.pg_relation_filepath(\(relation.oid))")
-        return DamagedPlace(error.message).isOf(path) ? .broken(error.message) : .same
-      }
-      let byTable = try count(without: ["indexscan", "indexonlyscan", "bitmapscan"])
-      return byIndex > byTable ? .missing(byIndex - byTable, of: byIndex) : .same
-    }
-  }
-
-  /// The rows that an index knows; nil where it cannot be asked without the table.
-  func known() -> Int? {
-    guard hasIndex else { return nil }
-    return try? withView { () throws(ServerFailure) in try count(without: ["seqscan", "bitmapscan"]) }
-  }
-
-  private func withView<Result>(_ work: () throws(ServerFailure) -> Result) throws(ServerFailure) -> Result {
-    if !isInView { try connection.run("begin isolation level repeatable read read only") }
+    var byIndex: Int?
     do throws(ServerFailure) {
-      let result = try work()
-      if !isInView { try connection.run("commit") }
-      return result
+      if hasIndex { byIndex = try countByIndex() }
     } catch {
-      if !isInView, !error.isGone { try? connection.run("rollback") }
-      throw error
+      guard error.isDamage, !error.isGone else { throw error }
+      // What is wrong with the index itself, its own verification tells.
+      if try isOfTable(error) { return .broken(error.message, byIndex: nil) }
+    }
+    do throws(ServerFailure) {
+      let count = try countByTable()
+      if let byIndex, byIndex > count.rows { return .missing(byIndex - count.rows, of: byIndex) }
+      return .same(count, byIndex: byIndex)
+    } catch {
+      guard error.isDamage, !error.isGone else { throw error }
+      return try isOfTable(error) ? .broken(error.message, byIndex: byIndex) : .untold
     }
   }
 
-  private func count(without ways: [String]) throws(ServerFailure) -> Int {
-    for way in ways { try connection.run("set enable_\(way) = off") }
-    defer { for way in ways { try? connection.run("set enable_\(way) = on") } }
-    return Int(try connection.value("select count(*) from only \(relation.sql)") ?? "") ?? 0
+  private func isOfTable(_ failure: ServerFailure) throws(ServerFailure) -> Bool {
+    DamagedPlace(failure.message).isOf(
+      try connection.value("select pg_catalog.pg_relation_filepath(\(relation.oid))"))
+  }
+
+  private func countByIndex() throws(ServerFailure) -> Int {
+    try without(["seqscan", "bitmapscan"]) { () throws(ServerFailure) in
+      Int(try connection.value("select count(*) from only \(relation.sql)") ?? "") ?? 0
+    }
+  }
+
+  /// The rows, and those whose key has a NULL in it, whatever the definition promises.
+  func countByTable() throws(ServerFailure) -> Count {
+    let keys = relation.table.primaryKey.map(Quoting.name)
+    return try without(["indexscan", "indexonlyscan", "bitmapscan"]) { () throws(ServerFailure) in
+      let list = (["count(*)"] + keys.map { "count(\($0))" }).joined(separator: ", ")
+      let row = try connection.rows("select \(list) from only \(relation.sql)").first ?? []
+      let counts = row.map { Int($0 ?? "") ?? 0 }
+      guard let rows = counts.first else { return Count(rows: 0, nullKeys: 0) }
+      if counts.allSatisfy({ $0 == rows }) { return Count(rows: rows, nullKeys: 0) }
+      let nulls = try connection.value(
+        "select count(*) from only \(relation.sql) where num_nulls(\(keys.joined(separator: ", "))) > 0")
+      return Count(rows: rows, nullKeys: Int(nulls ?? "") ?? 0)
+    }
+  }
+
+  private func without<Result>(
+    _ ways: [String], _ work: () throws(ServerFailure) -> Result
+  ) throws(ServerFailure) -> Result {
+    try connection.run(ways.map { "set enable_\($0) = off" }.joined(separator: "; "))
+    defer { try? connection.run(ways.map { "set enable_\($0) = on" }.joined(separator: "; ")) }
+    return try work()
   }
 
   // MARK: - What is known

@@ -7,6 +7,8 @@ struct Archived {
   var stamp: StoreStamp
   /// False when an earlier archive holds the same content, so that no new one was written.
   var isNew: Bool
+  /// What kept a store that the checks found healthy from being archived as one; nil where nothing did.
+  var obstacle: Problem?
 }
 
 extension Engine {
@@ -27,7 +29,9 @@ extension Engine {
     } catch {
       guard error.kind == .damaged || error.kind == .unsupported else { throw error }
       let verdict: Verdict = error.kind == .damaged ? .damaged : .unchecked
-      return try archive(result, driver, form: .raw, verdict: verdict, reason: reason)
+      var archived = try archive(result, driver, form: .raw, verdict: verdict, reason: reason)
+      if error.kind == .damaged { archived.obstacle = error }
+      return archived
     }
   }
 
@@ -56,7 +60,8 @@ extension Engine {
     let store = result.store
     let draft = Repository.Draft(
       store: store.identity, kind: driver.description.id, engine: result.engine, verdict: verdict, reason: reason,
-      rows: result.rows, schema: result.schema, version: settings.dbmendVersion)
+      rows: snapshot.rows.map { result.rows.merging($0) { $1 } } ?? result.rows, schema: result.schema,
+      version: settings.dbmendVersion)
     let stamp = snapshot.stamp
     let observer = observer
     let written = try repository(of: store).archiveUnlessUnchanged(

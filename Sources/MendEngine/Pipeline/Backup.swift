@@ -36,6 +36,11 @@ extension Engine {
         archived = try archive(result, reason: "backup")
       }
       report.archive = archived.record.path
+      if let obstacle = archived.obstacle {
+        report.add(obstacle)
+        report.verdict = .damaged
+        report.notes.append("What can be read of it is in the archive, which counts as one of a damaged store.")
+      }
       if !archived.isNew { report.notes.append("Unchanged since its last archive; no new one was written.") }
     } catch {
       report.add(error)

@@ -84,6 +84,8 @@ private struct Preflight {
       // What would keep a put-back from working has to be known before there is anything to put back.
       if !command.isEmpty, let obstacle = result.driver?.installObstacle(result.store.path) { throw obstacle }
       let archived = try engine.archive(result, reason: "preflight")
+      // What cannot be archived as a good store cannot be put back as one.
+      if let obstacle = archived.obstacle { throw obstacle }
       stores[index].archived = archived
       if FileStatus.exists(result.store.path) {
         stores[index].attributes = try FileAttributes(of: FileHandle.read(result.store.path))

@@ -4,14 +4,18 @@ public struct Catalog: Sendable {
   public var tables: [Table]
   /// The views' names.
   public var views: [String]
+  /// The names of indexes on what the engine keeps for itself, such as its own catalogs: they can be built anew like any other.
+  public var engineIndexes: [String]
   private let definitions: @Sendable () -> String?
 
   /// A catalog; see the properties.
   public init(
-    tables: [Table] = [], views: [String] = [], schema: @autoclosure @escaping @Sendable () -> String? = nil
+    tables: [Table] = [], views: [String] = [], engineIndexes: [String] = [],
+    schema: @autoclosure @escaping @Sendable () -> String? = nil
   ) {
     self.tables = tables
     self.views = views
+    self.engineIndexes = engineIndexes
     definitions = schema
   }
 

@@ -37,6 +37,8 @@ public final class StoreSnapshot {
   /// Where the main file's content stands as a file of its own until the snapshot is closed; nil when it is read from the
   /// live store.
   public let stagedPath: String?
+  /// The rows of each table as the members have them, where the driver counted them there; nil where it did not.
+  public let rows: [String: Int]?
   private let annotation: () throws(Problem) -> [UInt8]?
   private let confirmation: () throws(Problem) -> Void
   private let release: () -> Void
@@ -46,6 +48,7 @@ public final class StoreSnapshot {
   /// state; `release` lets locks and files go.
   public init(
     members: SnapshotMembers, isFolder: Bool = false, stamp: StoreStamp, stagedPath: String? = nil,
+    rows: [String: Int]? = nil,
     notes: @escaping () throws(Problem) -> [UInt8]? = { () throws(Problem) -> [UInt8]? in nil },
     confirm: @escaping () throws(Problem) -> Void = {},
     release: @escaping () -> Void = {}
@@ -54,6 +57,7 @@ public final class StoreSnapshot {
     self.isFolder = isFolder
     self.stamp = stamp
     self.stagedPath = stagedPath
+    self.rows = rows
     annotation = notes
     confirmation = confirm
     self.release = release
