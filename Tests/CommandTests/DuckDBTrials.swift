@@ -292,7 +292,8 @@ struct DuckDBTrials {
     try DuckDBFile.damage(path, at: place + 12, count: 12)
     #expect(try trial.dbmend("check", "shop.duckdb").codes == ["file.malformed"])
     try trial.folder.write("CREATE TABLE users(id INTEGER, name VARCHAR);", to: "schema.sql")
-    let without = try trial.dbmend("repair", "shop.duckdb", "--output", "without.duckdb", "--max-loss", "changes", "--yes")
+    let without = try trial.dbmend(
+      "repair", "shop.duckdb", "--output", "without.duckdb", "--max-loss", "changes", "--yes")
     #expect(without.tells("the definition of the table users is damaged"), "\(without.everything)")
     #expect(without.store()?["rows"]?["users"]?["lost"]?.integer == 2, "\(without.everything)")
     #expect(try DuckDBFile.sum(trial.file("without.duckdb"), "orders") == before[0])

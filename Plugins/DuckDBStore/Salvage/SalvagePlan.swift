@@ -46,7 +46,9 @@ enum SalvagePlan {
       let catalog = CatalogAdmission.damagedBlocks(survey)
       if !catalog.isEmpty, !tells(catalog, survey, file) {
         return (
-          .changes, rowByRow + "; the catalog is read though a block of it is damaged, and what that changed nobody can tell"
+          .changes,
+          rowByRow
+            + "; the catalog is read though a block of it is damaged, and what that changed nobody can tell"
         )
       }
     }
