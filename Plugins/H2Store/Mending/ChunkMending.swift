@@ -29,7 +29,8 @@ struct ChunkMending {
     guard !survey.isSound || survey.headers.newest == nil else { return .nothing }
     if survey.headers.newest == nil {
       guard let best = try newestWhole(below: .max) else { return .nothing }
-      return try hasTracesOf(newerThan: best.version) ? .older(best.version) : .headers(best.version)
+      guard try hasTracesOf(newerThan: best.version) else { return .headers(best.version) }
+      return try newestWhole(below: .max, withTables: true).map { .older($0.version) } ?? .nothing
     }
     guard survey.damages.contains(where: { $0.kind == .version }) else {
       // Of a store that was not closed no header tells which version was its newest.
@@ -41,7 +42,7 @@ struct ChunkMending {
       return survey.damages.allSatisfy { $0.kind == .header || $0.kind == .chunk } ? .renew : .nothing
     }
     if let chunk = try LostFrame(file).chunk() { return .complete(chunk) }
-    return try newestWhole(below: .max).map { .older($0.version) } ?? .nothing
+    return try newestWhole(below: .max, withTables: true).map { .older($0.version) } ?? .nothing
   }
 
   /// Carries the plan out on the file, which is open for writing; what was done, in words.
@@ -75,13 +76,14 @@ struct ChunkMending {
 
   /// Opens the file, which is open for writing, at the newest version that is whole; what was done, nil where there is none.
   func goBack() throws(Problem) -> String? {
-    guard let version = try newestWhole(below: .max)?.version else { return nil }
+    guard let version = try newestWhole(below: .max, withTables: true)?.version else { return nil }
     try open(at: version)
     return "set the headers to version \(version), the newest one that is whole: what was committed after it is lost"
   }
 
-  /// The last chunk of the newest version below a number that is whole down to its pages.
-  func newestWhole(below limit: Int) throws(Problem) -> Chunk? {
+  /// The last chunk of the newest version below a number that is whole down to its pages. One from before the first table is of no
+  /// use to who wants his tables back: `withTables` passes it over.
+  func newestWhole(below limit: Int, withTables: Bool = false) throws(Problem) -> Chunk? {
     let chunks = VersionSearch.sorted(try file.wholeChunks())
     var known: [Int: Chunk] = [:]
     for chunk in chunks.reversed() { known[chunk.id] = chunk }
@@ -90,6 +92,7 @@ struct ChunkMending {
         // A layout that names no maps is of a store that was being made.
         version.roots.count > 1
       else { continue }
+      if withTables, try !version.hasTables(in: file) { continue }
       var walker = PageWalker(file, version)
       for (map, root) in version.roots { _ = try walker.walk(root, of: map) }
       if walker.flaws.isEmpty { return chunk }

@@ -7,14 +7,20 @@ struct PageBlanking {
 
   init(_ handle: FileHandle) throws(Problem) { file = try StoreFile(handle) }
 
-  /// Blanks the pages of every chunk in use that a page cannot be read in; how many there were.
-  func run() throws(Problem) -> Int {
+  /// What stood in a page that was blanked.
+  struct Blanked {
+    fileprivate let offset: Int
+    fileprivate let bytes: [UInt8]
+  }
+
+  /// Blanks the pages of every chunk in use that cannot be read to their ends; what stood in them.
+  func run() throws(Problem) -> [Blanked] {
     let candidates = try VersionSearch(file).candidates()
     guard let last = candidates.first, case .success(let version) = try StoreVersion.read(last, in: file, known: [:])
-    else { return 0 }
+    else { return [] }
     let reader = PageReader(file, chunks: version.chunks)
     let types = try MapTypes(version, meta: version.meta(in: file), in: file)
-    var count = 0
+    var blanked: [Blanked] = []
     for chunk in version.chunks.values where chunk.contents > 0 {
       var table = ByteReader(try file.handle.read(chunk.pages * 8, at: chunk.start + chunk.contents))
       var entries: [UInt64] = []
@@ -29,12 +35,19 @@ struct PageBlanking {
         else { continue }
         let page = Self.empty(number, map, position, size: end - position.offset)
         guard page.count <= end - position.offset else { continue }
-        try file.handle.write(page, at: chunk.start + position.offset)
-        count += 1
+        let offset = chunk.start + position.offset
+        blanked.append(Blanked(offset: offset, bytes: try file.handle.read(page.count, at: offset)))
+        try file.handle.write(page, at: offset)
       }
     }
-    if count > 0 { try file.handle.sync() }
-    return count
+    if !blanked.isEmpty { try file.handle.sync() }
+    return blanked
+  }
+
+  /// Writes back what stood in blanked pages.
+  static func undo(_ blanked: [Blanked], in file: FileHandle) throws(Problem) {
+    for page in blanked { try file.write(page.bytes, at: page.offset) }
+    try file.sync()
   }
 
   private func isDamaged(

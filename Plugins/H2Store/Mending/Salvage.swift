@@ -53,42 +53,70 @@ struct Salvage {
   /// Works on the copy, and says what became of each table's rows.
   func run() throws(Problem) -> RepairOutcome {
     let file = try FileHandle.update(copy)
-    let notes = try ChunkMending(file).run()
+    let mending = try ChunkMending(file)
+    let plan = try mending.plan()
+    let notes = try mending.run()
     let survey = try FileSurvey.make(file)
-    if !notes.isEmpty, survey.isSound { return try counted(notes) }
+    if !notes.isEmpty, survey.isSound {
+      // What a version held that is gone nobody can count.
+      if case .older = plan { return try counted(notes) { _ in nil } }
+      return try counted(notes) { _ in 0 }
+    }
     let evidence = try RowEvidence.collect(survey, file)
     let blanked = try PageBlanking(file).run()
     file.close()
     var outcome: RepairOutcome
     do throws(Problem) {
-      outcome = try rebuild(survey, evidence)
+      outcome = try rebuild(survey, evidence, blanked)
     } catch {
       // H2's recovery does not come through every file; what changed since an older version may be given up where that is allowed.
       guard aid.takesUnproved, let done = try ChunkMending(FileHandle.update(copy)).goBack() else { throw error }
       let words = error.said.prefix { !$0.isNewline }
-      return try counted(notes + ["H2's Recover could not write the database down: \(words)", done], before: survey)
+      return try counted(notes + ["H2's Recover could not write the database down: \(words)", done]) { table in
+        survey.objects.objects.first { $0.value == ObjectNames.Object(table: table) }
+          .flatMap { Self.rows(of: table, map: $0.key, survey) }
+      }
     }
-    if blanked > 0 { outcome.notes.append("\(blanked) pages could not be read; the rows in them are lost") }
     outcome.notes = notes + outcome.notes
     return outcome
   }
 
-  /// The rows of each table of the copy as it is now, and how many fewer these are than a version had before.
-  private func counted(_ notes: [String], before: FileSurvey? = nil) throws(Problem) -> RepairOutcome {
+  /// The rows of each table of the copy as it is now. `before` tells how many a table had; 0 where none can be lost, nil where
+  /// nobody knows.
+  private func counted(_ notes: [String], before: (String) -> Int?) throws(Problem) -> RepairOutcome {
     var outcome = RepairOutcome(notes: notes)
     if let session = try? H2Session.open(copy, login: login) {
       for table in try session.catalog().tables {
         let kept = try session.rowCount(of: table)
-        var lost: Int? = 0
-        if let before {
-          let map = before.objects.objects.first { $0.value == ObjectNames.Object(table: table.name) }?.key
-          lost = map.flatMap { Self.rows(of: table.name, map: $0, before) }.map { max(0, $0 - kept) }
-        }
-        outcome.rows[table.name] = RowTally(kept: kept, lost: lost)
+        outcome.rows[table.name] = RowTally(kept: kept, lost: before(table.name).map { max(0, $0 - kept) })
       }
       session.end()
     }
     return outcome
+  }
+
+  /// Rebuilds the database without its damaged pages. H2's recovery does not come through one that lacks parts of large objects:
+  /// then, where changes may be lost, it reads what stands in the pages all the same.
+  private func rebuild(
+    _ survey: FileSurvey, _ evidence: [String: RowEvidence], _ blanked: [PageBlanking.Blanked]
+  ) throws(Problem) -> RepairOutcome {
+    do throws(Problem) {
+      var outcome = try rebuild(survey, evidence)
+      if !blanked.isEmpty {
+        outcome.notes.append("\(blanked.count) pages could not be read; the rows in them are lost")
+      }
+      return outcome
+    } catch {
+      let ofObjects = survey.damages.allSatisfy { $0.map?.hasPrefix("lob") ?? false }
+      guard ofObjects, aid.takesUnproved, !blanked.isEmpty else { throw error }
+      try PageBlanking.undo(blanked, in: FileHandle.update(copy))
+      var outcome = try rebuild(survey, evidence)
+      for table in outcome.rows.keys { outcome.rows[table]?.lost = nil }
+      outcome.notes.append(
+        "large objects were read although pages of theirs are damaged: what the damage changed in them nobody can tell, so look "
+          + "them through")
+      return outcome
+    }
   }
 
   private func rebuild(_ survey: FileSurvey, _ evidence: [String: RowEvidence]) throws(Problem) -> RepairOutcome {
@@ -130,6 +158,11 @@ struct Salvage {
       outcome.rows[object.table] = RowTally(
         fromBackup: more.fromBackup, setAside: more.setAside,
         lost: Self.rows(of: object.table, map: map, survey).map { max(0, $0 - more.fromBackup) })
+    }
+    guard !outcome.rows.isEmpty else {
+      throw Problem(
+        .damaged, tried: "have H2 recover what is left of", on: copy, said: "no table is left in it",
+        advice: "Restore it from a backup: dbmend restore latest.")
     }
     try Durable.rename(new.file, to: place.file)
     return outcome

@@ -78,6 +78,11 @@ struct StoreVersion {
     return entries
   }
 
+  /// Whether there is a table beside the engine's own.
+  func hasTables(in file: StoreFile) throws(Problem) -> Bool {
+    Self.names(try meta(in: file)).values.contains { $0.hasPrefix("table.") && $0 != "table.0" }
+  }
+
   /// The names of the maps by their numbers.
   static func names(_ meta: [String: String]) -> [Int: String] {
     var names: [Int: String] = [:]
