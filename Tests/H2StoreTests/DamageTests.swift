@@ -226,14 +226,21 @@ import Testing
     #expect(try H2File.value(shop.path, sums) == "20000/200010000")
   }
 
-  @Test("a lost tail that every version with tables needs is no repair's: the file stays as it is")
+  @Test("a lost tail is found, and no repair gives back a database without tables")
   func tail() throws {
     let shop = try Shop()
     let size = try FileStatus.of(shop.path).size
     try FileHandle.update(shop.path).truncate(to: size - 6000)
     #expect(try shop.codes().contains("file.malformed"))
-    for loss in ["rows", "changes"] {
-      let repair = try shop.dbmend("repair", "--yes", "--max-loss", loss, "shop.mv.db")
+    let refused = try shop.dbmend("repair", "--yes", "--max-loss", "rows", "shop.mv.db")
+    #expect(refused.exit == 1, "\(refused.output)")
+    #expect(try FileStatus.of(shop.path).size == size - 6000)
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "changes", "shop.mv.db")
+    // Whether a version with tables is left depends on what H2 wrote when.
+    if repair.exit == 0 {
+      #expect(try shop.codes() == [])
+      #expect(Int(try H2File.value(shop.path, "SELECT COUNT(*) FROM ORDERS")) != nil, "\(repair.output)")
+    } else {
       #expect(repair.exit == 1, "\(repair.output)")
       #expect(try FileStatus.of(shop.path).size == size - 6000)
     }
@@ -244,11 +251,13 @@ import Testing
     let shop = try Shop()
     let path = shop.folder.file("small.mv.db")
     try H2File.run(path, "CREATE TABLE T(ID INT PRIMARY KEY, A VARCHAR); INSERT INTO T VALUES (1, 'x'); SHUTDOWN;")
-    let size = try FileStatus.of(path).size
-    try FileHandle.update(path).truncate(to: size - 4096)
+    let handle = try FileHandle.update(path)
+    let first = try #require(try StoreFile(handle).wholeChunks().first { $0.version == 1 })
+    try handle.truncate(to: first.start + first.size)
+    handle.close()
     let repair = try shop.dbmend("repair", "--yes", "--max-loss", "changes", "small.mv.db")
     #expect(repair.exit == 1, "\(repair.output)")
-    #expect(try FileStatus.of(path).size == size - 4096)
+    #expect(try FileStatus.of(path).size == first.start + first.size)
   }
 
   @Test("damaged large objects cost no other row")
