@@ -9,6 +9,16 @@ enum Quoting {
     return "'" + doubled(text, "'") + "'"
   }
 
+  /// As much of a name as fits into so many bytes, whole characters: the server cuts longer ones off.
+  static func cut(_ name: String, to bytes: Int) -> String {
+    var result = ""
+    for character in name {
+      guard result.utf8.count + String(character).utf8.count <= bytes else { break }
+      result.append(character)
+    }
+    return result
+  }
+
   private static func doubled(_ text: String, _ mark: Character) -> String {
     guard text.contains(mark) else { return text }
     var result = ""

@@ -123,7 +123,7 @@ struct DatabaseExchange {
 
   /// A name with the time, cut so that the server does not cut it.
   private func freeName() throws(ServerFailure) -> String {
-    let stem = DatabaseExchange.cut(maintenance.name, to: 40) + "_" + UTCTime(seconds: Clock.system.now()).compact
+    let stem = Quoting.cut(maintenance.name, to: 40) + "_" + UTCTime(seconds: Clock.system.now()).compact
     var name = stem
     var number = 2
     while try maintenance.connection.value("select 1 from pg_catalog.pg_database where datname = \(Quoting.text(name))")
@@ -133,14 +133,5 @@ struct DatabaseExchange {
       number += 1
     }
     return name
-  }
-
-  private static func cut(_ text: String, to bytes: Int) -> String {
-    var result = ""
-    for character in text {
-      guard result.utf8.count + String(character).utf8.count <= bytes else { break }
-      result.append(character)
-    }
-    return result
   }
 }

@@ -84,7 +84,7 @@ enum AsideTable {
 
   static func free(for table: String, in schema: String, _ connection: ServerConnection) throws(ServerFailure) -> String
   {
-    let stem = cut("dbmend_set_aside_" + table, to: longest - 4)
+    let stem = Quoting.cut("dbmend_set_aside_" + table, to: longest - 4)
     var name = stem
     var number = 2
     while try connection.value(
@@ -97,14 +97,5 @@ enum AsideTable {
       number += 1
     }
     return name
-  }
-
-  private static func cut(_ text: String, to bytes: Int) -> String {
-    var result = ""
-    for character in text {
-      guard result.utf8.count + String(character).utf8.count <= bytes else { break }
-      result.append(character)
-    }
-    return result
   }
 }
