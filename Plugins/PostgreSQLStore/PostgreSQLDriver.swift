@@ -2,7 +2,7 @@ import MendKit
 import Synchronization
 
 /// PostgreSQL databases, through PostgreSQL's own client programs.
-public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
+public struct PostgreSQLDriver: ServerDriver, SalvagingDriver, SnapshotAheadDriver {
   /// The driver; it holds no state.
   public init() {}
 
@@ -51,6 +51,17 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
       throw Problem(.changing, tried: "dump", on: path, said: "a dump needs a folder to be written to")
     }
     return try DatabaseSnapshot(PostgresAddress(path), staging: staging, patience: patience).make(form)
+  }
+
+  /// A dump is written while the checks run. The stamp comes first: the sessions of the checks would be in it.
+  public func beginSnapshot(
+    _ path: String, patience: Double, staging: () throws(Problem) -> String
+  ) -> (any SnapshotUnderWay)? {
+    let address = PostgresAddress(path)
+    guard (try? PostgresPrograms.dump()) != nil, let stamp = try? DatabaseStamp.read(address, patience: patience),
+      let folder = try? staging()
+    else { return nil }
+    return DatabaseSnapshot.UnderWay(DatabaseSnapshot(address, staging: folder, patience: patience), stamp)
   }
 
   /// Counts of changed rows, transaction numbers of definitions, values of sequences.
@@ -162,7 +173,7 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver {
 
   /// Counts what could be read, and takes the rest from a backup.
   public func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome {
-    try PostgresSalvage(PostgresAddress(copy), patience: 5).run(aid, self)
+    try PostgresSalvage(PostgresAddress(copy), patience: 5).run(aid)
   }
 
   /// Where the server lets somebody in, something can be read.

@@ -79,6 +79,8 @@ public struct IntegrityCheck: Check {
       FindingDescription("file.malformed", .fatal, "the file is damaged where no table or index can be named"),
       FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
       FindingDescription("file.encrypted", .fatal, "the file looks encrypted"),
+      FindingDescription(
+        "row.contradicted", .error, "an index holds another value of a row than the row has; either may be right"),
       FindingDescription("row.refuted", .error, "a row is in its table but in none of the table's several indexes"),
       FindingDescription("column.null", .error, "a NULL stands in a column that is declared NOT NULL"),
       FindingDescription("column.type", .error, "a value has another type than its column allows"),

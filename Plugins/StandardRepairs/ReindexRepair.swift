@@ -11,9 +11,12 @@ public struct ReindexRepair: Repair {
       table and index contradict each other, nobody can say for sure which one is right: entries that no row stands \
       behind are kept in a table `dbmend_set_aside_INDEX`, and rows that none of a table's several indexes has, and \
       which were therefore most probably deleted, are moved to `dbmend_set_aside_TABLE` rather than brought back.
+
+      A row of a PostgreSQL database of which an index holds another value (`row.contradicted`) stays as its table has it, which costs \
+      `changes`; with the value of the index it stands in `dbmend_set_aside_TABLE`.
       """,
     kind: .repair,
-    mends: ["index.*", "row.refuted", "page.stale", "page.duplicate-reference"],
+    mends: ["index.*", "row.contradicted", "row.refuted", "page.stale", "page.duplicate-reference"],
     loss: .rows,
     examples: Self.examples)
 
@@ -27,6 +30,13 @@ public struct ReindexRepair: Repair {
     guard !work.indexes.isEmpty else { return nil }
     let isRefuted = work.mends.contains { $0.code == "row.refuted" }
     let names = work.indexes.joined(separator: ", ")
+    if work.mends.contains(where: { $0.code == "row.contradicted" }) {
+      return RepairOffer(
+        loss: .changes, mends: work.mends,
+        reason:
+          "builds \(names) anew from the table, with the values that the rows have now; where an index was right, they are wrong",
+        order: 20)
+    }
     return RepairOffer(
       loss: isRefuted ? .rows : .none, mends: work.mends,
       reason: isRefuted
@@ -57,6 +67,10 @@ public struct ReindexRepair: Repair {
 
     init(_ findings: [Finding], in context: RepairContext) throws(Problem) {
       guard let catalog = try context.readableCatalog() else { return }
+      // What costs nothing is not kept waiting by what does.
+      let isForAll = context.maxLoss >= .changes || findings.allSatisfy { !$0.code.matches("index.*") }
+      let contradicted = isForAll ? [] : findings.filter { $0.code == "row.contradicted" }.map(\.location.index)
+      let findings = findings.filter { !contradicted.contains($0.location.index) || $0.location.index == nil }
       for finding in findings where Self.isOfIndex(finding) || Self.isOfRows(finding) {
         // A server builds no unique index over a key that two rows have: one of them has to go first.
         if finding.code == "index.not-unique", context.driver is any ServerDriver { continue }
@@ -68,7 +82,8 @@ public struct ReindexRepair: Repair {
     }
 
     private static func isOfIndex(_ finding: Finding) -> Bool {
-      finding.code.matches("index.*") || finding.code == "page.duplicate-reference" && finding.location.index != nil
+      finding.code.matches("index.*") || finding.code == "row.contradicted"
+        || finding.code == "page.duplicate-reference" && finding.location.index != nil
     }
 
     private static func isOfRows(_ finding: Finding) -> Bool {

@@ -174,8 +174,11 @@ public struct SalvageRepair: Repair {
     "page.duplicate-reference", "virtual-table.malformed", "index.malformed",
   ]
 
-  /// What it mends of a server's store alone: there a whole new one is made, in which no two rows have the same key.
-  private static let ofServers: [FindingCode] = ["table.unreadable", "key.duplicate", "index.not-unique"]
+  /// What it mends of a server's store alone: there a whole new one is made, in which no two rows have the same key, and no text is
+  /// none in the encoding.
+  private static let ofServers: [FindingCode] = [
+    "table.unreadable", "key.duplicate", "index.not-unique", "text.invalid",
+  ]
 
   /// What no application leaves behind.
   private static let damage = [

@@ -35,7 +35,8 @@ public struct SetAsideNullKeysRepair: Repair {
     guard context.answersSQL else { return nil }
     let mends = findings.filter { $0.code == "key.null" && $0.location.table != nil }
     guard !mends.isEmpty, let catalog = try context.readableCatalog() else { return nil }
-    let places = tables(mends).map { "\($0) to \(Self.place(for: $0, in: catalog))" }
+    let isOfServer = context.driver is any ServerDriver
+    let places = tables(mends).map { "\($0) to \(Self.place(for: $0, in: catalog, hasSchemas: isOfServer))" }
     return RepairOffer(
       loss: .rows, mends: mends, reason: "moves the rows without a key from \(places.joined(separator: ", from "))",
       order: 35)
@@ -49,8 +50,9 @@ public struct SetAsideNullKeysRepair: Repair {
       for name in tables(findings.filter({ $0.code == "key.null" })) {
         let catalog = try copy.catalog()
         guard let table = catalog.table(name) else { continue }
-        let place = Self.place(for: table.name, in: catalog)
-        let moved = try copy.setAsideNullKeys(of: table, into: place)
+        let asked = Self.place(for: table.name, in: catalog)
+        let moved = try copy.setAsideNullKeys(of: table, into: asked)
+        let place = copy.placeAside(of: table) ?? asked
         outcome.rows[table.name] = RowTally(kept: try copy.rowCount(of: table), setAside: moved)
         outcome.notes.append("moved \(moved == 1 ? "1 row" : "\(moved) rows") of \(table.name) to \(place)")
       }
@@ -64,9 +66,13 @@ public struct SetAsideNullKeysRepair: Repair {
 
   private func tables(_ findings: [Finding]) -> [String] { Set(findings.compactMap(\.location.table)).sorted() }
 
-  /// A free name for the rows that are set aside: what an earlier repair set aside stays as it is.
-  private static func place(for table: String, in catalog: Catalog) -> String {
-    let name = "dbmend_set_aside_" + table
+  /// A free name for the rows that are set aside: what an earlier repair set aside stays as it is. Where tables are called
+  /// `schema.table`, it is in the same schema.
+  private static func place(for table: String, in catalog: Catalog, hasSchemas: Bool = false) -> String {
+    var name = "dbmend_set_aside_" + table
+    if hasSchemas, let dot = table.firstIndex(of: ".") {
+      name = table[...dot] + "dbmend_set_aside_" + table[table.index(after: dot)...]
+    }
     var candidate = name
     var number = 2
     while catalog.table(candidate) != nil

@@ -92,6 +92,7 @@ import Testing
     "file.unreadable": "needs a device that fails to read",
     "journal.malformed": "SQLite takes a damaged journal for none",
     "page.rotten": "needs an archive, which knows its store by the absolute path and the file's times",
+    "row.contradicted": "needs a server, which is no file",
     "row-count.dropped": "needs an archive, which knows its store by the absolute path",
     "size.dropped": "needs an archive, which knows its store by the absolute path",
     "wal.malformed": "needs the index of the log that a running application keeps: a log alone ends at the damage",

@@ -280,10 +280,31 @@ struct PostgreSQLTrials {
       update pg_index set indisprimary = true where indexrelid = 'audit.codes_code_key'::regclass;
       update pg_constraint set contype = 'p' where conname = 'codes_code_key';
       """, in: name)
+    try server.sql("create table codes(code text primary key); create table dbmend_set_aside_codes(x int)", in: name)
     let repair = try trial.dbmend("repair", uri, "--max-loss", "rows", "--yes")
     #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(repair.tells("moved 1 row of audit.codes to audit.dbmend_set_aside_codes"), "\(repair.everything)")
+    #expect(repair.tells("from audit.codes to audit.dbmend_set_aside_codes"), "\(repair.everything)")
     #expect(try server.sql("select name from audit.dbmend_set_aside_codes", in: name) == "3")
     #expect(try server.rows("audit.codes", in: name) == ["(a,1)", "(b,2)"])
+  }
+
+  @Test("a role that row-level security shows only a part of a table is told so, by a check and by a backup")
+  func rowSecurity() throws {
+    try server.sql(
+      """
+      create table secrets(id int primary key, owner text); insert into secrets values(1, 'plain'), (2, 'ada'), (3, 'ada');
+      alter table secrets enable row level security; create policy own on secrets using (owner = current_user);
+      grant select on all tables in schema public, audit to plain; grant usage on schema audit to plain;
+      grant select on all sequences in schema public to plain;
+      """, in: name)
+    let check = try trial.dbmend("check", server.uri(name, user: "plain"))
+    #expect(check.exit == 0 && check.codes == ["table.unverified"], "\(check.everything)")
+    #expect(check.tells("row-level security"), "\(check.everything)")
+    #expect(check.store()?["tables"]?["secrets"]?["rows"]?.integer == 1, "\(check.everything)")
+    let backup = try trial.dbmend("backup", server.uri(name, user: "plain"))
+    #expect(backup.exit == 3 && backup.tells("BYPASSRLS"), "\(backup.everything)")
+    #expect(try trial.dbmend("check", uri).codes.isEmpty)
   }
 
   @Test("an index of a kind that amcheck does not know is held against rows of its table, and built anew")

@@ -57,6 +57,20 @@ struct ClientProgramTests {
     #expect(aborted.lastWords == "it was ended by signal 6")
   }
 
+  @Test("a program that is not wanted any more is ended, and nobody waits for it")
+  func stopped() throws {
+    let signal = StopSignal()
+    let other = Workers.begin {
+      usleep(200_000)
+      signal.give()
+    }
+    let start = Clock.system.steady()
+    let outcome = try ClientProgram(name: "sleep", path: "/bin/sleep").run(["60"], until: signal)
+    #expect(outcome.limit == .stopped && !outcome.isSuccess)
+    #expect(Clock.system.steady() - start < 20)
+    other.value
+  }
+
   @Test("a program that is missing names its package, one that cannot be started says why")
   func missing() throws {
     #expect(try ClientProgram.find("sh", package: "dash").path.hasSuffix("/sh"))

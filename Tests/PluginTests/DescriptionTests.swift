@@ -49,6 +49,7 @@ struct DescriptionTests {
     "integrity": [
       "index.invalid": "needs a server; PostgreSQLTrials have one",
       "checksum.failures": "needs a server; PostgreSQLDamageTrials have one",
+      "row.contradicted": "needs a server; PostgreSQLDamageTrials have one",
       "page.blank": "needs a server; PostgreSQLDamageTrials have one",
       "file.special": "no pipe can be written down; the driver's tests have one",
       "file.unreadable": "needs a device that fails to read",

@@ -1,7 +1,7 @@
 import MendKit
 import Synchronization
 
-/// A PostgreSQL server for tests: a cluster in a folder of its own, with data checksums, on a Unix socket only.
+/// A PostgreSQL server for tests: a cluster in a folder of its own, on a Unix socket only.
 ///
 /// A watcher stops it and removes the folder once the process of the tests is gone, however that ended.
 public final class PostgresCluster: Sendable {
@@ -31,8 +31,8 @@ public final class PostgresCluster: Sendable {
 
   private static let common = Result<PostgresCluster, any Error> { try PostgresCluster() }
 
-  /// Makes and starts a server.
-  public init() throws {
+  /// Makes and starts a server, with data checksums or, as most are that were set up before PostgreSQL 18, without.
+  public init(checksums: Bool = true) throws {
     guard let programs = Self.programs else { throw PreparationFailed("PostgreSQL is not installed") }
     self.programs = programs
     folder = try Paths.makeTemporaryFolder("/tmp/dbmend-postgres-")
@@ -45,10 +45,9 @@ public final class PostgresCluster: Sendable {
     try command("setsid", "sh", "-c", watcher)
     try command(
       Self.user + [
-        programs + "/initdb", "-D", folder + "/data", "-k", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E",
-        "UTF8",
+        programs + "/initdb", "-D", folder + "/data", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E", "UTF8",
         "-N",
-      ])
+      ] + (checksums ? ["-k"] : []))
     let settings = """
       listen_addresses=''
       unix_socket_directories='\(folder)'

@@ -140,7 +140,7 @@ struct ServerFailure: Error {
   private static let rights =
     "Give user and password as PostgreSQL's own programs take them: in the URI, by PGPASSFILE (~/.pgpass), or by a service file."
   private static let grants =
-    "Name a user who may read all of it: the owner, or a member of pg_read_all_data."
+    "Name a user who may read all of it: the owner, or a member of pg_read_all_data; where row-level security hides rows, one with BYPASSRLS."
   private static let slots =
     "dbmend has up to four connections at a time: end others, or raise the limit of the role, the database or the server."
   private static let names = "See 'psql -l' for the databases that there are."

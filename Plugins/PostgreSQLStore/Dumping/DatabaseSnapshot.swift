@@ -2,7 +2,7 @@ import MendKit
 
 /// A database for an archive: a dump that `pg_restore` opens; where a table cannot be read to its end, the dump is without
 /// its rows, and those that can be read lie beside it, with a list of the rest.
-struct DatabaseSnapshot {
+struct DatabaseSnapshot: Sendable {
   private let address: PostgresAddress
   private let staging: String
   private let patience: Double
@@ -15,28 +15,63 @@ struct DatabaseSnapshot {
 
   func make(_ form: SnapshotForm) throws(Problem) -> StoreSnapshot {
     let stamp = try DatabaseStamp.read(address, patience: patience)
-    let dump = Paths.join(staging, Self.memberName(address))
     // Of a damaged database it is first looked what can be read: pg_dump hands over what no pg_restore takes.
-    if form == .consistent {
-      do throws(ServerFailure) {
-        try DumpFile(address, patience: patience).write(to: dump)
-      } catch {
-        if error.state == "engine" { _ = try PostgresPrograms.dump() }
-        throw error.problem("dump", on: address.uri)
-      }
-      let content = try DumpContent(dump)
-      if let content, !content.invalid.isEmpty {
-        try? Paths.removeFile(dump)
-        throw Problem(
-          .damaged, tried: "dump", on: address.uri,
-          said:
-            "a text in \(content.invalid.joined(separator: ", ")) is not valid in the database's encoding, so that it cannot be restored",
-          code: "store.unreadable")
-      }
-      return try snapshot([dump], stamp, content?.rows)
-    }
+    if form == .consistent { return try snapshot([path], stamp, try dump()) }
     let remains = DatabaseRemains(address, patience: patience)
-    return try snapshot(try remains.write(to: dump), stamp)
+    return try snapshot(try remains.write(to: path), stamp)
+  }
+
+  /// Where the dump goes.
+  private var path: String { Paths.join(staging, Self.memberName(address)) }
+
+  /// Writes the dump, and reads it; how many rows it has of each table.
+  private func dump(until signal: StopSignal? = nil) throws(Problem) -> [String: Int]? {
+    do throws(ServerFailure) {
+      try DumpFile(address, patience: patience).write(to: path, until: signal)
+    } catch {
+      if error.state == "engine" { _ = try PostgresPrograms.dump() }
+      throw error.problem("dump", on: address.uri)
+    }
+    let content = try DumpContent(path)
+    if let content, !content.invalid.isEmpty {
+      try? Paths.removeFile(path)
+      throw Problem(
+        .damaged, tried: "dump", on: address.uri,
+        said:
+          "a text in \(content.invalid.joined(separator: ", ")) is not valid in the database's encoding, so that it cannot be restored",
+        code: "store.unreadable")
+    }
+    return content?.rows
+  }
+
+  /// A dump that is being written.
+  final class UnderWay: SnapshotUnderWay {
+    private let whole: DatabaseSnapshot
+    private let stamp: StoreStamp
+    private let signal = StopSignal()
+    private let dump: Workers.Pending<Result<[String: Int]?, Problem>>
+
+    /// Begins it. The stamp was read before.
+    init(_ snapshot: DatabaseSnapshot, _ stamp: StoreStamp) {
+      whole = snapshot
+      self.stamp = stamp
+      dump = Workers.begin { [signal] in
+        do throws(Problem) {
+          return .success(try snapshot.dump(until: signal))
+        } catch {
+          return .failure(error)
+        }
+      }
+    }
+
+    func finish() throws(Problem) -> StoreSnapshot {
+      try whole.snapshot([whole.path], stamp, try dump.value.get())
+    }
+
+    func giveUp() {
+      signal.give()
+      _ = dump.value
+    }
   }
 
   /// The name of the dump in an archive.

@@ -95,31 +95,66 @@ struct DumpReader {
   ) throws(Problem) -> (rows: Int, isValid: Bool)? {
     seek(place)
     guard try byte() == 1, try number32() == entry.number else { return nil }
-    var lines = 0
-    var check = UTF8Check()
-    while let length = try number32() {
-      guard length >= 0 else { return nil }
-      if length == 0 { return (max(0, lines - 3), check.isValid) }
-      var rest = length
-      while rest > 0 {
-        guard try fill(1) else { return nil }
-        let count = min(rest, buffer.count - offset)
-        buffer.withUnsafeBytes { bytes in
-          let part = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
-          lines += Self.newlines(part)
-          if isUTF8 { check.take(part) }
-        }
-        offset += count
-        rest -= count
+    var walk = ChunkWalk(isUTF8: isUTF8, numberSize: numberSize)
+    while try fill(1 + numberSize) || walk.isWithinChunk && buffer.count > offset {
+      let (ending, taken) = buffer[offset...].withUnsafeBytes { walk.take($0) }
+      offset += taken
+      switch ending {
+      case .further: continue
+      case .end: return (max(0, walk.lines - 3), walk.check.isValid)
+      case .malformed: return nil
       }
     }
     return nil
   }
 
-  private static func newlines(_ bytes: UnsafeRawBufferPointer) -> Int {
-    var count = 0
-    for byte in bytes where byte == UInt8(ascii: "\n") { count &+= 1 }
-    return count
+  /// Goes through the chunks of an entry's data: a number each, and so many bytes; a number of 0 at the end. A dump that is not
+  /// compressed has a chunk for each row.
+  private struct ChunkWalk {
+    private(set) var lines = 0
+    private(set) var check = UTF8Check()
+    private var rest = 0
+    private let isUTF8: Bool
+    private let numberSize: Int
+
+    init(isUTF8: Bool, numberSize: Int) {
+      self.isUTF8 = isUTF8
+      self.numberSize = numberSize
+    }
+
+    enum Ending { case further, end, malformed }
+
+    var isWithinChunk: Bool { rest > 0 }
+
+    /// Takes up as much of the bytes as is whole; how many that were.
+    mutating func take(_ bytes: UnsafeRawBufferPointer) -> (Ending, taken: Int) {
+      var at = 0
+      while true {
+        if rest > 0 {
+          let count = min(rest, bytes.count - at)
+          guard count > 0 else { return (.further, at) }
+          let part = UnsafeRawBufferPointer(rebasing: bytes[at..<at + count])
+          lines += Self.newlines(part)
+          if isUTF8 { check.take(part) }
+          at += count
+          rest -= count
+        }
+        guard rest == 0, bytes.count - at > numberSize else { return (.further, at) }
+        // A byte for the sign, and the number, its lowest byte first.
+        var length = 0
+        for place in 0..<numberSize { length |= Int(bytes[at + 1 + place]) << (8 * place) }
+        guard bytes[at] == 0 else { return (.malformed, at) }
+        at += 1 + numberSize
+        if length == 0 { return (.end, at) }
+        rest = length
+      }
+    }
+
+    private static func newlines(_ bytes: UnsafeRawBufferPointer) -> Int {
+      var count = 0
+      for byte in bytes where byte == UInt8(ascii: "\n") { count &+= 1 }
+      return count
+    }
   }
 
   // MARK: - Pieces

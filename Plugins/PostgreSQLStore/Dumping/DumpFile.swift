@@ -11,7 +11,10 @@ struct DumpFile {
   }
 
   /// Writes it to a new file. Tables of which `without` gives the names in SQL come with their definition alone.
-  func write(to path: String, without: [String] = [], snapshot: String? = nil) throws(ServerFailure) {
+  /// Ends before it is whole where `signal` is given.
+  func write(
+    to path: String, without: [String] = [], snapshot: String? = nil, until signal: StopSignal? = nil
+  ) throws(ServerFailure) {
     var words = [
       "--format=custom", "--compress=0", "-w", "--file=" + path, "-d", address.uri,
       "--lock-wait-timeout=\(max(1, Int(patience * 1000)))",
@@ -23,7 +26,7 @@ struct DumpFile {
       var variables = address.environment(patience: patience)
       // A dump is in the encoding of its database: of SQL_ASCII nobody knows what it is.
       variables.updateValue(nil, forKey: "PGCLIENTENCODING")
-      outcome = try PostgresPrograms.dump().run(words, environment: variables)
+      outcome = try PostgresPrograms.dump().run(words, environment: variables, until: signal)
     } catch {
       throw ServerFailure(state: error.kind == .unsupported ? "engine" : "", message: error.said)
     }
@@ -44,7 +47,7 @@ struct DumpFile {
     // Without a SQLSTATE it is a connection that was not made.
     var state = words.contains("connection to server") ? "" : "58000"
     if damage.contains(where: { words.contains($0) }) { state = "XX001" }
-    if words.contains("permission denied") { state = "42501" }
+    if words.contains("permission denied") || words.contains("row-level security") { state = "42501" }
     if words.contains("lock timeout") || words.contains("could not obtain lock") { state = "55P03" }
     if words.contains("No space left") { state = "53100" }
     return ServerFailure(state: state, message: words)

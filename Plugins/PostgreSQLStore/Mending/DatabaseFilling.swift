@@ -31,6 +31,7 @@ struct DatabaseFilling {
       throw error.problem("make a new database beside", on: maintenance.address.uri)
     }
     Self.known.withLock { $0[copy.uri] = RowsByIndex.remembered(of: maintenance.address.uri) }
+    ContradictedRows.expect(in: copy, of: maintenance.address)
     var list: RemainsList?
     for member in members where member.hasSuffix(".unread.json") {
       list = RemainsList(try FileHandle.read(member).readAll(limit: 64 << 20))

@@ -16,7 +16,14 @@ struct PostgresSalvage {
   /// How many places of a table are named one by one.
   private static let mostPlaces = 20
 
-  func run(_ aid: SalvageAid, _ driver: PostgreSQLDriver) throws(Problem) -> RepairOutcome {
+  func run(_ aid: SalvageAid) throws(Problem) -> RepairOutcome {
+    var outcome = try count(aid)
+    try setContradictedAside(&outcome)
+    return outcome
+  }
+
+  /// Says what was read, and takes the rest from the backup.
+  private func count(_ aid: SalvageAid) throws(Problem) -> RepairOutcome {
     var outcome = RepairOutcome()
     let known = DatabaseFilling.knownRows(of: copy)
     let list = DatabaseFilling.remains(of: copy) ?? RemainsList()
@@ -45,6 +52,21 @@ struct PostgresSalvage {
     wanted.tables += try missingEntries(outcome, list)
     try fill(wanted, from: dump, takesUnproved: aid.takesUnproved, &outcome)
     return outcome
+  }
+
+  private func setContradictedAside(_ outcome: inout RepairOutcome) throws(Problem) {
+    let connection = try ServerConnection(copy, .writing, patience: patience)
+    defer { connection.end() }
+    do throws(ServerFailure) {
+      let aside = try ContradictedRows.setAside(in: copy, connection)
+      outcome.notes += aside.notes
+      for (table, tally) in aside.rows {
+        let before = outcome.rows[table]?.setAside ?? 0
+        outcome.rows[table] = RowTally(kept: tally.kept, setAside: before + tally.setAside)
+      }
+    } catch {
+      throw error.problem("set rows aside in", on: copy.uri)
+    }
   }
 
   /// Tables all of whose pages can be read, and which lack rows that an index knew.

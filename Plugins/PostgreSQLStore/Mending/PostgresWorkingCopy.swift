@@ -6,6 +6,8 @@ final class PostgresWorkingCopy: WorkingCopy {
   private let patience: Double
   private let connection: ServerConnection
   private var reader: PostgresSession?
+  /// Where rows stand that were set aside, by their table.
+  private var asidePlaces: [String: String] = [:]
   let facts: StoreFacts
 
   init(_ address: PostgresAddress, patience: Double) throws(Problem) {
@@ -63,19 +65,21 @@ final class PostgresWorkingCopy: WorkingCopy {
   /// Builds indexes anew beside the old ones, which stay in use until then.
   func rebuildIndexes(_ names: [String]) throws(Problem) -> RepairOutcome {
     let database = try session().database()
-    var notes: [String] = []
+    var outcome = try asking("set rows aside in") { () throws(ServerFailure) in
+      try ContradictedRows.setAside(in: address, connection)
+    }
     for name in names {
       guard let index = database.anyIndex(name) else { continue }
       let isOfEngine = index.schema == "pg_catalog"
       try asking("build the index \(name) anew in") { () throws(ServerFailure) in
         if isOfEngine { try rebuildOfEngine(index) } else { try rebuild(index) }
       }
-      notes.append(
+      outcome.notes.append(
         isOfEngine
           ? "built the index \(name) of the server's own anew"
           : "built the index \(name) anew, while the table stayed in use")
     }
-    return RepairOutcome(notes: notes)
+    return outcome
   }
 
   private func rebuild(_ index: DatabaseCatalog.IndexRelation) throws(ServerFailure) {
@@ -153,7 +157,10 @@ final class PostgresWorkingCopy: WorkingCopy {
   func setAsideNullKeys(of table: Table, into name: String) throws(Problem) -> Int {
     // A new database takes no such row to begin with: they were set aside while it was filled.
     let asides = DuplicateRows.asides(of: address).filter { $0.isNull && $0.table == table.name }
-    if !asides.isEmpty { return asides.reduce(0) { $0 + $1.rows } }
+    if !asides.isEmpty {
+      asidePlaces[table.name] = asides.map(\.place).joined(separator: " and ")
+      return asides.reduce(0) { $0 + $1.rows }
+    }
     guard let relation = try session().database().relation(table.name) else { return 0 }
     return try asking("set rows of \(table.name) aside in") { () throws(ServerFailure) in
       let aside = try AsideTable.free(for: relation.name, in: relation.schema, connection)
@@ -169,6 +176,7 @@ final class PostgresWorkingCopy: WorkingCopy {
         try connection.run("create table \(target) as select * from only \(relation.sql) where \(condition)")
         try connection.run("delete from only \(relation.sql) where \(condition)")
         try connection.run("commit")
+        asidePlaces[table.name] = DatabaseCatalog.shown(relation.schema, aside)
         return count
       } catch {
         try? connection.run("rollback")
@@ -176,6 +184,8 @@ final class PostgresWorkingCopy: WorkingCopy {
       }
     }
   }
+
+  func placeAside(of table: Table) -> String? { asidePlaces[table.name] }
 
   func close() throws(Problem) { end() }
 

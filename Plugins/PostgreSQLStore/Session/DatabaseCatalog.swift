@@ -12,6 +12,8 @@ struct DatabaseCatalog {
     var kind: String
     var table: Table
     var indexes: [IndexRelation] = []
+    /// The columns that hold texts.
+    var texts: [String] = []
     /// The schema-qualified name in SQL.
     var sql: String { Quoting.name(schema) + "." + Quoting.name(name) }
     /// Whether it has rows of its own.
@@ -107,17 +109,19 @@ struct DatabaseCatalog {
     let rows = try connection.rows(
       """
       select a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
-        a.attidentity <> '' or coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) like 'nextval(%', false)
-      from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+        a.attidentity <> '' or coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) like 'nextval(%', false),
+        y.typcategory = 'S' or a.atttypid in ('json'::pg_catalog.regtype, 'xml'::pg_catalog.regtype)
+      from pg_catalog.pg_attribute a join pg_catalog.pg_type y on y.oid = a.atttypid join pg_catalog.pg_class c on c.oid = a.attrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
       where c.relkind in ('r', 'p', 'f') and a.attnum > 0 and not a.attisdropped and \(Self.ownSchemas)
       order by a.attrelid, a.attnum
       """)
     for row in rows {
-      guard row.count == 5, let place = row[0].flatMap({ places[$0] }), let name = row[1] else { continue }
+      guard row.count == 6, let place = row[0].flatMap({ places[$0] }), let name = row[1] else { continue }
       relations[place].table.columns.append(Column(name: name, type: row[2] ?? "", isNotNull: row[3] == "t"))
       if row[4] == "t" { relations[place].table.hasSequence = true }
+      if row[5] == "t" { relations[place].texts.append(name) }
     }
   }
 

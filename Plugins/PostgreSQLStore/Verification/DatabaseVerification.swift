@@ -3,9 +3,9 @@ import MendKit
 /// Holds a database against what its pages should be, by PostgreSQL's own verification, the extension `amcheck`. Where that is
 /// not there and may not be used, every row is read instead.
 struct DatabaseVerification {
-  private let session: PostgresSession
+  let session: PostgresSession
   private let request: IntegrityRequest
-  private let database: DatabaseCatalog
+  let database: DatabaseCatalog
   /// Indexes that do not agree with their tables.
   private(set) var suspects: Set<String> = []
   private(set) var account = VerificationAccount(engine: "postgresql")
@@ -22,7 +22,7 @@ struct DatabaseVerification {
 
   mutating func run() throws(Problem) -> [Finding] {
     // First, since reading a damaged page counts as a failure of its own.
-    var findings = try checksumFailures() + invalidIndexes() + damagedSequences()
+    var findings = try checksumFailures() + invalidIndexes() + damagedSequences() + hiddenRows()
     if request.asksEngine {
       return try findings + EngineVerification(session.address, session.patience, database).run()
     }
@@ -42,7 +42,9 @@ struct DatabaseVerification {
     let damaged = Set(result.findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
     result.findings = withoutEchoes(result.findings)
     findings += inOrder(result.findings)
-    RowsByIndex.remember(result.known.filter { damaged.contains($0.key) }, of: session.address)
+    // A row with a text that no server takes is lost to a new database, too.
+    let losing = damaged.union(result.findings.filter { $0.code == "text.invalid" }.compactMap(\.location.table))
+    RowsByIndex.remember(result.known.filter { losing.contains($0.key) }, of: session.address)
     (rows, uncounted) = (result.rows, result.uncounted)
     // A row that is not in an index because its page cannot be read is the table's trouble, and said of the table.
     findings.removeAll { finding in
@@ -55,7 +57,9 @@ struct DatabaseVerification {
         && (finding.evidence ?? "").contains("failed to find parent tuple for heap-only tuple")
     }
     findings = try withDuplicates(withoutConsequences(findings, kept))
-    suspects.formUnion(findings.filter { $0.code.matches("index.*") }.compactMap(\.location.index))
+    suspects.formUnion(
+      findings.filter { $0.code.matches("index.*") || $0.code == "row.contradicted" }.compactMap(\.location.index))
+    Contradiction.remember(result.contradictions, of: session.address)
     tell(functions, result.unverified)
     // Whoever reads the definitions from here on, pg_dump among them, does so past these indexes.
     if let broken = findings.first(where: { $0.location.index?.hasPrefix("pg_catalog.") == true }) {
@@ -88,7 +92,8 @@ struct DatabaseVerification {
 
   /// A unique index that lacks rows may have let others of the same key in: then it cannot be built anew.
   private func withDuplicates(_ findings: [Finding]) throws(Problem) -> [Finding] {
-    let suspects = Set(findings.filter { $0.code.matches("index.*") }.compactMap(\.location.index))
+    let suspects = Set(
+      findings.filter { $0.code.matches("index.*") || $0.code == "row.contradicted" }.compactMap(\.location.index))
     guard !suspects.isEmpty else { return findings }
     let connection = session.connection
     let damaged = Set(findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
@@ -138,51 +143,6 @@ struct DatabaseVerification {
       return first == second ? one.offset < other.offset : first < second
     }
     return ordered.map(\.element)
-  }
-
-  // MARK: - What the catalog tells
-
-  private func invalidIndexes() -> [Finding] {
-    var findings: [Finding] = []
-    for relation in database.relations {
-      for index in relation.indexes where !index.isValid || !index.isReady {
-        findings.append(
-          Finding(
-            "index.invalid", .error, at: Finding.Location(table: relation.table.name, index: index.shown),
-            "the index \(index.shown) is not valid: queries do not use it, and it refuses no duplicates",
-            evidence: "indisvalid \(index.isValid), indisready \(index.isReady); a CREATE INDEX CONCURRENTLY failed"))
-      }
-    }
-    return findings
-  }
-
-  private func damagedSequences() throws(Problem) -> [Finding] {
-    let damaged = try session.asking("read the sequences of") { () throws(ServerFailure) in
-      try SequenceSurvey.damaged(session.connection)
-    }
-    return damaged.map { sequence in
-      Finding(
-        "table.malformed", .error, at: Finding.Location(table: sequence.shown),
-        "the sequence \(sequence.shown) is damaged: no value can be drawn from it", evidence: sequence.said)
-    }
-  }
-
-  private func checksumFailures() throws(Problem) -> [Finding] {
-    let row = try session.asking("ask for checksum failures of") { () throws(ServerFailure) in
-      try session.connection.rows(
-        """
-        select checksum_failures, checksum_last_failure from pg_catalog.pg_stat_database
-        where datname = pg_catalog.current_database() and checksum_failures > 0
-        """
-      ).first
-    }
-    guard let row, row.count == 2, let count = Int(row[0] ?? "") else { return [] }
-    return [
-      Finding(
-        "checksum.failures", .warning,
-        "the server has met \(count == 1 ? "1 page" : "\(count) pages") of this database whose data checksum is wrong",
-        evidence: row[1].map { "the last one at \($0) UTC; the count goes back with pg_stat_reset()" }, count: count)
-    ]
   }
 
   // MARK: - What is read

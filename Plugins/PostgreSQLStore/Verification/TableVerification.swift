@@ -92,10 +92,13 @@ struct TableVerification {
   /// Without amcheck: every row as text, which reads every value of it.
   func reading() throws(ServerFailure) -> [Finding] {
     do throws(ServerFailure) {
-      _ = try connection.value(
-        "select pg_catalog.sum(pg_catalog.octet_length(t::text)) from only \(relation.sql) t")
+      let list = ["pg_catalog.sum(pg_catalog.octet_length(t::text))"] + relation.texts.map(InvalidTexts.reading)
+      _ = try connection.value("select \(list.joined(separator: ", ")) from only \(relation.sql) t")
       return []
     } catch {
+      if InvalidTexts.areTold(by: error) {
+        return try InvalidTexts(connection, relation).findings(shown: request.findingsPerCause)
+      }
       guard error.isDamage, !error.isGone else { throw error }
       return findings([(DamagedPlace(error.message).block, nil, error.message)])
     }

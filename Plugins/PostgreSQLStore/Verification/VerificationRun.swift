@@ -23,6 +23,8 @@ struct VerificationRun {
     var uncounted: Set<String> = []
     /// What could not be verified, and why, by the table.
     var unverified: [String: [String]] = [:]
+    /// Rows of which table and index hold different values.
+    var contradictions: [Contradiction] = []
 
     mutating func add(_ other: Result) {
       findings += other.findings
@@ -30,6 +32,7 @@ struct VerificationRun {
       rows.merge(other.rows) { $1 }
       uncounted.formUnion(other.uncounted)
       unverified.merge(other.unverified) { $0 + $1 }
+      contradictions += other.contradictions
     }
   }
 
@@ -143,6 +146,7 @@ struct VerificationRun {
       guard blanks.entries == nil else {
         let count = try rows.countByTable()
         result.rows[name] = count
+        try tellTexts(count, relation)
         result.known[name] = count.rows + (blanks.entries ?? 0)
         return
       }
@@ -150,6 +154,7 @@ struct VerificationRun {
       case .same(let count, let byIndex):
         result.rows[name] = count
         result.known[name] = byIndex
+        try tellTexts(count, relation)
       case .missing(let missing, let known):
         result.known[name] = known
         result.findings.append(missingRows(name, missing, of: known))
@@ -166,6 +171,13 @@ struct VerificationRun {
       // Where a page cannot be used, the verification of the table or of its index says so.
       result.uncounted.insert(name)
     }
+  }
+
+  private mutating func tellTexts(
+    _ count: RowsByIndex.Count, _ relation: DatabaseCatalog.Relation
+  ) throws(ServerFailure) {
+    guard count.hasInvalidText else { return }
+    result.findings += try InvalidTexts(connection, relation).findings(shown: setting.request.findingsPerCause)
   }
 
   private func missingRows(_ name: String, _ missing: Int, of known: Int) -> Finding {
@@ -200,9 +212,31 @@ struct VerificationRun {
       let path = try connection.value("select pg_catalog.pg_relation_filepath(\(relation.oid))")
       // A page of the table that cannot be read is said of the table.
       if DamagedPlace(failure.message).isOf(path) { return }
-      result.findings.append(
-        TreeVerification.finding(
-          failure, of: index.shown, at: Finding.Location(table: relation.table.name, index: index.shown)))
+      let finding = TreeVerification.finding(
+        failure, of: index.shown, at: Finding.Location(table: relation.table.name, index: index.shown))
+      if finding.code == "index.entry-missing", try tellApart(finding, index, relation) { return }
+      result.findings.append(finding)
     }
+  }
+
+  /// Whether the index lacks rows, or has them with other values, and what is to be said of that; false where nobody can tell.
+  private mutating func tellApart(
+    _ finding: Finding, _ index: DatabaseCatalog.IndexRelation, _ relation: DatabaseCatalog.Relation
+  ) throws(ServerFailure) -> Bool {
+    let outcome: KeyDifferences.Outcome?
+    do throws(ServerFailure) {
+      outcome = try KeyDifferences(connection, relation, index).look()
+    } catch {
+      guard error.isDamage, !error.isGone else { throw error }
+      return false
+    }
+    guard let outcome, !outcome.contradictions.isEmpty else { return false }
+    result.contradictions += outcome.contradictions
+    result.findings += Contradiction.findings(outcome.contradictions, shown: setting.request.findingsPerCause)
+    guard outcome.missing > 0 else { return true }
+    var finding = finding
+    finding.count = outcome.missing
+    result.findings.append(finding)
+    return true
   }
 }

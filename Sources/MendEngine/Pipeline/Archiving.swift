@@ -13,8 +13,10 @@ struct Archived {
 
 extension Engine {
   /// Archives a store as it is now, synced, read back and verified: a healthy one as the engine's own consistent file, a
-  /// damaged one with every file that belongs to it, byte for byte.
-  func archive(_ result: CheckResult, reason: String) throws(Problem) -> Archived {
+  /// damaged one with every file that belongs to it, byte for byte. Of a healthy one the snapshot may be under way.
+  func archive(
+    _ result: CheckResult, reason: String, early: EarlySnapshot? = nil
+  ) throws(Problem) -> Archived {
     guard let driver = result.driver else {
       throw Problem(
         .unsupported, tried: "archive", on: result.store.writtenPath, said: "no driver here knows a file of this kind",
@@ -25,7 +27,7 @@ extension Engine {
       return try archive(result, driver, form: .raw, verdict: .damaged, reason: reason)
     }
     do throws(Problem) {
-      return try archive(result, driver, form: .consistent, verdict: result.verdict, reason: reason)
+      return try archive(result, driver, form: .consistent, verdict: result.verdict, reason: reason, early: early)
     } catch {
       guard error.kind == .damaged || error.kind == .unsupported else { throw error }
       let verdict: Verdict = error.kind == .damaged ? .damaged : .unchecked
@@ -36,9 +38,13 @@ extension Engine {
   }
 
   private func archive(
-    _ result: CheckResult, _ driver: any Driver, form: SnapshotForm, verdict: Verdict, reason: String
+    _ result: CheckResult, _ driver: any Driver, form: SnapshotForm, verdict: Verdict, reason: String,
+    early: EarlySnapshot? = nil
   ) throws(Problem) -> Archived {
     try whileChanging { staged throws(Problem) in
+      if let snapshot = try early?.take() {
+        return try archive(snapshot, result, driver, verdict: verdict, reason: reason)
+      }
       let staging = staged ? try makeStaging(for: result.store) : nil
       defer { if let staging { try? Paths.removeTree(staging) } }
       let snapshot = try driver.snapshot(result.store.path, form: form, staging: staging, patience: patience)

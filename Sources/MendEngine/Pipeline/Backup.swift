@@ -22,6 +22,8 @@ extension Engine {
       report.add(error)
       return report
     }
+    let early = beginSnapshot(of: store)
+    defer { early?.end() }
     let result = runChecks(store, .unheld, counting: .always)
     var report = StoreReport(result)
     do throws(Problem) {
@@ -33,7 +35,7 @@ extension Engine {
         archived = archive
       } else {
         guard Engine.isWorthArchiving(result) else { return report }
-        archived = try archive(result, reason: "backup")
+        archived = try archive(result, reason: "backup", early: early)
       }
       report.archive = archived.record.path
       if let obstacle = archived.obstacle {

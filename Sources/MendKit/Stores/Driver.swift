@@ -338,6 +338,14 @@ public protocol WorkingCopy: SQLSession {
   /// Moves the rows of a table whose key is NULL to a table of their own; the number of rows moved.
   func setAsideNullKeys(of table: Table, into name: String) throws(Problem) -> Int
 
+  /// Where the rows of a table stand that were set aside, as reports call it; nil where that is the name that was asked for.
+  func placeAside(of table: Table) -> String?
+
   /// Writes everything to the one file and lets go of it.
   func close() throws(Problem)
+}
+
+extension WorkingCopy {
+  /// For drivers that take the name that they are given.
+  public func placeAside(of table: Table) -> String? { nil }
 }

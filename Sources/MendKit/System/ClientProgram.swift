@@ -1,4 +1,22 @@
 import CSystem
+import Synchronization
+
+/// Tells a program that runs on another thread's behalf that what it does is not wanted any more.
+public final class StopSignal: Sendable {
+  private let given = Atomic(false)
+
+  /// A signal that is not given yet.
+  public init() {}
+
+  /// Whether it was given.
+  public var isGiven: Bool { given.load(ordering: .acquiring) }
+
+  /// Gives it; who waits for the program notices within a tenth of a second.
+  public func give() { given.store(true, ordering: .releasing) }
+
+  /// How often it is looked for, in seconds.
+  fileprivate static let interval = 0.1
+}
 
 /// An engine's own client program: run to its end in a process of its own, with what it says caught, so that one that aborts
 /// on a corrupt file takes nothing with it.
@@ -47,6 +65,8 @@ public struct ClientProgram: Sendable, Hashable {
       case time(Double)
       /// It wrote more than it may, in bytes.
       case output(Int)
+      /// What it does is not wanted any more.
+      case stopped
     }
 
     /// Whether it ended by itself, with the code 0.
@@ -62,6 +82,7 @@ public struct ClientProgram: Sendable, Hashable {
       case (.time(let seconds)?, _):
         return "it did not end within \(Int(seconds)) s" + (words.isEmpty ? "" : ": " + words)
       case (.output(let bytes)?, _): return "it wrote more than \(ByteSize(bytes: bytes).short)"
+      case (.stopped?, _): return "it was stopped"
       case (nil, .killed(let signal)): return "it was ended by signal \(signal)" + (words.isEmpty ? "" : ": " + words)
       case (nil, .notStarted(let number)): return SystemError.text(number)
       case (nil, .exited(let code)): return words.isEmpty ? "it ended with code \(code)" : words
@@ -73,11 +94,12 @@ public struct ClientProgram: Sendable, Hashable {
   /// own; a nil takes a variable away. With `file`, the output goes there.
   ///
   /// A program that takes longer than `timeLimit` seconds, or writes more than `outputLimit` bytes, is killed, and the outcome
-  /// says so. Of its standard error at least the last `errorLimit` bytes are kept. Throws only where the system has no pipes left.
+  /// says so; so is one that `signal` says to stop. Of its standard error at least the last `errorLimit` bytes are kept. Throws only
+  /// where the system has no pipes left.
   public func run(
     _ arguments: [String], input: [UInt8] = [], environment: [String: String?] = [:], folder: String? = nil,
     timeLimit: Double = .infinity, outputLimit: Int = 256 << 20, errorLimit: Int = 64 << 10,
-    outputTo file: FileHandle? = nil
+    outputTo file: FileHandle? = nil, until signal: StopSignal? = nil
   ) throws(Problem) -> Outcome {
     let standardInput = try Pipe(for: name)
     let standardOutput = try Pipe(for: name)
@@ -97,7 +119,7 @@ public struct ClientProgram: Sendable, Hashable {
     var exchange = Exchange(
       input: input, standardInput: standardInput, standardOutput: standardOutput, standardError: standardError,
       outputLimit: outputLimit, errorLimit: errorLimit)
-    let limit = exchange.run(for: timeLimit)
+    let limit = exchange.run(for: timeLimit, until: signal)
     if limit != nil { kill(pid, SIGKILL) }
     return Outcome(
       ending: ChildProcess.wait(for: pid), output: exchange.output, errors: exchange.errors, limit: limit)
@@ -155,13 +177,15 @@ private struct Exchange {
   }
 
   /// Until the program has closed both of its streams; the limit that it broke, nil when it broke none.
-  mutating func run(for seconds: Double) -> ClientProgram.Outcome.Limit? {
+  mutating func run(for seconds: Double, until signal: StopSignal?) -> ClientProgram.Outcome.Limit? {
     let start = Clock.system.steady()
     _ = fcntl(standardInput.writing, F_SETFL, O_NONBLOCK)
     if input.isEmpty { standardInput.closeWriting() }
     while standardOutput.reading >= 0 || standardError.reading >= 0 {
-      let left = seconds - (Clock.system.steady() - start)
+      if let signal, signal.isGiven { return .stopped }
+      var left = seconds - (Clock.system.steady() - start)
       guard left > 0 else { return .time(seconds) }
+      if signal != nil { left = min(left, StopSignal.interval) }
       var waited = [
         pollfd(fd: standardOutput.reading, events: Int16(POLLIN), revents: 0),
         pollfd(fd: standardError.reading, events: Int16(POLLIN), revents: 0),
