@@ -55,6 +55,7 @@ public struct SalvageRepair: Repair {
       "index.malformed", "page.unused", "freelist.malformed", "pointer-map.malformed", "schema.mismatch",
       "file.nul-tail", "file.byte-order-mark", "check.violated",
       "column.null", "column.type", "virtual-table.malformed", "index.entry-*", "index.not-sorted", "index.not-unique",
+      "text.invalid",
     ],
     loss: .rows,
     examples: Self.examples)
@@ -70,9 +71,10 @@ public struct SalvageRepair: Repair {
       let refused = findings.filter { Self.refused.contains($0.code) }
       return refused.isEmpty ? nil : RepairOffer(loss: .rows, mends: [], reason: Self.leave(refused))
     }
+    let isOfServer = context.driver is any ServerDriver
     let mends = findings.filter { finding in
-      description.mends.contains { finding.code.matches($0) }
-        || context.driver is any ServerDriver && Self.ofServers.contains(finding.code)
+      if isOfServer, Self.ofServers.contains(finding.code) { return true }
+      return finding.code != "text.invalid" && description.mends.contains { finding.code.matches($0) }
     }
     let backup = try context.backups?.newestGood()
     let plan =

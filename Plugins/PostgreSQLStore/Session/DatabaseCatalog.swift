@@ -13,11 +13,18 @@ struct DatabaseCatalog {
     var table: Table
     var indexes: [IndexRelation] = []
     /// The columns that hold texts.
-    var texts: [String] = []
+    var texts: [TextColumn] = []
     /// The schema-qualified name in SQL.
     var sql: String { Quoting.name(schema) + "." + Quoting.name(name) }
     /// Whether it has rows of its own.
     var holdsRows: Bool { kind == "r" }
+  }
+
+  /// A column that holds texts.
+  struct TextColumn {
+    var name: String
+    /// Whether it is of the type `character`, whose values are filled up with blanks. To take these off takes long.
+    var isPadded: Bool
   }
 
   /// An index.
@@ -110,7 +117,8 @@ struct DatabaseCatalog {
       """
       select a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
         a.attidentity <> '' or coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) like 'nextval(%', false),
-        y.typcategory = 'S' or a.atttypid in ('json'::pg_catalog.regtype, 'xml'::pg_catalog.regtype)
+        y.typcategory = 'S' or a.atttypid in ('json'::pg_catalog.regtype, 'xml'::pg_catalog.regtype),
+        a.atttypid = 'bpchar'::pg_catalog.regtype
       from pg_catalog.pg_attribute a join pg_catalog.pg_type y on y.oid = a.atttypid join pg_catalog.pg_class c on c.oid = a.attrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -118,10 +126,10 @@ struct DatabaseCatalog {
       order by a.attrelid, a.attnum
       """)
     for row in rows {
-      guard row.count == 6, let place = row[0].flatMap({ places[$0] }), let name = row[1] else { continue }
+      guard row.count == 7, let place = row[0].flatMap({ places[$0] }), let name = row[1] else { continue }
       relations[place].table.columns.append(Column(name: name, type: row[2] ?? "", isNotNull: row[3] == "t"))
       if row[4] == "t" { relations[place].table.hasSequence = true }
-      if row[5] == "t" { relations[place].texts.append(name) }
+      if row[5] == "t" { relations[place].texts.append(TextColumn(name: name, isPadded: row[6] == "t")) }
     }
   }
 

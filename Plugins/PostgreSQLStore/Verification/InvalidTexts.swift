@@ -13,8 +13,12 @@ struct InvalidTexts {
 
   /// Counts the values of a column, and holds each text of it against the encoding on the way: a conversion from an encoding to
   /// itself does nothing else.
-  static func reading(_ column: String) -> String {
-    "count(pg_catalog.convert_to(\(Quoting.name(column))::text, pg_catalog.getdatabaseencoding()))"
+  static func reading(_ column: DatabaseCatalog.TextColumn) -> String {
+    let name = Quoting.name(column.name)
+    let encoding = "pg_catalog.getdatabaseencoding()"
+    return column.isPadded
+      ? "count(pg_catalog.convert_from(pg_catalog.bpcharsend(\(name)), \(encoding)))"
+      : "count(pg_catalog.convert_to(\(name)::text, \(encoding)))"
   }
 
   /// Whether the server refused a text.
@@ -67,13 +71,13 @@ struct InvalidTexts {
       guard try failure(relation.texts, condition) != nil else { continue }
       for column in relation.texts {
         guard let said = try failure([column], condition) else { continue }
-        places.append(Place(block: first, item: item, column: column, said: said))
+        places.append(Place(block: first, item: item, column: column.name, said: said))
       }
     }
   }
 
   /// What the server says of the texts of some rows; nil where all are valid.
-  private func failure(_ columns: [String], _ condition: String) throws(ServerFailure) -> String? {
+  private func failure(_ columns: [DatabaseCatalog.TextColumn], _ condition: String) throws(ServerFailure) -> String? {
     let list = columns.map(Self.reading).joined(separator: ", ")
     do throws(ServerFailure) {
       _ = try connection.rows("select \(list) from only \(relation.sql) where \(condition)")

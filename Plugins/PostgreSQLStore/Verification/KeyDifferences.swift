@@ -41,6 +41,11 @@ struct KeyDifferences {
     var columns: [String]
     /// The columns in SQL.
     var names: [String]
+    /// By how many of them the index is searched; the others only stand in it.
+    var searched: Int
+    /// In which order the index has them, in SQL.
+    var order: String
+    /// Which rows are in the index, in SQL; empty for all.
     var condition: String
   }
 
@@ -88,17 +93,21 @@ struct KeyDifferences {
 
   /// The rows to which the entries of a key lead, and which have another one.
   private func contradictions(_ question: Question, _ key: [String?]) throws(ServerFailure) -> [Contradiction] {
-    let conditions = zip(question.names, key).map { name, value in
-      value.map { "\(name) = \(Quoting.text($0))" } ?? "\(name) is null"
+    // In the order of the index, and by ranges: so no other index is as good, and nothing but the entries decides.
+    let searched = question.names.prefix(question.searched)
+    let conditions = zip(searched, key).map { name, value in
+      value.map { "\(name) >= \(Quoting.text($0)) and \(name) <= \(Quoting.text($0))" } ?? "\(name) is null"
     }
     let primary = relation.table.primaryKey
     let texts = (question.names + primary.map(Quoting.name)).map { "\($0)::text" }.joined(separator: ", ")
-    let lookup = source(question, "ctid::text, \(texts)", and: conditions.joined(separator: " and ")) + " limit 100"
+    let lookup =
+      source(question, "ctid::text, \(texts)", and: conditions.joined(separator: " and "))
+      + " order by \(question.order) limit 1000"
     guard let rows = try byIndex({ () throws(ServerFailure) in try answer(lookup, .index) }) else { return [] }
     return rows.compactMap { row in
       guard row.count == 1 + key.count + primary.count, let place = row[0] else { return nil }
       let values = Array(row[1...key.count])
-      guard values != key else { return nil }
+      guard values.prefix(question.searched) != key.prefix(question.searched) else { return nil }
       let names = primary.isEmpty ? question.columns : primary
       let identity = zip(names, primary.isEmpty ? values[...] : row[(1 + key.count)...]).map { ($0, $1) }
       return Contradiction(
@@ -138,7 +147,7 @@ struct KeyDifferences {
   }
 
   private func byIndex<Result>(_ work: () throws(ServerFailure) -> Result) throws(ServerFailure) -> Result {
-    try with(["seqscan", "bitmapscan", "tidscan"], work)
+    try with(["seqscan", "bitmapscan", "tidscan", "sort", "incremental_sort"], work)
   }
 
   private func byTable<Result>(_ work: () throws(ServerFailure) -> Result) throws(ServerFailure) -> Result {
@@ -164,14 +173,23 @@ struct KeyDifferences {
             from pg_catalog.unnest(i.indkey::int2[]) with ordinality k(number, place)
             join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number),
           exists(select 1 from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            and d.objid = i.indexrelid and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass)
+            and d.objid = i.indexrelid and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass),
+          i.indnkeyatts, pg_catalog.array_to_string(i.indoption, ',')
         from pg_catalog.pg_index i where i.indexrelid = \(index.oid)
         """
       ).first ?? []
-    guard row.count == 4, row[1] == "f", row[3] == "f", let list = row[2],
-      let columns = (try? JSONValue(parsing: Array(list.utf8)))?.array?.compactMap(\.string), !columns.isEmpty
+    guard row.count == 6, row[1] == "f", row[3] == "f", let list = row[2], let searched = row[4].flatMap({ Int($0) }),
+      let columns = (try? JSONValue(parsing: Array(list.utf8)))?.array?.compactMap(\.string), !columns.isEmpty,
+      searched <= columns.count
     else { return nil }
+    let names = columns.map(Quoting.name)
+    // `INDOPTION_DESC` and `INDOPTION_NULLS_FIRST`
+    let options = (row[5] ?? "").split(separator: ",").map { Int($0) ?? 0 }
+    let order = zip(names.prefix(searched), options).map { name, option in
+      name + (option & 1 != 0 ? " desc" : "") + (option & 2 != 0 ? " nulls first" : " nulls last")
+    }
     return Question(
-      columns: columns, names: columns.map(Quoting.name), condition: row[0].map { "(\($0))" } ?? "")
+      columns: columns, names: names, searched: searched, order: order.joined(separator: ", "),
+      condition: row[0].map { "(\($0))" } ?? "")
   }
 }

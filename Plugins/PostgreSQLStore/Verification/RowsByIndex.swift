@@ -83,7 +83,7 @@ struct RowsByIndex {
     return count
   }
 
-  private func countByTable(reading texts: [String]) throws(ServerFailure) -> Count {
+  private func countByTable(reading texts: [DatabaseCatalog.TextColumn]) throws(ServerFailure) -> Count {
     let keys = relation.table.primaryKey.map(Quoting.name)
     return try without(["indexscan", "indexonlyscan", "bitmapscan"]) { () throws(ServerFailure) in
       let list = ["count(*)"] + keys.map { "count(\($0))" } + texts.map(InvalidTexts.reading)
