@@ -53,14 +53,21 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver, SnapshotAheadDriv
     return try DatabaseSnapshot(PostgresAddress(path), staging: staging, patience: patience).make(form)
   }
 
-  /// A dump is written while the checks run. The stamp comes first: the sessions of the checks would be in it.
+  /// A dump is written while the checks run. The stamp comes first: the sessions of the checks would be in it. Without data
+  /// checksums the checks come first: to read a damaged row can end the server's process, and with it all sessions.
   public func beginSnapshot(
     _ path: String, patience: Double, staging: () throws(Problem) -> String
   ) -> (any SnapshotUnderWay)? {
     let address = PostgresAddress(path)
-    guard (try? PostgresPrograms.dump()) != nil, let stamp = try? DatabaseStamp.read(address, patience: patience),
-      let folder = try? staging()
+    guard (try? PostgresPrograms.dump()) != nil,
+      let connection = try? ServerConnection(address, .reading, patience: patience)
     else { return nil }
+    defer { connection.end() }
+    guard (try? connection.value("select current_setting('data_checksums')")) == "on",
+      let stamp = try? DatabaseStamp.read(connection), let folder = try? staging()
+    else { return nil }
+    // Nor would this session be in a later stamp.
+    connection.end()
     return DatabaseSnapshot.UnderWay(DatabaseSnapshot(address, staging: folder, patience: patience), stamp)
   }
 

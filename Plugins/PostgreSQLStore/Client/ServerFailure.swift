@@ -34,6 +34,7 @@ struct ServerFailure: Error {
   /// Content that is damaged: `data_corrupted`, `index_corrupted`, and what a server says that died of it.
   var isDamage: Bool {
     if ["XX001", "XX002", "XX000"].contains(state) { return true }
+    if isOfTransaction, !isGone { return true }
     // A file of a table or an index that is gone, or that the disk does not give.
     if ["58P01", "58030"].contains(state),
       ["\"base/", "\"global/", "\"pg_tblspc/"].contains(where: { message.contains($0) })
@@ -41,6 +42,14 @@ struct ServerFailure: Error {
       return true
     }
     return isGone && !isShutdown && (Self.deaths + Self.damages).contains { message.contains($0) }
+  }
+
+  /// Whether the server knows nothing of the transaction that a row names: the head of that row is damaged.
+  var isOfTransaction: Bool {
+    [
+      "could not access status of transaction", "has not been created yet -- apparent wraparound",
+      "does no longer exist -- apparent wraparound",
+    ].contains { message.contains($0) }
   }
 
   /// What the server says of a page that it cannot use, in its own words: programs other than psql tell no SQLSTATE.

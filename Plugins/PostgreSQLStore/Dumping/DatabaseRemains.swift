@@ -20,7 +20,8 @@ struct DatabaseRemains {
       var readers: [TableReader] = []
       var connection = view
       for relation in database.relations where relation.holdsRows {
-        var reader = TableReader(relation)
+        var reader = TableReader(
+          relation, leavingOut: DamagedItems.remembered(of: address, table: relation.table.name))
         // A table that ends its session is read in another one; its view is a later one then.
         do throws(ServerFailure) {
           try reader.look(connection)

@@ -26,6 +26,13 @@ struct DatabaseSnapshot: Sendable {
 
   /// Writes the dump, and reads it; how many rows it has of each table.
   private func dump(until signal: StopSignal? = nil) throws(Problem) -> [String: Int]? {
+    // To read a row that is damaged may give anything, or end the server's process, and with it all sessions.
+    let damaged = DamagedItems.tables(of: address)
+    guard damaged.isEmpty else {
+      throw Problem(
+        .damaged, tried: "dump", on: address.uri,
+        said: "rows of \(damaged.joined(separator: ", ")) are damaged", code: "store.unreadable")
+    }
     do throws(ServerFailure) {
       try DumpFile(address, patience: patience).write(to: path, until: signal)
     } catch {

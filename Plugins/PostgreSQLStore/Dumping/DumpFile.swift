@@ -47,6 +47,12 @@ struct DumpFile {
     // Without a SQLSTATE it is a connection that was not made.
     var state = words.contains("connection to server") ? "" : "58000"
     if damage.contains(where: { words.contains($0) }) { state = "XX001" }
+    // A row that the server cannot hand over, whatever it says of it.
+    if words.contains("Dumping the contents of table"), words.contains("ERROR:"),
+      !["canceling statement", "out of memory", "terminating connection"].contains(where: { words.contains($0) })
+    {
+      state = "XX001"
+    }
     if words.contains("permission denied") || words.contains("row-level security") { state = "42501" }
     if words.contains("lock timeout") || words.contains("could not obtain lock") { state = "55P03" }
     if words.contains("No space left") { state = "53100" }

@@ -10,8 +10,14 @@ struct TableReader {
   /// How many rows can be read.
   private(set) var rows = 0
   private var blocksLeftToTry = Self.mostDamagedBlocks
+  /// What amcheck says of items, by their block.
+  private let damaged: [Int: [Int: String]]
 
-  init(_ relation: DatabaseCatalog.Relation) { self.relation = relation }
+  /// `damaged` are items that are not to be read.
+  init(_ relation: DatabaseCatalog.Relation, leavingOut damaged: [Int: [Int: String]] = [:]) {
+    self.relation = relation
+    self.damaged = damaged
+  }
 
   /// A part of a table.
   enum Part {
@@ -47,7 +53,15 @@ struct TableReader {
   mutating func look(_ connection: ServerConnection) throws(ServerFailure) {
     let size = try connection.value(
       "select pg_catalog.pg_relation_size(\(relation.oid)) / current_setting('block_size')::int")
-    if let blocks = size.flatMap({ Int($0) }), blocks > 0 { return try look(connection, 0, blocks - 1) }
+    if let blocks = size.flatMap({ Int($0) }), blocks > 0 {
+      var next = 0
+      for block in damaged.keys.sorted() where block < blocks {
+        if next < block { try look(connection, next, block - 1) }
+        try lookAtItems(connection, block, nil)
+        next = block + 1
+      }
+      return next < blocks ? try look(connection, next, blocks - 1) : ()
+    }
     // No block is there: of an empty table by right, or since its file is gone.
     do throws(ServerFailure) {
       _ = try connection.value("select count(*) from only \(relation.sql)")
@@ -86,10 +100,15 @@ struct TableReader {
   }
 
   private mutating func lookAtItems(
-    _ connection: ServerConnection, _ block: Int, _ failure: ServerFailure
+    _ connection: ServerConnection, _ block: Int, _ failure: ServerFailure?
   ) throws(ServerFailure) {
     var isFound = false
     for item in 1...Self.mostItems {
+      if let said = damaged[block]?[item] {
+        isFound = true
+        unread.append((Part.item(block: block, item: item).place, said))
+        continue
+      }
       let part = Part.item(block: block, item: item)
       do throws(ServerFailure) {
         guard try count(connection, part) > 0 else { continue }
@@ -101,7 +120,7 @@ struct TableReader {
         unread.append((part.place, error.message))
       }
     }
-    if !isFound { unread.append((Part.blocks(block, block).place, failure.message)) }
+    if !isFound, let failure { unread.append((Part.blocks(block, block).place, failure.message)) }
   }
 
   /// Reads every value of a part, and holds it against the database's encoding: a text that is none in it cannot be restored; how
@@ -124,5 +143,5 @@ struct TableReader {
 
 extension ServerFailure {
   /// Whether rows that were asked for cannot be read or handed over, on a connection that is still there.
-  fileprivate var isOfRows: Bool { (isDamage || state == "22021") && !isGone }
+  fileprivate var isOfRows: Bool { (isDamage || state.hasPrefix("22")) && !isGone }
 }

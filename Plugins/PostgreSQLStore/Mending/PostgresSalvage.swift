@@ -44,7 +44,9 @@ struct PostgresSalvage {
       let places = entry.unread.prefix(Self.mostPlaces).map { "\($0.place) (\($0.said))" }.joined(separator: "; ")
       let more = entry.unread.count > Self.mostPlaces ? "; and \(entry.unread.count - Self.mostPlaces) more" : ""
       outcome.rows[entry.table] = RowTally(
-        kept: entry.rows, lost: known[entry.table].flatMap { $0 >= entry.rows ? $0 - entry.rows : nil })
+        kept: entry.rows,
+        // What cannot be read and is known to no index nobody can count.
+        lost: known[entry.table].flatMap { $0 - entry.rows >= entry.unread.count ? $0 - entry.rows : nil })
       outcome.notes.append("of \(entry.table) \(entry.rows) rows could be read; not read: \(places)\(more)")
     }
     guard let dump = try aid.backup() else { return outcome }

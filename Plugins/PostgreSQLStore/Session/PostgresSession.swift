@@ -82,8 +82,31 @@ final class PostgresSession: SQLSession, EstimatingSession {
     do throws(ServerFailure) {
       return try work()
     } catch {
-      throw problem(error, tried)
+      let problem = problem(error, tried)
+      // What follows is asked of a new one.
+      if error.isGone, problem.kind == .damaged { try? revive() }
+      throw problem
     }
+  }
+
+  /// Connects again where a process of the server died, which ends all sessions. The view is a later one then.
+  func revive() throws(Problem) {
+    do throws(ServerFailure) {
+      _ = try connection.value("select 1")
+      return
+    } catch {
+      guard error.isGone || error.message.contains("no connection to the server") else { return }
+    }
+    connection.end()
+    for _ in 0..<Self.tries {
+      do throws(Problem) {
+        (connection, _) = try Self.begin(address, patience)
+        return
+      } catch {
+        usleep(500_000)
+      }
+    }
+    (connection, _) = try Self.begin(address, patience)
   }
 
   /// A failure as a problem; of a lock, with the sessions that hold it.

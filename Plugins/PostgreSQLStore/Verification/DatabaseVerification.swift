@@ -39,6 +39,8 @@ struct DatabaseVerification {
     }
     let units = units(functions, sizes, kept)
     var result = try run(units, functions)
+    try session.revive()
+    DamagedItems.remember(result.items, of: session.address)
     let damaged = Set(result.findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
     result.findings = withoutEchoes(result.findings)
     findings += inOrder(result.findings)
@@ -95,17 +97,16 @@ struct DatabaseVerification {
     let suspects = Set(
       findings.filter { $0.code.matches("index.*") || $0.code == "row.contradicted" }.compactMap(\.location.index))
     guard !suspects.isEmpty else { return findings }
-    let connection = session.connection
     let damaged = Set(findings.filter { $0.code == "table.malformed" }.compactMap(\.location.table))
     var found: [Finding] = []
     let keys = try session.asking("read the unique indexes of") { () throws(ServerFailure) in
-      try UniqueKey.all(connection)
+      try UniqueKey.all(session.connection)
     }
     for key in keys where suspects.contains(key.index) && !damaged.contains(key.table) {
       // Where the server answers no question about the table, it is known why.
       guard !uncounted.contains(key.table) else { continue }
       let count = try session.asking("look for duplicate keys of \(key.table) in") { () throws(ServerFailure) in
-        try Self.duplicates(key, connection)
+        try Self.duplicates(key, session.connection)
       }
       guard count > 0 else { continue }
       found.append(
@@ -160,6 +161,8 @@ struct DatabaseVerification {
       for start in stride(from: 0, to: blocks, by: Self.blocksOfUnit) {
         let end = min(start + Self.blocksOfUnit, blocks)
         units.append(VerificationUnit(work: .blocks(relation, start, end - 1), cost: end - start))
+        guard request.isFull, !relation.texts.isEmpty else { continue }
+        units.append(VerificationUnit(work: .texts(relation, start, end - 1), cost: end - start))
       }
       for index in relation.indexes where index.method == "btree" && index.isValid && index.isReady {
         units.append(VerificationUnit(work: .tree(index, relation), cost: 4 * blocks + (sizes[index.oid] ?? 0)))
@@ -198,7 +201,7 @@ struct DatabaseVerification {
     let queue = UnitQueue(units, request.progress)
     let setting = VerificationRun.Setting(
       address: session.address, patience: session.patience, request: request, functions: functions,
-      snapshot: session.connection.snapshot)
+      snapshot: session.connection.snapshot, gate: TableGate(units))
     let outcomes = Workers.map(workers, workers: workers) { worker -> Swift.Result<VerificationRun.Result, Problem> in
       do throws(Problem) {
         let connected: VerificationRun?

@@ -35,13 +35,18 @@ struct InvalidTexts {
   /// More than this many are not told apart any more.
   private static let mostPlaces = 1000
 
-  /// What there is, the first of it one by one.
+  /// What there is in all of the table, the first of it one by one.
   func findings(shown most: Int) throws(ServerFailure) -> [Finding] {
     let size = try connection.value(
       "select pg_catalog.pg_relation_size(\(relation.oid)) / pg_catalog.current_setting('block_size')::int")
     guard let blocks = size.flatMap({ Int($0) }), blocks > 0 else { return [] }
+    return try findings(0, blocks - 1, shown: most)
+  }
+
+  /// What there is in the blocks from the first to the last.
+  func findings(_ first: Int, _ last: Int, shown most: Int) throws(ServerFailure) -> [Finding] {
     var places: [Place] = []
-    try look(0, blocks - 1, &places)
+    try look(first, last, &places)
     let most = max(1, most)
     return places.prefix(most).enumerated().map { number, place in
       var location = Finding.Location(table: relation.table.name, column: place.column)

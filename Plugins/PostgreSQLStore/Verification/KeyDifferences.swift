@@ -99,7 +99,9 @@ struct KeyDifferences {
       value.map { "\(name) >= \(Quoting.text($0)) and \(name) <= \(Quoting.text($0))" } ?? "\(name) is null"
     }
     let primary = relation.table.primaryKey
-    let texts = (question.names + primary.map(Quoting.name)).map { "\($0)::text" }.joined(separator: ", ")
+    let texts = (question.names + primary.map(Quoting.name)).enumerated().map { number, name in
+      "\(name)::text as dbmend_\(number)"
+    }.joined(separator: ", ")
     let lookup =
       source(question, "ctid::text, \(texts)", and: conditions.joined(separator: " and "))
       + " order by \(question.order) limit 1000"

@@ -18,8 +18,6 @@ struct RowsByIndex {
     var rows: Int
     /// How many rows have a NULL in the primary key.
     var nullKeys: Int
-    /// Whether a text was met that is not valid in the database's encoding.
-    var hasInvalidText = false
   }
 
   /// What the server said of the table.
@@ -71,24 +69,13 @@ struct RowsByIndex {
     }
   }
 
-  /// The rows, and those whose key has a NULL in it, whatever the definition promises. All texts are read on the way.
+  /// The rows, and those whose key has a NULL in it, whatever the definition promises.
   func countByTable() throws(ServerFailure) -> Count {
-    do throws(ServerFailure) {
-      return try countByTable(reading: relation.texts)
-    } catch {
-      guard InvalidTexts.areTold(by: error) else { throw error }
-    }
-    var count = try countByTable(reading: [])
-    count.hasInvalidText = true
-    return count
-  }
-
-  private func countByTable(reading texts: [DatabaseCatalog.TextColumn]) throws(ServerFailure) -> Count {
     let keys = relation.table.primaryKey.map(Quoting.name)
     return try without(["indexscan", "indexonlyscan", "bitmapscan"]) { () throws(ServerFailure) in
-      let list = ["count(*)"] + keys.map { "count(\($0))" } + texts.map(InvalidTexts.reading)
-      let row = try connection.rows("select \(list.joined(separator: ", ")) from only \(relation.sql)").first ?? []
-      let counts = row.prefix(1 + keys.count).map { Int($0 ?? "") ?? 0 }
+      let list = (["count(*)"] + keys.map { "count(\($0))" }).joined(separator: ", ")
+      let row = try connection.rows("select \(list) from only \(relation.sql)").first ?? []
+      let counts = row.map { Int($0 ?? "") ?? 0 }
       guard let rows = counts.first else { return Count(rows: 0, nullKeys: 0) }
       if counts.allSatisfy({ $0 == rows }) { return Count(rows: rows, nullKeys: 0) }
       let nulls = try connection.value(

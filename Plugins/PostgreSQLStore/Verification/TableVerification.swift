@@ -18,13 +18,13 @@ struct TableVerification {
   }
 
   /// A place of a table, and what is said of it.
-  private typealias Place = (block: Int?, item: Int?, said: String)
+  typealias Place = (block: Int?, item: Int?, said: String)
 
   /// More than this many places of one table are not told apart any more.
   private static let mostPlaces = 10_000
 
   /// What is wrong with the blocks from the first to the last.
-  func findings(_ first: Int, _ last: Int) throws(ServerFailure) -> [Finding] {
+  func places(_ first: Int, _ last: Int) throws(ServerFailure) -> [Place] {
     var places: [Place] = []
     var start = first
     var checksToast = request.isFull
@@ -49,7 +49,7 @@ struct TableVerification {
         }
       }
     }
-    return findings(places)
+    return places
   }
 
   private func places(_ first: Int, _ last: Int, _ checksToast: Bool) throws(ServerFailure) -> [Place] {
@@ -73,7 +73,8 @@ struct TableVerification {
     }
   }
 
-  private func findings(_ places: [Place]) -> [Finding] {
+  /// Findings of places, the first of them one by one.
+  func findings(_ places: [Place]) -> [Finding] {
     let shown = max(1, request.findingsPerCause)
     var findings: [Finding] = []
     for (number, place) in places.prefix(shown).enumerated() {

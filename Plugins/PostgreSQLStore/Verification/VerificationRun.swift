@@ -10,6 +10,8 @@ struct VerificationRun {
     var functions: PageFunctions
     /// The view that all of them see.
     var snapshot: String?
+    /// Which tables are verified by now.
+    var gate: TableGate
   }
 
   /// What came of a share of the work.
@@ -23,6 +25,8 @@ struct VerificationRun {
     var uncounted: Set<String> = []
     /// What could not be verified, and why, by the table.
     var unverified: [String: [String]] = [:]
+    /// What amcheck finds damaged.
+    var items: DamagedItems.Items = [:]
     /// Rows of which table and index hold different values.
     var contradictions: [Contradiction] = []
 
@@ -32,6 +36,7 @@ struct VerificationRun {
       rows.merge(other.rows) { $1 }
       uncounted.formUnion(other.uncounted)
       unverified.merge(other.unverified) { $0 + $1 }
+      items.merge(other.items) { one, other in one.merging(other) { $0.merging($1) { $1 } } }
       contradictions += other.contradictions
     }
   }
@@ -62,7 +67,12 @@ struct VerificationRun {
   /// Works until the queue is empty.
   mutating func run(_ queue: UnitQueue) throws(Problem) -> Result {
     defer { connection.end() }
-    while let unit = queue.take() { try perform(unit) }
+    do throws(Problem) {
+      while let unit = queue.take() { try perform(unit) }
+    } catch {
+      setting.gate.open()
+      throw error
+    }
     return result
   }
 
@@ -78,6 +88,7 @@ struct VerificationRun {
         guard error.isGone else {
           // A table that was dropped meanwhile is no damage.
           if ["42P01", "42704", "XX000"].contains(error.state), error.message.contains("could not open relation") {
+            if case .blocks(let relation, _, _) = unit.work { setting.gate.verified(relation, isSound: false) }
             return
           }
           throw error.problem("verify \(unit.shown) in", on: setting.address.uri)
@@ -97,6 +108,7 @@ struct VerificationRun {
           Finding(
             location.index == nil ? "table.malformed" : "index.malformed", .error, at: location,
             "the server process died while it read \(unit.shown)", evidence: error.message))
+        if case .blocks(let relation, _, _) = unit.work { setting.gate.verified(relation, isSound: false) }
         return
       }
     }
@@ -120,7 +132,22 @@ struct VerificationRun {
     switch unit.work {
     case .blocks(let relation, let first, let last):
       let verification = TableVerification(connection, relation, setting.functions, setting.request)
-      result.findings += try verification.findings(first, last)
+      let places = try verification.places(first, last)
+      for place in places {
+        guard let block = place.block, let item = place.item, DamagedItems.isUnusable(place.said) else { continue }
+        result.items[relation.table.name, default: [:]][block, default: [:]][item] = place.said
+      }
+      result.findings += verification.findings(places)
+      setting.gate.verified(relation, isSound: places.isEmpty)
+    case .texts(let relation, let first, let last):
+      guard setting.gate.isSound(relation) else { return }
+      do throws(ServerFailure) {
+        result.findings += try InvalidTexts(connection, relation).findings(
+          first, last, shown: setting.request.findingsPerCause)
+      } catch {
+        // What is wrong with pages and indexes their own verification says.
+        guard error.isDamage, !error.isGone else { throw error }
+      }
     case .tree(let index, let relation):
       try verify(index, of: relation)
     case .lookups(let index, let relation):
@@ -146,7 +173,6 @@ struct VerificationRun {
       guard blanks.entries == nil else {
         let count = try rows.countByTable()
         result.rows[name] = count
-        try tellTexts(count, relation)
         result.known[name] = count.rows + (blanks.entries ?? 0)
         return
       }
@@ -154,7 +180,6 @@ struct VerificationRun {
       case .same(let count, let byIndex):
         result.rows[name] = count
         result.known[name] = byIndex
-        try tellTexts(count, relation)
       case .missing(let missing, let known):
         result.known[name] = known
         result.findings.append(missingRows(name, missing, of: known))
@@ -171,13 +196,6 @@ struct VerificationRun {
       // Where a page cannot be used, the verification of the table or of its index says so.
       result.uncounted.insert(name)
     }
-  }
-
-  private mutating func tellTexts(
-    _ count: RowsByIndex.Count, _ relation: DatabaseCatalog.Relation
-  ) throws(ServerFailure) {
-    guard count.hasInvalidText else { return }
-    result.findings += try InvalidTexts(connection, relation).findings(shown: setting.request.findingsPerCause)
   }
 
   private func missingRows(_ name: String, _ missing: Int, of known: Int) -> Finding {
@@ -203,7 +221,9 @@ struct VerificationRun {
     _ index: DatabaseCatalog.IndexRelation, of relation: DatabaseCatalog.Relation
   ) throws(ServerFailure) {
     let trees = TreeVerification(connection, setting.functions)
-    switch try trees.verify(index.oid, full: setting.request.isFull) {
+    // The rows of a damaged table are not asked for.
+    let isFull = setting.request.isFull && setting.gate.isSound(relation)
+    switch try trees.verify(index.oid, full: isFull) {
     case .sound: return
     case .notAgainstRows:
       result.unverified[relation.table.name, default: []].append(
@@ -212,6 +232,15 @@ struct VerificationRun {
       let path = try connection.value("select pg_catalog.pg_relation_filepath(\(relation.oid))")
       // A page of the table that cannot be read is said of the table.
       if DamagedPlace(failure.message).isOf(path) { return }
+      // Only rows have transactions.
+      if failure.isOfTransaction {
+        result.findings.append(
+          Finding(
+            "table.malformed", .error, at: Finding.Location(table: relation.table.name),
+            "a row of \(relation.table.name) is damaged: the server knows nothing of its transaction",
+            evidence: failure.message))
+        return
+      }
       let finding = TreeVerification.finding(
         failure, of: index.shown, at: Finding.Location(table: relation.table.name, index: index.shown))
       if finding.code == "index.entry-missing", try tellApart(finding, index, relation) { return }

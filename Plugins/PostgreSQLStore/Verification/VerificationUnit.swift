@@ -7,6 +7,8 @@ struct VerificationUnit: Sendable {
   enum Work: Sendable {
     /// Blocks of a table, from the first to the last.
     case blocks(DatabaseCatalog.Relation, Int, Int)
+    /// The texts in blocks of a table, from the first to the last.
+    case texts(DatabaseCatalog.Relation, Int, Int)
     /// A b-tree, held against its table.
     case tree(DatabaseCatalog.IndexRelation, DatabaseCatalog.Relation)
     /// An index of another kind, in which rows are looked up.
@@ -23,10 +25,17 @@ struct VerificationUnit: Sendable {
   /// About how long it takes, in pages.
   var cost: Int
 
+  /// Whether it looks at the pages of a table, for which others wait.
+  var isOfPages: Bool {
+    if case .blocks = work { return true }
+    return false
+  }
+
   /// What is said of it in a message.
   var shown: String {
     switch work {
-    case .blocks(let relation, _, _), .rows(let relation), .reading(let relation): relation.table.name
+    case .blocks(let relation, _, _), .texts(let relation, _, _), .rows(let relation), .reading(let relation):
+      relation.table.name
     case .tree(let index, _), .lookups(let index, _): index.shown
     case .kept(let relations): relations.first?.shown ?? "the catalogs"
     }
@@ -35,7 +44,7 @@ struct VerificationUnit: Sendable {
   /// Where a finding is that concerns all of it.
   var location: Finding.Location {
     switch work {
-    case .blocks(let relation, _, _), .rows(let relation), .reading(let relation):
+    case .blocks(let relation, _, _), .texts(let relation, _, _), .rows(let relation), .reading(let relation):
       Finding.Location(table: relation.table.name)
     case .tree(let index, let relation), .lookups(let index, let relation):
       Finding.Location(table: relation.table.name, index: index.shown)
@@ -50,7 +59,7 @@ struct VerificationUnit: Sendable {
   }
 }
 
-/// Pieces that several connections take one after another, the longest first.
+/// Pieces that several connections take one after another: the pages of tables, and then all else, each the longest first.
 final class UnitQueue: Sendable {
   /// How many there are.
   let count: Int
@@ -61,7 +70,9 @@ final class UnitQueue: Sendable {
   /// `progress` is told how far the work is, from 0 to 1.
   init(_ units: [VerificationUnit], _ progress: @escaping @Sendable (Double) -> Void) {
     count = units.count
-    self.units = units.sorted { $0.cost > $1.cost }
+    self.units = units.sorted { one, other in
+      one.isOfPages == other.isOfPages ? one.cost > other.cost : one.isOfPages
+    }
     self.progress = progress
   }
 

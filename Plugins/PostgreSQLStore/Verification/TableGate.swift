@@ -1,0 +1,45 @@
+import MendKit
+import Synchronization
+
+/// Holds back what reads the rows of a table until its pages are verified: on a damaged page a value may be longer than its row, and
+/// the server's process that reads it dies, with all sessions of all databases.
+final class TableGate: Sendable {
+  private struct State {
+    var left: [String: Int] = [:]
+    var damaged: Set<String> = []
+    var isOpen = false
+  }
+
+  private let state: Mutex<State>
+
+  /// A gate for the parts of tables that are to be verified.
+  init(_ units: [VerificationUnit]) {
+    var first = State()
+    for unit in units { if case .blocks(let relation, _, _) = unit.work { first.left[relation.oid, default: 0] += 1 } }
+    let begin = first
+    state = Mutex(begin)
+  }
+
+  /// A part of a table was verified.
+  func verified(_ relation: DatabaseCatalog.Relation, isSound: Bool) {
+    state.withLock { state in
+      state.left[relation.oid, default: 1] -= 1
+      if !isSound { state.damaged.insert(relation.oid) }
+    }
+  }
+
+  /// Nobody is to wait any longer: who was to verify cannot.
+  func open() { state.withLock { $0.isOpen = true } }
+
+  /// Waits until all parts of a table are verified, which others are at; whether it is sound.
+  func isSound(_ relation: DatabaseCatalog.Relation) -> Bool {
+    while true {
+      let answer: Bool? = state.withLock { state in
+        if state.damaged.contains(relation.oid) { return false }
+        return state.isOpen || (state.left[relation.oid] ?? 0) <= 0 ? true : nil
+      }
+      if let answer { return answer }
+      usleep(1000)
+    }
+  }
+}
