@@ -169,6 +169,8 @@ public struct SnapshotMember {
   public var attributes: FileAttributes
   /// Time of the last change, in nanoseconds since 1970; nil for that of the snapshot.
   public var modified: Int64?
+  /// All of its content, where the driver has that in memory; it is not read then.
+  public var bytes: [UInt8]?
   /// Reads up to the buffer's count of bytes from an offset; the count, 0 at the end.
   public var read: (_ offset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(Problem) -> Int
 
@@ -183,6 +185,17 @@ public struct SnapshotMember {
     self.attributes = attributes
     self.modified = modified
     self.read = read
+  }
+
+  /// A member whose content is in memory.
+  public init(name: String, bytes: [UInt8], attributes: FileAttributes, modified: Int64?) {
+    self.init(name: name, size: bytes.count, attributes: attributes, modified: modified) {
+      (offset, buffer) throws(Problem) in
+      let part = bytes.dropFirst(offset).prefix(buffer.count)
+      buffer.copyBytes(from: part)
+      return part.count
+    }
+    self.bytes = bytes
   }
 
   /// Hands over the member's bytes, front to back, until `each` says false; whether all of them were handed over.
