@@ -166,14 +166,27 @@ public struct FolderDriver: FileByFileDriver {
     return result.isSame ? result.reason : nil
   }
 
-  /// Puts files of an archive into a working copy, in the place of what stands there.
+  /// Puts files of an archive into a working copy, in the place of what stands there. A folder gets its owner, mode and time when
+  /// all that goes into it is there; what else is in it stays.
   public func take(_ files: [ListedFile], from folder: String, into copy: String) throws(Problem) {
     for file in files {
       let path = FolderComparison.pathBelow(file.name)
       let (from, to) = (Paths.join(folder, file.name), Paths.join(copy, path))
       try Paths.makeFolder(Paths.folder(of: to))
-      try Paths.removeTree(to)
-      try Durable.rename(from, to: to)
+      if file.kind == .folder {
+        if (try? FileStatus.of(to, followLinks: false).kind) != .folder { try Paths.removeTree(to) }
+        try Paths.makeFolder(to)
+      } else {
+        try Paths.removeTree(to)
+        try Durable.rename(from, to: to)
+      }
+    }
+    for file in files.reversed() where file.kind == .folder {
+      let path = Paths.join(copy, FolderComparison.pathBelow(file.name))
+      let handle = try FileHandle.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, tried: "open the folder")
+      defer { handle.close() }
+      try file.attributes.applyAsAllowed(to: handle)
+      FileTimes.set(file.modified, of: handle)
     }
   }
 }

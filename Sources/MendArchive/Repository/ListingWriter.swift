@@ -55,6 +55,26 @@ final class ListingWriter {
   }
 }
 
+extension Repository {
+  /// The listing of a folder as an archive of it would have it, without an archive. Reads every file.
+  public static func listing(of snapshot: StoreSnapshot) throws(Problem) -> [UInt8] {
+    let lines = ListingWriter()
+    let lane = try HashLane(sha256: true)
+    for member in snapshot.members {
+      var listed = ListedFile(
+        name: member.name, kind: member.kind, size: member.kind == .file ? member.size : 0,
+        modified: member.modified ?? snapshot.stamp.modified, attributes: member.attributes)
+      if member.bytes == nil, member.kind == .file {
+        try member.readAll(lane) { (_) throws(Problem) in }
+        listed.take(try lane.finish())
+      }
+      try lines.add(listed, content: member.bytes)
+    }
+    try snapshot.confirm()
+    return try lines.finish()
+  }
+}
+
 extension ListedFile {
   mutating func take(_ digest: Digest) {
     sha256 = digest.sha256 ?? ""

@@ -75,7 +75,7 @@ public final class StoreSnapshot {
   public func write(into folder: String) throws(Problem) -> [String] {
     var paths: [String] = []
     if isFolder {
-      try writeFolder(into: folder)
+      try writeTree(into: folder)
       if let main = members.first { paths = [Paths.join(folder, main.name)] }
     } else {
       for member in members where !member.name.contains("/") && member.name != ".." && !member.name.isEmpty {
@@ -90,35 +90,6 @@ public final class StoreSnapshot {
     }
     try confirm()
     return paths
-  }
-
-  private func writeFolder(into folder: String) throws(Problem) {
-    var folders: [SnapshotMember] = []
-    for member in members {
-      let path = Paths.join(folder, member.name)
-      switch member.kind {
-      case .folder:
-        guard mkdir(path, 0o700) == 0 else { throw SystemError.problem("make the folder", path) }
-        folders.append(member)
-      case .link(let target):
-        guard symlink(target, path) == 0 else { throw SystemError.problem("make the link", path) }
-        _ = lchown(path, member.attributes.user, member.attributes.group)
-        FileTimes.set(member.modified ?? stamp.modified, ofLink: path)
-      case .file:
-        try member.write(to: path)
-        try finish(member, FileHandle.update(path))
-      }
-    }
-    for member in folders.reversed() {
-      let path = Paths.join(folder, member.name)
-      try finish(member, FileHandle.open(path, O_RDONLY | O_DIRECTORY, tried: "open the folder"))
-    }
-  }
-
-  private func finish(_ member: SnapshotMember, _ file: FileHandle) throws(Problem) {
-    try member.attributes.applyAsAllowed(to: file)
-    FileTimes.set(member.modified ?? stamp.modified, of: file)
-    file.close()
   }
 
   /// Lets locks and files go; nothing can be read afterwards. Safe to call twice.
