@@ -33,7 +33,7 @@ public struct FolderDriver: FileByFileDriver {
       any folders. A pattern without a slash is one of names, wherever they stand; one that ends with a slash is of folders.
 
       A folder is a store where the configuration names it, or where `backup` or `repair` is given one in which no other store is \
-      found. A copy of it is mended, so there has to be room for one. A database in it is archived like any other file, \
+      found. A copy of it is mended, so there has to be room for one; on a file system that clones files (XFS, Btrfs) it takes next to none. A database in it is archived like any other file, \
       without asking its engine: make it a store of its own and exclude it here.
       """,
     kind: .driver,

@@ -109,7 +109,7 @@ final class FolderSnapshot {
       }
       let isRaw = isRaw
       let content = SparseFile(file, file === live ? status : try file.status())
-      return SnapshotMember(
+      var member = SnapshotMember(
         name: name, size: size, attributes: try FileAttributes(of: live, status), modified: status.modified
       ) { [file, size, status] (offset, buffer) throws(Problem) in
         if offset >= size { return 0 }
@@ -120,6 +120,8 @@ final class FolderSnapshot {
         if file === live, offset + count >= size, try !Self.isUnchanged(live, status) { throw Self.changing(live.path) }
         return count
       }
+      if file === live, !isRaw { member.live = live }
+      return member
     } catch {
       return Self.failing(error, name)
     }

@@ -1,3 +1,5 @@
+import CSystem
+
 /// What identifies the state of a live store cheaply. Stamps are compared, and kept in manifests.
 public struct StoreStamp: Sendable, Hashable {
   /// Size of the main file in bytes.
@@ -142,6 +144,8 @@ public struct SnapshotMember {
   public var modified: Int64?
   /// All of its content, where the driver has that in memory; it is not read then.
   public var bytes: [UInt8]?
+  /// The file whose content the member is, byte for byte. A copy on the same volume may share its blocks.
+  public var live: FileHandle?
   /// Reads up to the buffer's count of bytes from an offset; the count, 0 at the end.
   public var read: (_ offset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(Problem) -> Int
 
@@ -183,10 +187,15 @@ public struct SnapshotMember {
     return true
   }
 
-  /// Writes the member, which is a file, to a new one, which must not exist yet; not synced. Runs of zeros become holes.
+  /// Writes the member, which is a file, to a new one, which must not exist yet; not synced. Runs of zeros become holes. Where the
+  /// file system can, the new file shares the blocks of the live one, and takes neither time nor room.
   public func write(to path: String) throws(Problem) {
     let file = try FileHandle.create(path, mode: 0o600)
     defer { file.close() }
+    if let live, csystem_clone_file(live.descriptor, file.descriptor) == 0 {
+      if try file.status().size == size, try live.status().modified == modified { return }
+      try file.truncate(to: 0)
+    }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
     var offset = 0
