@@ -52,12 +52,18 @@ struct KeyDifferences {
   /// The differences; nil where the server does not answer by this index.
   func look() throws(ServerFailure) -> Outcome? {
     guard let question = try question() else { return nil }
-    let group = """
-      select pg_catalog.hashtextextended(k, 0) & \(Self.groups - 1), count(*), sum(pg_catalog.hashtextextended(k, 1))
-      from (\(source(question, "row(\(question.names.joined(separator: ", ")))::text as k"))) s group by 1
+    let row = "row(\(question.names.joined(separator: ", ")))::text as k"
+    func group(_ source: String) -> String {
       """
-    guard let byIndex = try byIndex({ () throws(ServerFailure) in try answer(group, .indexOnly) }) else { return nil }
-    let byTable = try byTable { () throws(ServerFailure) in try connection.rows(group) }
+      select pg_catalog.hashtextextended(k, 0) & \(Self.groups - 1), count(*), sum(pg_catalog.hashtextextended(k, 1))
+      from (\(source)) s group by 1
+      """
+    }
+    let inOrder = group(source(question, row) + " order by \(question.order)")
+    guard let byIndex = try byIndex({ () throws(ServerFailure) in try answer(inOrder, .indexOnly) }) else { return nil }
+    let byTable = try byTable { () throws(ServerFailure) in
+      try connection.rows(group(source(question, row) + " offset 0"))
+    }
     let groups = Set(byIndex).symmetricDifference(byTable).compactMap { $0.first ?? nil }
     var outcome = Outcome()
     let looked = Set(groups).sorted().prefix(Self.mostGroups)
@@ -70,14 +76,15 @@ struct KeyDifferences {
   private func compare(
     _ question: Question, _ groups: [String], _ outcome: inout Outcome
   ) throws(ServerFailure) {
-    let texts = question.names.map { "\($0)::text" }.joined(separator: ", ")
+    let texts = Self.texts(question.names)
     let chosen = """
       pg_catalog.hashtextextended(row(\(question.names.joined(separator: ", ")))::text, 0) & \(Self.groups - 1)
       in (\(groups.joined(separator: ", ")))
       """
-    let list = source(question, texts, and: chosen) + " limit \(Self.mostKeys)"
-    guard let byIndex = try byIndex({ () throws(ServerFailure) in try answer(list, .indexOnly) }) else { return }
-    let byTable = try byTable { () throws(ServerFailure) in try connection.rows(list) }
+    let list = source(question, texts, and: chosen)
+    let inOrder = list + " order by \(question.order) limit \(Self.mostKeys)"
+    guard let byIndex = try byIndex({ () throws(ServerFailure) in try answer(inOrder, .indexOnly) }) else { return }
+    let byTable = try byTable { () throws(ServerFailure) in try connection.rows(list + " limit \(Self.mostKeys)") }
     if max(byIndex.count, byTable.count) >= Self.mostKeys { outcome.isCut = true }
     var counts: [[String?]: Int] = [:]
     for key in byIndex { counts[key, default: 0] += 1 }
@@ -99,9 +106,7 @@ struct KeyDifferences {
       value.map { "\(name) >= \(Quoting.text($0)) and \(name) <= \(Quoting.text($0))" } ?? "\(name) is null"
     }
     let primary = relation.table.primaryKey
-    let texts = (question.names + primary.map(Quoting.name)).enumerated().map { number, name in
-      "\(name)::text as dbmend_\(number)"
-    }.joined(separator: ", ")
+    let texts = Self.texts(question.names + primary.map(Quoting.name))
     let lookup =
       source(question, "ctid::text, \(texts)", and: conditions.joined(separator: " and "))
       + " order by \(question.order) limit 1000"
@@ -116,6 +121,11 @@ struct KeyDifferences {
         relation: relation, index: index.shown, columns: question.columns, place: place, byTable: values, byIndex: key,
         identity: identity)
     }
+  }
+
+  /// Columns as text, under names that no column has: an order goes by the columns themselves.
+  private static func texts(_ names: [String]) -> String {
+    names.enumerated().map { "\($1)::text as dbmend_\($0)" }.joined(separator: ", ")
   }
 
   private static func text(_ key: [String?]) -> String { key.map { $0 ?? "" }.joined(separator: "\u{1F}") }
