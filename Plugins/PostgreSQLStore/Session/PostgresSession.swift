@@ -71,6 +71,9 @@ final class PostgresSession: SQLSession, EstimatingSession {
     }
   }
 
+  /// Whether the server holds each page that it reads against its checksum.
+  var hasChecksums: Bool { facts.format.hasSuffix("data checksums on") }
+
   private static let factsQuery = """
     select split_part(current_setting('server_version'), ' ', 1), pg_catalog.pg_encoding_to_char(encoding), datcollate,
       current_setting('data_checksums', true), pg_catalog.pg_database_size(oid), oid

@@ -198,10 +198,10 @@ struct DatabaseVerification {
     guard !units.isEmpty else { return VerificationRun.Result() }
     let total = units.reduce(0) { $0 + $1.cost }
     let workers = total < Self.smallPages ? 1 : max(1, min(request.workers, units.count))
-    let queue = UnitQueue(units, request.progress)
+    let queue = UnitQueue(units, pagesFirst: !session.hasChecksums, request.progress)
     let setting = VerificationRun.Setting(
       address: session.address, patience: session.patience, request: request, functions: functions,
-      snapshot: session.connection.snapshot, gate: TableGate(units))
+      snapshot: session.connection.snapshot, gate: TableGate(units, isOpen: session.hasChecksums))
     let outcomes = Workers.map(workers, workers: workers) { worker -> Swift.Result<VerificationRun.Result, Problem> in
       do throws(Problem) {
         let connected: VerificationRun?

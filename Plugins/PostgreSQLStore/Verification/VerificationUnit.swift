@@ -59,7 +59,8 @@ struct VerificationUnit: Sendable {
   }
 }
 
-/// Pieces that several connections take one after another: the pages of tables, and then all else, each the longest first.
+/// Pieces that several connections take one after another, the longest first; where others wait for the pages of tables, these come
+/// before all else.
 final class UnitQueue: Sendable {
   /// How many there are.
   let count: Int
@@ -68,10 +69,10 @@ final class UnitQueue: Sendable {
   private let progress: @Sendable (Double) -> Void
 
   /// `progress` is told how far the work is, from 0 to 1.
-  init(_ units: [VerificationUnit], _ progress: @escaping @Sendable (Double) -> Void) {
+  init(_ units: [VerificationUnit], pagesFirst: Bool, _ progress: @escaping @Sendable (Double) -> Void) {
     count = units.count
     self.units = units.sorted { one, other in
-      one.isOfPages == other.isOfPages ? one.cost > other.cost : one.isOfPages
+      !pagesFirst || one.isOfPages == other.isOfPages ? one.cost > other.cost : one.isOfPages
     }
     self.progress = progress
   }
