@@ -40,15 +40,18 @@ struct InvalidTexts {
     let size = try connection.value(
       "select pg_catalog.pg_relation_size(\(relation.oid)) / pg_catalog.current_setting('block_size')::int")
     guard let blocks = size.flatMap({ Int($0) }), blocks > 0 else { return [] }
-    return try findings(0, blocks - 1, shown: most)
+    return try findings(0, blocks - 1, shown: most).findings
   }
 
-  /// What there is in the blocks from the first to the last.
-  func findings(_ first: Int, _ last: Int, shown most: Int) throws(ServerFailure) -> [Finding] {
+  /// What there is in the blocks from the first to the last, and which items are not to be read: what the server hands over of a text
+  /// with a zero in it ends there.
+  func findings(
+    _ first: Int, _ last: Int, shown most: Int
+  ) throws(ServerFailure) -> (findings: [Finding], items: [Int: [Int: String]]) {
     var places: [Place] = []
     try look(first, last, &places)
     let most = max(1, most)
-    return places.prefix(most).enumerated().map { number, place in
+    let findings = places.prefix(most).enumerated().map { number, place in
       var location = Finding.Location(table: relation.table.name, column: place.column)
       location.page = place.block + 1
       let rest = number == most - 1 ? places.count - most : 0
@@ -59,6 +62,12 @@ struct InvalidTexts {
         "text.invalid", .error, at: location, message, evidence: "the row \(place.item): \(place.said)",
         count: 1 + rest)
     }
+    var items: [Int: [Int: String]] = [:]
+    for place in places {
+      let number = place.item.split { !$0.isNumber }.last.flatMap { Int($0) }
+      if let number { items[place.block, default: [:]][number] = place.said }
+    }
+    return (findings, items)
   }
 
   private func look(_ first: Int, _ last: Int, _ places: inout [Place]) throws(ServerFailure) {

@@ -142,8 +142,10 @@ struct VerificationRun {
     case .texts(let relation, let first, let last):
       guard setting.gate.isSound(relation) else { return }
       do throws(ServerFailure) {
-        result.findings += try InvalidTexts(connection, relation).findings(
+        let texts = try InvalidTexts(connection, relation).findings(
           first, last, shown: setting.request.findingsPerCause)
+        result.findings += texts.findings
+        if !texts.items.isEmpty { result.items[relation.table.name, default: [:]].merge(texts.items) { $1 } }
       } catch {
         // What is wrong with pages and indexes their own verification says.
         guard error.isDamage, !error.isGone else { throw error }
