@@ -78,6 +78,7 @@ struct RecoveryScript {
 
   private static let rowsMark = Array("---- Table Data ----".utf8)
   private static let schemaMark = Array("---- Schema ----".utf8)
+  private static let endMark = Array("DROP TABLE O_".utf8)
   private static let temporaryMark = Array("CREATE TABLE O_".utf8)
 
   /// The number of the temporary table that a line makes; nil of any other line.
@@ -125,6 +126,8 @@ struct RecoveryScript {
     var written = 0
     try Self.lines(source, start, end) { (line, _) throws(Problem) in
       if let number = Self.temporary(line), known.contains(number) { return }
+      // Where no table is defined, what ends the temporary ones stands among the definitions.
+      if line.starts(with: Self.endMark) { return }
       buffer += line
       buffer.append(UInt8(ascii: "\n"))
       guard buffer.count > 1 << 20 else { return }
@@ -141,6 +144,8 @@ struct RecoveryScript {
     var name: String
     var type: String
     var isComputed: Bool
+    /// What stands in the place of a large object that is lost, where NULL may not.
+    var filler: String?
   }
 
   /// Makes the database that is called so in a folder; what could not be done. Throws where the rows cannot be read at all.
@@ -151,14 +156,17 @@ struct RecoveryScript {
       part("settings", 0, rows), part("schema", schema, middle),
       .query(
         "SELECT TABLE_SCHEMA, TABLE_NAME, IS_GENERATED, COLUMN_NAME, DATA_TYPE_SQL(TABLE_SCHEMA, TABLE_NAME, 'TABLE', "
-          + "DTD_IDENTIFIER) FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA <> 'INFORMATION_SCHEMA' "
+          + "DTD_IDENTIFIER), DATA_TYPE, IS_NULLABLE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA <> 'INFORMATION_SCHEMA' "
           + "ORDER BY 1, 2, ORDINAL_POSITION"),
     ])
     if let words = begun.compactMap(\.failure).first { throw refused(words, subject) }
     var columns: [String: [Column]] = [:]
-    for row in begun[2].rows where row.count == 5 {
+    for row in begun[2].rows where row.count == 7 {
+      let filler = row[5] == "BINARY LARGE OBJECT" ? "X''" : row[5] == "CHARACTER LARGE OBJECT" ? "''" : nil
       columns[H2Catalog.name(row), default: []].append(
-        Column(name: row[3] ?? "", type: row[4] ?? "VARCHAR", isComputed: row[2] == "ALWAYS"))
+        Column(
+          name: row[3] ?? "", type: row[4] ?? "VARCHAR", isComputed: row[2] == "ALWAYS",
+          filler: row[6] == "NO" ? filler : nil))
     }
     let made = try shell.ask(
       tables.map { table in
@@ -170,7 +178,9 @@ struct RecoveryScript {
       tables.map { table in
         let own = (columns[table.name] ?? []).enumerated().filter { !$0.element.isComputed }
         let names = own.map(\.element.name.asIdentifier).joined(separator: ", ")
-        let source = own.map { "C\($0.offset)" }.joined(separator: ", ")
+        let source = own.map { place, column in
+          column.filler.map { "COALESCE(C\(place), \($0))" } ?? "C\(place)"
+        }.joined(separator: ", ")
         return .command(
           "INSERT INTO \(table.sql)(\(names)) OVERRIDING SYSTEM VALUE SELECT \(source) FROM O_\(table.number)")
       })
@@ -189,6 +199,18 @@ struct RecoveryScript {
       let aside = "dbmend_set_aside_" + table.name
       notes.append("the rows of \(table.name) do not fit into it, and are in \(aside): \(words)")
       rest.append(.command("ALTER TABLE O_\(table.number) RENAME TO \(aside.asIdentifier)"))
+    }
+    // Who nobody can log in to is of no use.
+    let users = try shell.ask([
+      .query(
+        "SELECT COUNT(*) FROM INFORMATION_SCHEMA.USERS WHERE IS_ADMIN AND USER_NAME <> \(Rebuild.maker.user.asLiteral)")
+    ])
+    if users.first?.rows.first?.first == "0" {
+      let login = client.login
+      notes.append("the users are lost: \(login.user) was made anew, with the password that dbmend was given, if any")
+      rest.append(
+        .command(
+          "CREATE USER IF NOT EXISTS \(login.user.asIdentifier) PASSWORD \(try login.password().asLiteral) ADMIN"))
     }
     let ends = try shell.ask(
       rest + last.map { .command($0) } + [.command("DROP USER \(Rebuild.maker.user.asIdentifier)")])

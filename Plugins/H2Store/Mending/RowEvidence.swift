@@ -10,6 +10,9 @@ struct RowEvidence {
   /// Columns of the table.
   let width: Int
 
+  /// Notes rows that are not lost after all.
+  mutating func take(_ numbers: Set<Int64>) { left.formUnion(numbers) }
+
   /// What is said of a row that a backup has and the table does not.
   enum Verdict {
     /// Every sound index has it with the backup's values.
