@@ -26,6 +26,7 @@ struct RecoveryScript {
   private var last: [String] = []
   /// The numbers of the temporary tables.
   private var written: [Int] = []
+  private var hasUsers = false
 
   private static let mostTail = 16 << 20
 
@@ -36,11 +37,14 @@ struct RecoveryScript {
     let size = try file.status().size
     var (rows, schema) = (size, size)
     var written: [Int] = []
+    var hasUsers = false
     try Self.lines(file, 0, size) { (line, offset) throws(Problem) in
       if line.elementsEqual(Self.rowsMark) { rows = min(rows, offset) }
       if line.elementsEqual(Self.schemaMark) { schema = offset }
       if let number = Self.temporary(line) { written.append(number) }
+      if line.starts(with: Self.userMark) { hasUsers = true }
     }
+    self.hasUsers = hasUsers
     (self.rows, self.schema) = (min(rows, schema), schema)
     self.written = written
     let start = max(schema, size - Self.mostTail)
@@ -78,6 +82,7 @@ struct RecoveryScript {
 
   private static let rowsMark = Array("---- Table Data ----".utf8)
   private static let schemaMark = Array("---- Schema ----".utf8)
+  private static let userMark = Array("CREATE USER ".utf8)
   private static let endMark = Array("DROP TABLE O_".utf8)
   private static let temporaryMark = Array("CREATE TABLE O_".utf8)
 
@@ -117,9 +122,11 @@ struct RecoveryScript {
   }
 
   /// Writes a part of the script to a file of its own, without the definitions of temporary tables whose columns are known.
-  private func part(_ name: String, _ start: Int, _ end: Int) throws(Problem) -> Statement {
+  private func part(_ name: String, _ start: Int, _ end: Int, _ asides: [Int: String] = [:]) throws(Problem)
+    -> Statement
+  {
     let target = path + "." + name
-    let known = Set(tables.map(\.number))
+    let known = Set(tables.map(\.number)).union(asides.keys)
     let source = try FileHandle.read(path)
     let file = try FileHandle.create(target, mode: 0o600)
     var buffer: [UInt8] = []
@@ -148,10 +155,25 @@ struct RecoveryScript {
     var filler: String?
   }
 
-  /// Makes the database that is called so in a folder; what could not be done. Throws where the rows cannot be read at all.
-  func run(_ client: Client, on database: String, in folder: String, subject: String) throws(Problem) -> [String] {
+  /// Makes the database that is called so in a folder; what could not be done. Throws where the rows cannot be read at all. `asides`
+  /// are the names of the tables that rows are set aside of, by the numbers that the script has them under.
+  func run(
+    _ client: Client, on database: String, in folder: String, subject: String, asides: [Int: String] = [:]
+  ) throws(Problem) -> [String] {
     let shell = try client.begin(in: folder)
     if let words = try shell.open(database, as: Rebuild.maker, creates: true) { throw refused(words, subject) }
+    var notes: [String] = []
+    if !hasUsers {
+      // What nobody can log in to is of no use.
+      let login = client.login
+      notes.append("the users are lost: \(login.user) was made anew, with the password that dbmend was given, if any")
+      let made = try shell.ask([
+        .command(
+          "CREATE USER IF NOT EXISTS \(login.user.uppercased().asIdentifier) PASSWORD "
+            + "\(try login.password().asLiteral) ADMIN")
+      ])
+      if let words = made.first?.failure { throw refused(words, subject) }
+    }
     let begun = try shell.ask([
       part("settings", 0, rows), part("schema", schema, middle),
       .query(
@@ -168,11 +190,17 @@ struct RecoveryScript {
           name: row[3] ?? "", type: row[4] ?? "VARCHAR", isComputed: row[2] == "ALWAYS",
           filler: row[6] == "NO" ? filler : nil))
     }
+    let asides = asides.filter { columns[$0.value] != nil && written.contains($0.key) }
+    let places = asides.map { number, table in
+      let types = (columns[table] ?? []).map { "\($0.name.asIdentifier) \($0.type)" }
+      return Statement.command("CREATE TABLE O_\(number)(\(types.joined(separator: ", ")))")
+    }
     let made = try shell.ask(
-      tables.map { table in
-        let types = (columns[table.name] ?? []).enumerated().map { "C\($0.offset) \($0.element.type)" }
-        return .command("CREATE TABLE O_\(table.number)(\(types.joined(separator: ", ")))")
-      } + [part("rows", rows, schema)])
+      places
+        + tables.map { table in
+          let types = (columns[table.name] ?? []).enumerated().map { "C\($0.offset) \($0.element.type)" }
+          return .command("CREATE TABLE O_\(table.number)(\(types.joined(separator: ", ")))")
+        } + [part("rows", rows, schema, asides)])
     if let words = made.compactMap(\.failure).first { throw refused(words, subject) }
     let copies = try shell.ask(
       tables.map { table in
@@ -184,9 +212,11 @@ struct RecoveryScript {
         return .command(
           "INSERT INTO \(table.sql)(\(names)) OVERRIDING SYSTEM VALUE SELECT \(source) FROM O_\(table.number)")
       })
-    var notes: [String] = []
     var rest: [Statement] = []
-    for number in Set(written).subtracting(tables.map(\.number)).sorted() {
+    for (number, table) in asides {
+      rest.append(.command("ALTER TABLE O_\(number) RENAME TO \(Self.aside(table).asIdentifier)"))
+    }
+    for number in Set(written).subtracting(tables.map(\.number)).subtracting(asides.keys).sorted() {
       notes.append("the definition of a table is lost; its rows are in lost_table_\(number)")
       rest.append(.command("ALTER TABLE O_\(number) RENAME TO \("lost_table_\(number)".asIdentifier)"))
     }
@@ -196,21 +226,9 @@ struct RecoveryScript {
         continue
       }
       // What is there is kept, as it was written down.
-      let aside = "dbmend_set_aside_" + table.name
+      let aside = asides.values.contains(table.name) ? Self.aside(table.name) + "_2" : Self.aside(table.name)
       notes.append("the rows of \(table.name) do not fit into it, and are in \(aside): \(words)")
       rest.append(.command("ALTER TABLE O_\(table.number) RENAME TO \(aside.asIdentifier)"))
-    }
-    // Who nobody can log in to is of no use.
-    let users = try shell.ask([
-      .query(
-        "SELECT COUNT(*) FROM INFORMATION_SCHEMA.USERS WHERE IS_ADMIN AND USER_NAME <> \(Rebuild.maker.user.asLiteral)")
-    ])
-    if users.first?.rows.first?.first == "0" {
-      let login = client.login
-      notes.append("the users are lost: \(login.user) was made anew, with the password that dbmend was given, if any")
-      rest.append(
-        .command(
-          "CREATE USER IF NOT EXISTS \(login.user.asIdentifier) PASSWORD \(try login.password().asLiteral) ADMIN"))
     }
     let ends = try shell.ask(
       rest + last.map { .command($0) } + [.command("DROP USER \(Rebuild.maker.user.asIdentifier)")])
@@ -220,6 +238,8 @@ struct RecoveryScript {
     shell.close()
     return notes
   }
+
+  private static func aside(_ table: String) -> String { "dbmend_set_aside_" + table }
 
   private func refused(_ words: String, _ subject: String) -> Problem {
     Problem(.damaged, tried: "build a database of what can be read of", on: subject, said: words)

@@ -135,12 +135,22 @@ struct Salvage {
 
   /// Makes a new database of what was put together.
   private func rebuild(
-    _ survey: FileSurvey, _ evidence: inout [String: RowEvidence], _ found: Reassembly, _ notes: [String]
+    _ survey: FileSurvey, _ evidence: inout [String: RowEvidence], _ reassembly: Reassembly, _ notes: [String]
   ) throws(Problem) -> RepairOutcome {
     let client = try Client.find(login)
     let folder = Paths.folder(of: copy)
+    var found = reassembly
+    var notes = notes
+    if found.tables.contains(where: { $0.name == nil && $0.chain.entries > 0 }) {
+      do throws(Problem) {
+        if let lost = try LostDefinitions(aid, client, in: folder) { try found.define(lost) }
+      } catch {
+        notes.append(error.description)
+      }
+    }
     let place = try EnginePlace(in: folder)
-    let written = try found.write(to: place.file)
+    let proofs = survey.objects.objects.compactMapValues { $0.index == nil ? evidence[$0.table] : nil }
+    let written = try found.write(to: place.file, proofs)
     for (map, numbers) in written.found {
       if let table = survey.objects[map]?.table { evidence[table]?.take(numbers) }
     }
@@ -154,7 +164,11 @@ struct Salvage {
     let recovery = try RecoveryScript(script)
     let new = try EnginePlace(in: folder)
     var outcome = RepairOutcome(notes: notes + found.notes(written))
-    outcome.notes += try recovery.run(client, on: EnginePlace.name, in: new.folder, subject: copy)
+    var asides: [Int: String] = [:]
+    for table in found.tables where written.aside[table.id] != nil {
+      asides[Reassembly.firstAside + table.id] = table.name
+    }
+    outcome.notes += try recovery.run(client, on: EnginePlace.name, in: new.folder, subject: copy, asides: asides)
     let names = recovery.tables
     let backup = BackupRows(evidence: evidence, created: survey.headers.newest?.created, aid: aid, client: client)
     let (taken, more) = try backup.fill(EnginePlace.name, in: new.folder, subject: copy)
@@ -179,6 +193,13 @@ struct Salvage {
     }
     for table in found.tables where table.name == nil && table.chain.entries > 0 {
       outcome.rows["lost_table_\(table.id)"] = RowTally(kept: table.chain.entries, lost: table.lost)
+    }
+    for (id, count) in written.aside {
+      guard let name = found.tables.first(where: { $0.id == id })?.name else { continue }
+      var tally = outcome.rows[name] ?? RowTally(lost: nil)
+      tally.setAside += count
+      tally.lost = tally.lost.map { max(0, $0 - count) }
+      outcome.rows[name] = tally
     }
     for definition in found.definitions where found.layout == nil && outcome.rows[definition.name] == nil {
       outcome.rows[definition.name] = RowTally(lost: nil)

@@ -16,6 +16,8 @@ struct LeafChain {
     var all: Int
     /// Whether nothing leads to it.
     var isFound = false
+    /// Whether nothing tells that it is of the newest version, though it stood below a lost node.
+    var isDoubtful = false
   }
 
   /// A part of the tree that is not there: the page itself cannot be read.
@@ -107,8 +109,12 @@ struct LeafChain {
   ///
   /// Leaves of one version never overlap, and a leaf takes the place of all older ones whose keys it holds. So of those that a gap
   /// can hold the newest come first, and older ones have what no newer one reaches. `isLive` tells of a page that the newest layout
-  /// has in use; with `takesOlder` those that it does not, or of which nothing tells, are taken as well.
-  mutating func fill(_ pages: [FoundPage], takesOlder: Bool, isLive: (FoundPage) -> Bool) throws(Problem) {
+  /// has in use; with `takesOlder` those that it does not, or of which nothing tells, are taken as well. A layout has the pages in
+  /// use that its own version took out of use: where the map changed in that version, `isSettled` is false, and leaves are in doubt
+  /// unless they have exactly as many entries as the page above says.
+  mutating func fill(
+    _ pages: [FoundPage], takesOlder: Bool, isSettled: Bool = true, isLive: (FoundPage) -> Bool
+  ) throws(Problem) {
     guard !gaps.isEmpty else { return }
     var pool: [(leaf: Leaf, isLive: Bool)] = []
     for page in pages where !page.position.isNode && page.keys > 0 && !seen.contains(page.position.place) {
@@ -128,16 +134,21 @@ struct LeafChain {
     for (place, gap) in gaps.enumerated() {
       var taken = Intervals()
       var count = 0
+      let before = found
       if gap.isNode {
         for (leaf, isLive) in pool where isLive && gap.contain(leaf) && !taken.touch(leaf.first, leaf.last) {
-          guard gap.entries.map({ count + leaf.entries.count <= $0 }) ?? true else { continue }
           taken.insert(leaf.first, leaf.last)
           count += leaf.entries.count
           more.append(leaf)
           found += 1
         }
+        let isSure = isSettled && gap.entries.map { count <= $0 } ?? true || count == gap.entries
+        if !isSure {
+          for place in more.indices.suffix(found - before) { more[place].isDoubtful = true }
+        } else {
+          gaps[place].entries = gap.entries.map { $0 - count }
+        }
       }
-      gaps[place].entries = gap.entries.map { max(0, $0 - count) }
       guard takesOlder, gap.entries.map({ count < $0 }) ?? true else { continue }
       for (leaf, _) in pool {
         for part in try parts(of: leaf, in: gap, taken) {

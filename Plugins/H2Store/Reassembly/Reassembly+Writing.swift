@@ -7,7 +7,14 @@ extension Reassembly {
     var found: [String: Set<Int64>] = [:]
     /// Of each table, by its number: rows in which NULL stands in the place of a large object that is lost.
     var withoutObjects: [Int: Int] = [:]
+    /// Of each table, by its number: rows of which nothing tells whether they were there to the last. They are in a map of their own,
+    /// as those of a table with a number of its own.
+    var aside: [Int: Int] = [:]
+    fileprivate var asideLeaves: [StoreWriter.Branch] = []
   }
+
+  /// The numbers of what is set aside of tables begin here.
+  static let firstAside = 3_000_000
 
   /// What is to be said of it.
   func notes(_ written: Written) -> [String] {
@@ -24,6 +31,11 @@ extension Reassembly {
       } else if !table.isSure, !table.chain.leaves.isEmpty {
         notes.append("the rows of \(name) are those of version \(version(of: table)), which may not be the newest one")
       }
+      if let count = written.aside[table.id] {
+        notes.append(
+          "\(count) rows stood below a lost page of \(name), and may have been changed or deleted since: they are in "
+            + "dbmend_set_aside_\(name)")
+      }
       if let count = written.withoutObjects[table.id] {
         notes.append(
           "\(count) rows of \(name) refer to large objects that are lost: NULL, or nothing, stands in their place")
@@ -34,8 +46,9 @@ extension Reassembly {
 
   private func version(of table: TableMap) -> Int { table.chain.leaves.map(\.version).max() ?? 0 }
 
-  /// Writes everything into a new file, which H2's `Recover` reads.
-  func write(to path: String) throws(Problem) -> Written {
+  /// Writes everything into a new file, which H2's `Recover` reads. `evidence` are the sound indexes of the tables, by the names of
+  /// their maps: a row that nothing leads to is one of the table when they have it, and none when they lack it.
+  func write(to path: String, _ evidence: [String: RowEvidence] = [:]) throws(Problem) -> Written {
     let writer = try StoreWriter(path, like: file.headers.newest)
     var written = Written()
     var roots: [Int: PagePosition] = [:]
@@ -46,13 +59,18 @@ extension Reassembly {
     }
     var maps = Maps()
     let large = try writeObjects(writer, &maps, &roots, freeMap)
-    if let list {
-      roots[list.map] = try write(list, writer, nil, &written)
-      maps.add(list.map, "table.0", list.types)
-    }
+    let listMap = list?.map ?? freeMap()
+    roots[listMap] = try writeList(listMap, writer)
+    maps.add(listMap, "table.0", Self.listTypes)
     for table in tables {
-      roots[table.map] = try write(table, writer, large, &written)
+      roots[table.map] = try write(table, writer, large, &written, evidence["table.\(table.id)"])
       maps.add(table.map, "table.\(table.id)", table.types)
+      guard !written.asideLeaves.isEmpty else { continue }
+      // A page says which map it belongs to.
+      let map = table.map + Self.asideMaps
+      roots[map] = try writer.root(map, above: written.asideLeaves)
+      maps.add(map, "table.\(Self.firstAside + table.id)", table.types)
+      written.asideLeaves = []
     }
     // H2 holds values against the open transactions: what a log has of one is kept as it is.
     for (map, name) in names where name.hasPrefix("undoLog") {
@@ -116,7 +134,7 @@ extension Reassembly {
           hasLost = true
           continue
         }
-        if let (count, body) = entries.body(page, place..<place + 1) {
+        if let (count, body) = entries.body(page, [place]) {
           leaves.append(try writer.leaf(objects.map, keys: count, first: .number(entries.numbers[place]), body))
         }
       }
@@ -127,10 +145,35 @@ extension Reassembly {
     return hasLost ? large : nil
   }
 
+  /// Writes H2's list of its objects: what is left of it, and what was added.
+  private func writeList(_ map: Int, _ writer: StoreWriter) throws(Problem) -> PagePosition? {
+    var ignored = Written()
+    var leaves = try list.map { (list) throws(Problem) in try branches(list, writer, nil, &ignored) } ?? []
+    for entry in added.sorted(by: { $0.id < $1.id }) {
+      var body: [UInt8] = []
+      body.append(variable: UInt64(entry.id))
+      // Four values: a number, another that is 0, the sort, and the statement.
+      body += [0, 4]
+      body.append(variable: UInt64(entry.id))
+      body += [32, 32 + UInt8(entry.type), 13]
+      body.append(text: entry.sql)
+      leaves.append(try writer.leaf(map, keys: 1, first: .number(Int64(entry.id)), body))
+    }
+    return try writer.root(map, above: leaves)
+  }
+
   /// Writes the leaves of a table and the nodes above them.
   private func write(
-    _ table: TableMap, _ writer: StoreWriter, _ large: LargeObjects?, _ written: inout Written
+    _ table: TableMap, _ writer: StoreWriter, _ large: LargeObjects?, _ written: inout Written,
+    _ evidence: RowEvidence? = nil
   ) throws(Problem) -> PagePosition? {
+    try writer.root(table.map, above: branches(table, writer, large, &written, evidence))
+  }
+
+  private func branches(
+    _ table: TableMap, _ writer: StoreWriter, _ large: LargeObjects?, _ written: inout Written,
+    _ evidence: RowEvidence? = nil
+  ) throws(Problem) -> [StoreWriter.Branch] {
     var branches: [StoreWriter.Branch] = []
     for leaf in table.chain.leaves {
       guard case .success(let page) = try reader.page(leaf.position, of: table.map, whole: true) else { continue }
@@ -140,9 +183,6 @@ extension Reassembly {
         continue
       }
       guard let rows = TableLeaf(page, table.types.values) else { continue }
-      if leaf.isFound {
-        written.found["table.\(table.id)", default: []].formUnion(leaf.entries.map { rows.numbers[$0] })
-      }
       var changed: [Int: [UInt8]] = [:]
       if let large {
         for place in leaf.entries {
@@ -150,19 +190,44 @@ extension Reassembly {
         }
         if !changed.isEmpty { written.withoutObjects[table.id, default: 0] += changed.count }
       }
-      if isAll, changed.isEmpty {
+      let (own, aside) = parted(leaf, rows, evidence)
+      if leaf.isFound { written.found["table.\(table.id)", default: []].formUnion(own.map { rows.numbers[$0] }) }
+      if own.count == leaf.all, changed.isEmpty {
         branches.append(try writer.leaf(table.map, keys: page.keys, first: .number(leaf.first), page.body))
-      } else if let (count, body) = rows.body(page, leaf.entries, changed: changed),
-        let first = leaf.entries.first(where: { rows.rows[$0] != nil })
+      } else if let (count, body) = rows.body(page, own, changed: changed),
+        let first = own.first(where: { rows.rows[$0] != nil })
       {
-        branches.append(
-          try writer.leaf(table.map, keys: count, first: .number(rows.numbers[first]), body))
+        branches.append(try writer.leaf(table.map, keys: count, first: .number(rows.numbers[first]), body))
+      }
+      if let (count, body) = rows.body(page, aside, changed: changed), let first = aside.first {
+        written.aside[table.id, default: 0] += count
+        let map = table.map + Self.asideMaps
+        written.asideLeaves.append(try writer.leaf(map, keys: count, first: .number(rows.numbers[first]), body))
       }
     }
-    return try writer.root(table.map, above: branches)
+    return branches
+  }
+
+  /// The entries of a leaf that are the table's, and those of which nothing tells.
+  private func parted(_ leaf: LeafChain.Leaf, _ rows: TableLeaf, _ evidence: RowEvidence?) -> (own: [Int], aside: [Int])
+  {
+    guard leaf.isFound, let evidence, layout != nil else {
+      return leaf.isDoubtful ? ([], Array(leaf.entries)) : (Array(leaf.entries), [])
+    }
+    var own: [Int] = []
+    var aside: [Int] = []
+    for place in leaf.entries {
+      switch evidence.verdict(on: rows.numbers[place]) {
+      case .proved: own.append(place)
+      case .refuted: continue
+      case .unproved: if leaf.isDoubtful { aside.append(place) } else { own.append(place) }
+      }
+    }
+    return (own, aside)
   }
 
   private static let deepest = 64
+  private static let asideMaps = 1 << 24
 
   /// Writes a map as it is; nil where a page of it cannot be read.
   private func copy(

@@ -30,14 +30,16 @@ struct Reassembly {
   }
 
   /// The tables, H2's list of them not among them.
-  private(set) var tables: [TableMap] = []
+  var tables: [TableMap] = []
   /// H2's list of tables and other objects.
   private(set) var list: TableMap?
   /// The maps of large objects, and of the blocks that these are made of.
   private(set) var objects: TableMap?
   private(set) var blocks: TableMap?
   /// What the tables are, as far as the list tells.
-  private(set) var definitions: [TableDefinition] = []
+  var definitions: [TableDefinition] = []
+  /// What H2's list of its objects is to have beside what was found of it.
+  var added: [LostDefinitions.Entry] = []
   /// What it costs.
   private(set) var loss = Loss.rows
 
@@ -150,7 +152,8 @@ struct Reassembly {
     names = StoreVersion.names(meta)
   }
 
-  private static let listTypes = MapTypes.Pair(
+  /// What H2's list of its objects holds.
+  static let listTypes = MapTypes.Pair(
     keys: .long, values: .versioned(.row(columns: [0, 1, 2, 3], hasNumber: false)))
 
   /// A table's types for so many columns.
@@ -296,8 +299,12 @@ struct Reassembly {
     try gather()
     let layout = layout
     let removed = harvest?.removed ?? [:]
+    let pages = pages(table.map)
+    let root = layout?.roots[table.map].flatMap { layout?.chunks[$0.chunk]?.version }
+    let changed = max(
+      root ?? 0, pages.filter { layout?.chunks[$0.position.chunk]?.version == $0.version }.map(\.version).max() ?? 0)
     var table = table
-    try table.chain.fill(pages(table.map), takesOlder: takesOlder) { page in
+    try table.chain.fill(pages, takesOlder: takesOlder, isSettled: changed < layout?.last.version ?? 0) { page in
       layout?.chunks[page.position.chunk]?.version == page.version
         && removed[page.position.chunk]?.contains(page.number) != true
     }

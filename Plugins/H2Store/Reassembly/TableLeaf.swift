@@ -87,7 +87,7 @@ struct TableLeaf {
   }
 
   /// Some of the rows of a leaf as the body of a leaf of its own, in which all of them are committed; nil where there are none.
-  func body(_ page: Page, _ places: Range<Int>, changed: [Int: [UInt8]] = [:]) -> (keys: Int, body: [UInt8])? {
+  func body(_ page: Page, _ places: [Int], changed: [Int: [UInt8]] = [:]) -> (keys: Int, body: [UInt8])? {
     let places = places.filter { rows[$0] != nil }
     guard !places.isEmpty else { return nil }
     var body: [UInt8] = []
