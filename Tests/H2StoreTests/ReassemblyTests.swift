@@ -16,21 +16,26 @@ import Testing
     return shop
   }
 
+  /// Rows that are found in the file, which is closed again: one that is open is not replaced.
+  private func rowsLeft(_ shop: Shop) throws -> Int {
+    let file = try FileHandle.read(shop.path)
+    defer { file.close() }
+    return try Reassembly(file, FileSurvey.make(file))?.rows ?? 0
+  }
+
   @Test("of a file that is cut off through the chunk that everything stands in, every row that is left comes back")
   func cut() throws {
     let shop = try compacted()
-    let content = try shop.folder.read("shop.mv.db")
-    let before = try Reassembly(FileHandle.read(shop.path), FileSurvey.make(FileHandle.read(shop.path)))
-    #expect(before?.rows == 20_060)
-    try FileHandle.update(shop.path).truncate(to: content.count * 6 / 10)
-    let survey = try FileSurvey.make(FileHandle.read(shop.path))
-    let found = try #require(try Reassembly(FileHandle.read(shop.path), survey))
-    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "everything", "--format", "json", "shop.mv.db")
-    #expect(repair.exit == 0 && repair.output.contains("\"salvage\""), "\(repair.output)")
+    let size = try FileStatus.of(shop.path).size
+    #expect(try rowsLeft(shop) == 20_060)
+    try FileHandle.update(shop.path).truncate(to: size * 6 / 10)
+    let left = try rowsLeft(shop)
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "changes", "--format", "json", "shop.mv.db")
+    #expect(repair.exit == 0 && repair.output.contains("\"salvage\""), "\(repair.output) \(repair.errors)")
     #expect(try shop.codes() == [])
     let counts = try H2File.value(shop.path, Self.rows).split(separator: "/").map { Int($0) ?? -1 }
     // No row is there that never was.
-    #expect(counts.count == 2 && counts[0] == counts[1] && counts[0] > 3000, "\(counts) of \(found.rows)")
+    #expect(counts.count == 2 && counts[0] == counts[1] && counts[0] > 3000, "\(counts) of \(left)")
   }
 
   @Test("a row that was deleted since does not come back where less than changes may be lost")
