@@ -49,14 +49,13 @@ import Testing
     #expect(try H2File.value(shop.path, Self.rows) == "18999/18999")
   }
 
-  /// Overwrites the root of a map, which is a node.
+  /// Overwrites the root of a map.
   private func loseRoot(of name: String, in shop: Shop) throws {
     let survey = try FileSurvey.make(FileHandle.read(shop.path))
     let version = try #require(survey.newest)
     let names = StoreVersion.names(try version.meta(in: StoreFile(FileHandle.read(shop.path))))
     let map = try #require(names.first { $0.value == name }?.key)
     let root = try #require(version.roots[map])
-    #expect(root.isNode)
     let chunk = try #require(version.chunks[root.chunk])
     try H2File.damage(shop.path, at: chunk.start + root.offset, count: 16)
   }
@@ -72,18 +71,24 @@ import Testing
     #expect(try shop.sums() == sums && shop.codes() == [])
   }
 
+  @Test("where every definition is lost and nobody has another, rows are in tables of their own, large objects too")
+  func nameless() throws {
+    let shop = try Shop()
+    try loseRoot(of: "table.0", in: shop)
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "rows", "shop.mv.db")
+    #expect(repair.exit == 0, "\(repair.output) \(repair.errors)")
+    #expect(repair.output.contains("users are lost"))
+    #expect(
+      try H2File.value(shop.path, "SELECT COUNT(C0) || '/' || COUNT(C2) AS N FROM \"lost_table_3\"") == "20000/20000")
+    #expect(try shop.codes() == [])
+  }
+
   @Test("where H2's list of its tables is lost, their rows get the definitions of --schema that they fit")
   func schema() throws {
     let shop = try Shop()
     try shop.folder.write(
       Shop.script.split(separator: "\n").filter { $0.hasPrefix("CREATE") }.joined(separator: "\n"), to: "schema.sql")
-    let survey = try FileSurvey.make(FileHandle.read(shop.path))
-    let version = try #require(survey.newest)
-    let names = StoreVersion.names(try version.meta(in: StoreFile(FileHandle.read(shop.path))))
-    let map = try #require(names.first { $0.value == "table.0" }?.key)
-    let root = try #require(version.roots[map])
-    let chunk = try #require(version.chunks[root.chunk])
-    try H2File.damage(shop.path, at: chunk.start + root.offset, count: 64)
+    try loseRoot(of: "table.0", in: shop)
     let repair = try shop.dbmend(
       "repair", "--yes", "--max-loss", "changes", "--schema", "schema.sql", "shop.mv.db")
     #expect(repair.exit == 0, "\(repair.output)")

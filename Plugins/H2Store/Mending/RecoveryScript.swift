@@ -68,6 +68,7 @@ struct RecoveryScript {
       }
       offset += line.count + 1
     }
+    if !begun { last = Self.ends }
   }
 
   private static func table(_ line: Substring) -> Table? {
@@ -83,7 +84,10 @@ struct RecoveryScript {
   private static let rowsMark = Array("---- Table Data ----".utf8)
   private static let schemaMark = Array("---- Schema ----".utf8)
   private static let userMark = Array("CREATE USER ".utf8)
-  private static let endMark = Array("DROP TABLE O_".utf8)
+  private static let endMarks = (["DROP TABLE O_"] + ends).map { Array($0.utf8) }
+  private static let ends = [
+    "DROP ALIAS READ_BLOB_MAP", "DROP ALIAS READ_CLOB_MAP", "DROP TABLE IF EXISTS INFORMATION_SCHEMA.LOB_BLOCKS",
+  ]
   private static let temporaryMark = Array("CREATE TABLE O_".utf8)
 
   /// The number of the temporary table that a line makes; nil of any other line.
@@ -133,8 +137,8 @@ struct RecoveryScript {
     var written = 0
     try Self.lines(source, start, end) { (line, _) throws(Problem) in
       if let number = Self.temporary(line), known.contains(number) { return }
-      // Where no table is defined, what ends the temporary ones stands among the definitions.
-      if line.starts(with: Self.endMark) { return }
+      // Where no table is defined, what ends the recovery stands among the definitions.
+      if Self.endMarks.contains(where: { line.starts(with: $0) }) { return }
       buffer += line
       buffer.append(UInt8(ascii: "\n"))
       guard buffer.count > 1 << 20 else { return }

@@ -79,15 +79,15 @@ struct Salvage {
     }
   }
 
-  /// Whether there are pages to begin with.
+  /// Whether there are rows to begin with.
   static func isPossible(_ path: String) -> Bool {
     guard let handle = try? FileHandle.read(path), let file = try? StoreFile(handle),
       !StoreHeaders.isEncrypted(file.headers.bytes),
       file.headers.newest.map({ (2...3).contains($0.readFormat) }) ?? true
     else { return false }
-    if let chunks = try? file.wholeChunks(), !chunks.isEmpty { return true }
-    guard let survey = try? FileSurvey.make(handle), let found = try? Reassembly(handle, survey) else { return false }
-    return found.rows > 0
+    guard let way = try? way(handle, FileSurvey.make(handle)) else { return false }
+    if case .nothing = way { return false }
+    return true
   }
 
   /// Works on the copy, and says what became of each table's rows.
