@@ -12,8 +12,8 @@ struct FoundPage: Hashable {
   var map: Int
   /// Keys in it.
   var keys: Int
-  /// Whether it is the first page of its map in its chunk, with nothing before it that could not be read. A chunk has the root of
-  /// each map that changed before all other pages of that map.
+  /// Whether it is the first page of its map in its chunk: it follows directly on one of another map, or on the chunk's header. A
+  /// chunk has the pages of one map after another's, and the root before all others.
   var isRoot: Bool
 }
 
@@ -137,11 +137,12 @@ struct PageHarvest {
     var window = PageWindow(file.handle, from: chunk.start)
     var found: [FoundPage] = []
     var seen: Set<Int> = []
-    var isUnbroken = isFramed
     var offset = isFramed ? chunk.headerSize : 32
+    // Where the page before ends, and whose it is.
+    var end = isFramed ? offset : 0
+    var owner = -1
     while offset < room {
       guard let head = try window.head(at: offset, chunk: chunk.id, room: room, hasPageNumbers) else {
-        isUnbroken = false
         guard let next = try window.next(behind: offset, chunk: chunk.id, room: room, hasPageNumbers) else { break }
         offset = next
         continue
@@ -150,8 +151,9 @@ struct PageHarvest {
       found.append(
         FoundPage(
           position: PagePosition(chunk: chunk.id, offset: offset, isNode: head.isNode), version: chunk.version,
-          number: head.number, map: head.map, keys: head.keys, isRoot: isFirst && isUnbroken))
+          number: head.number, map: head.map, keys: head.keys, isRoot: isFirst && end == offset && owner != head.map))
       offset += head.size
+      (end, owner) = (offset, head.map)
     }
     guard !found.isEmpty, count + found.count < Self.mostPages else { return }
     count += found.count

@@ -47,7 +47,7 @@ struct Reassembly {
   /// Reads pages, those of chunks that are not whole as well.
   private(set) var reader: PageReader
   /// The newest version, where its layout can be read, or the one that takes its place.
-  let layout: StoreVersion?
+  private(set) var layout: StoreVersion?
   private let isOlder: Bool
   private(set) var names: [Int: String] = [:]
   private var types = MapTypes()
@@ -59,6 +59,7 @@ struct Reassembly {
     isOlder = older != nil
     layout = older ?? (survey.damages.contains { $0.kind == .version } ? nil : survey.newest)
     reader = PageReader(file, chunks: layout?.chunks ?? [:])
+    if layout == nil { try findLayout() }
     let isNamed =
       isOlder || layout != nil && !survey.damages.contains { ["meta", "_", "layout"].contains($0.map) }
     if isOlder { loss = .changes }
@@ -77,6 +78,23 @@ struct Reassembly {
     if let table = objects { objects = try filled(table, takesOlder: true) }
     if let table = blocks { blocks = try filled(table, takesOlder: true) }
     guard rows > 0 || layout != nil else { return nil }
+  }
+
+  /// The layout of a closed store whose newest chunk lost its beginning: a chunk ends with it.
+  private mutating func findLayout() throws(Problem) {
+    try gather()
+    guard file.headers.isClean, let header = file.headers.newest, var last = harvest?.chunks[header.chunk],
+      last.version == header.version,
+      let root = pages(0).first(where: {
+        $0.isRoot && $0.position.chunk == header.chunk && $0.version == header.version
+      })
+    else { return }
+    last.root = root.position.bits
+    guard case .success(let found) = try StoreVersion.read(last, in: file, known: harvest?.chunks ?? [:]),
+      found.roots.count > 1
+    else { return }
+    layout = found
+    reader = PageReader(file, chunks: reader.chunks.merging(found.chunks) { $1 })
   }
 
   /// Rows of all tables that were found.
