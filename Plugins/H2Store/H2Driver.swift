@@ -107,12 +107,12 @@ public struct H2Driver: SQLDriver, SalvagingDriver, ComparingDriver {
 
   // MARK: - Mending
 
-  /// Puts headers right, or goes back to an older version, or has H2 write down what it can read.
+  /// Puts headers right, or the pages that are left together, or goes back to an older version.
   public func salvage(_ copy: String, with aid: SalvageAid) throws(Problem) -> RepairOutcome {
     try Salvage(copy: copy, login: login, aid: aid).run()
   }
 
-  /// Whether any chunk is whole.
+  /// Whether any rows are left.
   public func isSalvageable(_ path: String) -> Bool { Salvage.isPossible(path) }
 
   /// Nothing is lost where no page is touched.

@@ -28,9 +28,12 @@ public struct SalvageRepair: Repair {
       `dbmend_set_aside_TABLE`. A damaged definition costs its own table alone, and not even that where `--schema` or the archive \
       has it.
 
-      Of an H2 database headers and footers are written anew that the rest tells. Where the newest version cannot be read, the newest \
-      one that is whole takes its place, which costs `changes`; else H2's own recovery writes down every row outside of the damaged \
-      pages, and rows of the backup come back that every sound index of their table holds.
+      Of an H2 database headers and footers are written anew that the rest tells. Where pages are damaged, or the newest version \
+      cannot be read, the pages that are left are put together in a new file: those below a lost node, and those of a chunk that is \
+      cut off, come back too. H2's own recovery writes down what is in that file, and rows of the backup come back that every sound \
+      index of their table holds. Rows below a lost node of which nothing tells whether they were there to the last go to a table \
+      `dbmend_set_aside_TABLE`. Where the newest version cannot be read and nobody can tell whether what is left is of it, this costs \
+      `changes`, and the newest version that is whole takes its place where that has as many rows.
 
       Of a PostgreSQL database everything that can be read goes into a new one. Of rows that have the same key in a unique index \
       the first one stays in its table, and the others go to a table `dbmend_set_aside_TABLE`.

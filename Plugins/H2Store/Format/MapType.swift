@@ -1,5 +1,5 @@
 /// What the keys or the values of a map are, as the store's own list of types tells (the map `_`, `MetaType`).
-indirect enum MapType: Hashable {
+indirect enum MapType: Hashable, Sendable {
   /// A whole number.
   case long
   case text

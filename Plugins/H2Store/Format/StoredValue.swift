@@ -85,6 +85,15 @@ enum StoredValue {
     return !isText || cursor.long() != nil
   }
 
+  /// The number of the large object that comes next, where that does not stand in the row; nil of any other value.
+  static func reference(_ cursor: ValueCursor) -> Int64? {
+    var cursor = cursor
+    guard let type = cursor.byte(), type == 15 || type == 16, cursor.int() == -3, cursor.int() != nil else {
+      return nil
+    }
+    return cursor.long()
+  }
+
   private static func interval(_ cursor: inout ValueCursor) -> Bool {
     guard let byte = cursor.byte().map({ Int8(bitPattern: $0) }) else { return false }
     let kind = byte < 0 ? ~byte : byte

@@ -74,13 +74,6 @@ struct ChunkMending {
     }
   }
 
-  /// Opens the file, which is open for writing, at the newest version that is whole; what was done, nil where there is none.
-  func goBack() throws(Problem) -> String? {
-    guard let version = try newestWhole(below: .max, withTables: true)?.version else { return nil }
-    try open(at: version)
-    return "set the headers to version \(version), the newest one that is whole: what was committed after it is lost"
-  }
-
   /// The last chunk of the newest version below a number that is whole down to its pages. One from before the first table is of no
   /// use to who wants his tables back: `withTables` passes it over.
   func newestWhole(below limit: Int, withTables: Bool = false) throws(Problem) -> Chunk? {
@@ -93,11 +86,20 @@ struct ChunkMending {
         version.roots.count > 1
       else { continue }
       if withTables, try !version.hasTables(in: file) { continue }
-      var walker = PageWalker(file, version)
+      var walker = PageWalker(file, version, try MapTypes(version, meta: version.meta(in: file), in: file))
       for (map, root) in version.roots { _ = try walker.walk(root, of: map) }
       if walker.flaws.isEmpty { return chunk }
     }
     return nil
+  }
+
+  /// The newest version that is whole, has tables, and is not above a number.
+  func version(at number: Int) throws(Problem) -> StoreVersion? {
+    guard let last = try newestWhole(below: number + 1, withTables: true) else { return nil }
+    var known: [Int: Chunk] = [:]
+    for chunk in try VersionSearch.sorted(file.wholeChunks()).reversed() { known[chunk.id] = chunk }
+    guard case .success(let version) = try StoreVersion.read(last, in: file, known: known) else { return nil }
+    return version
   }
 
   private static let mostTried = 200
@@ -145,13 +147,18 @@ struct ChunkMending {
       let padding = [UInt8](repeating: 0x20, count: first - 1 - text.utf8.count)
       try file.handle.write(Array(text.utf8) + padding + [0x0A], at: chunk.start)
     }
-    var footer =
-      "chunk:\(hexadecimal(chunk.id)),block:\(hexadecimal(chunk.block)),version:\(hexadecimal(chunk.version))"
-    if file.headers.newest?.format ?? 2 > 2 {
-      footer = "chunk:\(hexadecimal(chunk.id)),len:\(hexadecimal(chunk.length)),version:\(hexadecimal(chunk.version))"
-    }
-    footer += ",fletcher:\(String(Fletcher.sum(Array(footer.utf8)[...]), radix: 16))"
-    let padding = [UInt8](repeating: 0x20, count: Chunk.footerSize - 1 - footer.utf8.count)
-    try file.handle.write(Array(footer.utf8) + padding + [0x0A], at: chunk.start + chunk.size - Chunk.footerSize)
+    let footer = Self.footer(of: chunk, format: file.headers.newest?.format ?? 2)
+    try file.handle.write(footer, at: chunk.start + chunk.size - Chunk.footerSize)
+  }
+
+  /// The footer of a chunk, as H2 writes it.
+  static func footer(of chunk: Chunk, format: Int) -> [UInt8] {
+    func hexadecimal(_ number: Int) -> String { String(number, radix: 16) }
+    var text =
+      format > 2
+      ? "chunk:\(hexadecimal(chunk.id)),len:\(hexadecimal(chunk.length)),version:\(hexadecimal(chunk.version))"
+      : "chunk:\(hexadecimal(chunk.id)),block:\(hexadecimal(chunk.block)),version:\(hexadecimal(chunk.version))"
+    text += ",fletcher:\(String(Fletcher.sum(Array(text.utf8)[...]), radix: 16))"
+    return Array(text.utf8) + [UInt8](repeating: 0x20, count: Chunk.footerSize - 1 - text.utf8.count) + [0x0A]
   }
 }

@@ -20,7 +20,7 @@ struct LostFrame {
     for other in try VersionSearch.sorted(file.wholeChunks()).reversed() { known[other.id] = other }
     guard case .success(let version) = try StoreVersion.read(chunk, in: file, known: known), version.broken.isEmpty
     else { return nil }
-    var walker = PageWalker(file, version)
+    var walker = PageWalker(file, version, try MapTypes(version, meta: version.meta(in: file), in: file))
     for (map, root) in version.roots { _ = try walker.walk(root, of: map) }
     return walker.flaws.isEmpty ? chunk : nil
   }
@@ -69,8 +69,8 @@ struct LostFrame {
     let start = bytes.startIndex
     let size = bytes[start..<start + 4].reduce(0) { $0 << 8 | Int($1) }
     let check = UInt16(bytes[start + 4]) << 8 | UInt16(bytes[start + 5])
-    func fold(_ value: Int) -> UInt16 { UInt16(truncatingIfNeeded: value >> 16) ^ UInt16(truncatingIfNeeded: value) }
-    return size >= 8 && check == fold(chunk) ^ fold(offset) ^ fold(size) ? size : nil
+    return size >= 8 && check == PagePosition.check(chunk) ^ PagePosition.check(offset) ^ PagePosition.check(size)
+      ? size : nil
   }
 
   /// What the table of pages says of the root of the layout, which is written before the pages below it; nil where the table does

@@ -10,6 +10,15 @@ struct RowEvidence {
   /// Columns of the table.
   let width: Int
 
+  /// Notes rows that are not lost after all.
+  mutating func take(_ numbers: Set<Int64>) { left.formUnion(numbers) }
+
+  /// What the sound indexes say of a row, whatever its values are.
+  func verdict(on number: Int64) -> Verdict {
+    guard !indexes.isEmpty else { return .unproved }
+    return indexes.allSatisfy { $0[number] != nil } ? .proved : .refuted
+  }
+
   /// What is said of a row that a backup has and the table does not.
   enum Verdict {
     /// Every sound index has it with the backup's values.

@@ -2,35 +2,62 @@ import MendKit
 
 /// Makes a readable database of a damaged working copy.
 ///
-/// 1. What frames the chunks is put right (`ChunkMending.swift`). 2. Where pages are damaged, or the engine stumbles all the same,
-/// H2's own `Recover` writes down what it can read, and a new database is made of that.
+/// 1. What frames the chunks is put right (`ChunkMending.swift`). 2. Where pages are damaged or lost, those that are left are put
+/// together in a new file (`Reassembly.swift`), H2's own `Recover` writes down what is in that, and a new database is made of it.
+/// Where the newest version is lost, and an older one that is whole has as many rows as can be put together, it is opened at that.
 struct Salvage {
   let copy: String
   let login: Login
   let aid: SalvageAid
 
+  /// What is to be done.
+  private enum Way {
+    case frames(ChunkMending.Plan)
+    case older(Int)
+    case reassembly(Reassembly)
+    case nothing
+  }
+
+  private static func way(_ file: FileHandle, _ survey: FileSurvey) throws(Problem) -> Way {
+    let mending = try ChunkMending(file)
+    switch try mending.plan() {
+    case .nothing: return try Reassembly(file, survey).map { .reassembly($0) } ?? .nothing
+    case .older(let version):
+      let older = try mending.version(at: version).flatMap { (version) throws(Problem) in
+        try Reassembly(file, survey, older: version)
+      }
+      if let found = try Reassembly(file, survey), found.loss < .changes || found.rows > older?.rows ?? 0 {
+        return .reassembly(found)
+      }
+      // H2 loses a large object at times, and stops at the row that refers to it.
+      if let older, try older.lacksObjects() { return .reassembly(older) }
+      return .older(version)
+    case let plan: return .frames(plan)
+    }
+  }
+
+  private static func way(at path: String) throws(Problem) -> Way {
+    let file = try FileHandle.read(path)
+    return try way(file, FileSurvey.make(file))
+  }
+
   /// What it costs at most, and what it does.
   static func plan(_ path: String) -> (loss: Loss, reason: String) {
-    let rebuild =
-      "has H2's Recover write down every row that it can read, and makes a new database of that; rows on damaged pages are lost"
-    guard let file = try? FileHandle.read(path), let plan = try? ChunkMending(file).plan() else {
-      return (.rows, rebuild)
-    }
-    switch plan {
-    case .nothing: return (.rows, rebuild)
-    case .complete:
+    let way = try? Self.way(at: path)
+    switch way {
+    case .frames(.complete):
       return (
         .none,
         "writes the header and the footer of the newest chunk anew, from what the rest of it says; every page is in order"
       )
-    case .renew:
-      return (
-        .none, "writes damaged headers and footers anew, from what the rest of the file says; every page is in order"
-      )
-    case .headers(let version):
+    case .frames(.headers(let version)):
       return (
         .none,
         "writes both headers anew, for version \(version), the newest one in the file: nothing in it tells of a newer one"
+      )
+    case .frames:
+      return (
+        .none, "writes damaged headers and footers anew, from what the rest of the file says; every page is in order"
       )
     case .older(let version):
       return (
@@ -38,47 +65,58 @@ struct Salvage {
         "opens the database at version \(version), the newest one all of whose chunks and pages are whole; what was committed "
           + "after it is lost"
       )
+    case .reassembly(let found):
+      let rest = "has H2's Recover write down every row of it, and makes a new database of that"
+      guard found.loss == .changes else {
+        return (.rows, "puts the pages that are left together, \(rest); rows on damaged pages are lost")
+      }
+      return (
+        .changes,
+        "the newest version cannot be read: puts the pages together that are left of it and of older ones, and \(rest); rows on "
+          + "lost pages are lost, and nobody can tell of every row whether it is of the newest version"
+      )
+    case .nothing, nil: return (.rows, "finds no rows that are left in the file")
     }
   }
 
-  /// Whether there are chunks to begin with.
+  /// Whether there are rows to begin with.
   static func isPossible(_ path: String) -> Bool {
     guard let handle = try? FileHandle.read(path), let file = try? StoreFile(handle),
       !StoreHeaders.isEncrypted(file.headers.bytes),
       file.headers.newest.map({ (2...3).contains($0.readFormat) }) ?? true
     else { return false }
-    return ((try? file.wholeChunks()) ?? []).isEmpty == false
+    guard let way = try? way(handle, FileSurvey.make(handle)) else { return false }
+    if case .nothing = way { return false }
+    return true
   }
 
   /// Works on the copy, and says what became of each table's rows.
   func run() throws(Problem) -> RepairOutcome {
     let file = try FileHandle.update(copy)
-    let mending = try ChunkMending(file)
-    let plan = try mending.plan()
-    let notes = try mending.run()
     let survey = try FileSurvey.make(file)
-    if !notes.isEmpty, survey.isSound {
+    switch try Self.way(file, survey) {
+    case .frames:
+      let notes = try ChunkMending(file).run()
+      let after = try FileSurvey.make(file)
+      if !notes.isEmpty, after.isSound { return try counted(notes) { _ in 0 } }
+      guard let found = try Reassembly(file, after) else { throw nothingLeft }
+      var evidence = try RowEvidence.collect(after, file)
+      return try rebuild(after, &evidence, found, notes)
+    case .older:
       // What a version held that is gone nobody can count.
-      if case .older = plan { return try counted(notes) { _ in nil } }
-      return try counted(notes) { _ in 0 }
+      let notes = try ChunkMending(file).run()
+      return try counted(notes) { _ in nil }
+    case .reassembly(let found):
+      var evidence = try RowEvidence.collect(survey, file)
+      return try rebuild(survey, &evidence, found, [])
+    case .nothing: throw nothingLeft
     }
-    let evidence = try RowEvidence.collect(survey, file)
-    let blanked = try PageBlanking(file).run()
-    file.close()
-    var outcome: RepairOutcome
-    do throws(Problem) {
-      outcome = try rebuild(survey, evidence, blanked)
-    } catch {
-      // H2's recovery does not come through every file; what changed since an older version may be given up where that is allowed.
-      guard aid.takesUnproved, let done = try ChunkMending(FileHandle.update(copy)).goBack() else { throw error }
-      let words = error.said.prefix { !$0.isNewline }
-      return try counted(notes + ["H2's Recover could not write the database down: \(words)", done]) { table in
-        survey.objects.objects.first { $0.value == ObjectNames.Object(table: table) }
-          .flatMap { Self.rows(of: table, map: $0.key, survey) }
-      }
-    }
-    outcome.notes = notes + outcome.notes
-    return outcome
+  }
+
+  private var nothingLeft: Problem {
+    Problem(
+      .damaged, tried: "find rows that are left in", on: copy, said: "there are none",
+      advice: "Restore it from a backup: dbmend restore latest.")
   }
 
   /// The rows of each table of the copy as it is now. `before` tells how many a table had; 0 where none can be lost, nil where
@@ -95,36 +133,27 @@ struct Salvage {
     return outcome
   }
 
-  /// Rebuilds the database without its damaged pages. H2's recovery does not come through one that lacks parts of large objects:
-  /// then, where changes may be lost, it reads what stands in the pages all the same.
+  /// Makes a new database of what was put together.
   private func rebuild(
-    _ survey: FileSurvey, _ evidence: [String: RowEvidence], _ blanked: [PageBlanking.Blanked]
+    _ survey: FileSurvey, _ evidence: inout [String: RowEvidence], _ reassembly: Reassembly, _ notes: [String]
   ) throws(Problem) -> RepairOutcome {
-    do throws(Problem) {
-      var outcome = try rebuild(survey, evidence)
-      if !blanked.isEmpty {
-        outcome.notes.append("\(blanked.count) pages could not be read; the rows in them are lost")
-      }
-      return outcome
-    } catch {
-      let ofObjects = survey.damages.allSatisfy { $0.map?.hasPrefix("lob") ?? false }
-      guard ofObjects, aid.takesUnproved, !blanked.isEmpty else { throw error }
-      try PageBlanking.undo(blanked, in: FileHandle.update(copy))
-      var outcome = try rebuild(survey, evidence)
-      for table in outcome.rows.keys { outcome.rows[table]?.lost = nil }
-      outcome.notes.append(
-        "large objects were read although pages of theirs are damaged: what the damage changed in them nobody can tell, so look "
-          + "them through")
-      return outcome
-    }
-  }
-
-  private func rebuild(_ survey: FileSurvey, _ evidence: [String: RowEvidence]) throws(Problem) -> RepairOutcome {
     let client = try Client.find(login)
     let folder = Paths.folder(of: copy)
+    var found = reassembly
+    var notes = notes
+    if found.tables.contains(where: { $0.name == nil && $0.chain.entries > 0 }) {
+      do throws(Problem) {
+        if let lost = try LostDefinitions(aid, client, in: folder) { try found.define(lost) }
+      } catch {
+        notes.append(error.description)
+      }
+    }
     let place = try EnginePlace(in: folder)
-    try Durable.rename(copy, to: place.file)
-    defer { if FileStatus.exists(place.file) { try? Durable.rename(place.file, to: copy) } }
+    let proofs = survey.objects.objects.compactMapValues { $0.index == nil ? evidence[$0.table] : nil }
+    let written = try found.write(to: place.file, proofs)
+    for (map, numbers) in written.found {
+      if let table = survey.objects[map]?.table { evidence[table]?.take(numbers) }
+    }
     let script = Paths.join(place.folder, EnginePlace.name + ".h2.sql")
     let recovered = try client.recover(EnginePlace.name, in: place.folder)
     guard recovered.isSuccess, FileStatus.exists(script) else {
@@ -134,44 +163,63 @@ struct Salvage {
     }
     let recovery = try RecoveryScript(script)
     let new = try EnginePlace(in: folder)
-    var outcome = RepairOutcome(notes: ["made a new database of what H2's Recover could read"])
-    outcome.notes += try recovery.run(client, on: EnginePlace.name, in: new.folder, subject: copy)
+    var outcome = RepairOutcome(notes: notes + found.notes(written))
+    var asides: [Int: String] = [:]
+    for table in found.tables where written.aside[table.id] != nil {
+      asides[Reassembly.firstAside + table.id] = table.name
+    }
+    outcome.notes += try recovery.run(client, on: EnginePlace.name, in: new.folder, subject: copy, asides: asides)
     let names = recovery.tables
     let backup = BackupRows(evidence: evidence, created: survey.headers.newest?.created, aid: aid, client: client)
-    let (taken, notes) = try backup.fill(EnginePlace.name, in: new.folder, subject: copy)
-    outcome.notes += notes
+    let (taken, more) = try backup.fill(EnginePlace.name, in: new.folder, subject: copy)
+    outcome.notes += more
     let counted = try client.run(
       names.map { .query("SELECT COUNT(*) FROM \($0.sql)") }, on: EnginePlace.name, in: new.folder)
     for (table, answer) in zip(names, counted) {
       let kept = answer.rows.first?.first.flatMap { $0 }.flatMap { Int($0) }
-      let before = Self.rows(of: table.name, map: "table.\(table.number)", survey)
       guard let kept else { continue }
       let more = taken[table.name] ?? BackupRows.Tally()
       outcome.rows[table.name] = RowTally(
         kept: max(0, kept - more.fromBackup), fromBackup: more.fromBackup, setAside: more.setAside,
-        lost: before.map { max(0, $0 - kept) })
+        lost: lost(table.number, table.name, kept, found, survey))
     }
     // Of a table that has but one page nothing may be left to be written down.
-    for (map, object) in survey.objects.objects where object.index == nil && outcome.rows[object.table] == nil {
-      guard survey.damages.contains(where: { $0.map == map }) else { continue }
-      let more = taken[object.table] ?? BackupRows.Tally()
-      outcome.rows[object.table] = RowTally(
-        fromBackup: more.fromBackup, setAside: more.setAside,
-        lost: Self.rows(of: object.table, map: map, survey).map { max(0, $0 - more.fromBackup) })
+    for table in found.tables {
+      guard let name = table.name, outcome.rows[name] == nil, !table.chain.gaps.isEmpty else { continue }
+      let more = taken[name] ?? BackupRows.Tally()
+      outcome.rows[name] = RowTally(
+        fromBackup: more.fromBackup, setAside: more.setAside, lost: lost(table.id, name, more.fromBackup, found, survey)
+      )
+    }
+    for table in found.tables where table.name == nil && table.chain.entries > 0 {
+      outcome.rows["lost_table_\(table.id)"] = RowTally(kept: table.chain.entries, lost: table.lost)
+    }
+    for (id, count) in written.aside {
+      guard let name = found.tables.first(where: { $0.id == id })?.name else { continue }
+      var tally = outcome.rows[name] ?? RowTally(lost: nil)
+      tally.setAside += count
+      tally.lost = tally.lost.map { max(0, $0 - count) }
+      outcome.rows[name] = tally
+    }
+    for definition in found.definitions where found.layout == nil && outcome.rows[definition.name] == nil {
+      outcome.rows[definition.name] = RowTally(lost: nil)
     }
     guard !outcome.rows.isEmpty else {
       throw Problem(
         .damaged, tried: "have H2 recover what is left of", on: copy, said: "no table is left in it",
         advice: "Restore it from a backup: dbmend restore latest.")
     }
-    try Durable.rename(new.file, to: place.file)
+    try Durable.rename(new.file, to: copy)
     return outcome
   }
 
-  /// The rows that a table had, as its root tells, or else one of its indexes; nil where none does.
-  private static func rows(of table: String, map: String, _ survey: FileSurvey) -> Int? {
-    if let count = survey.declared[map] { return count }
-    let indexes = survey.objects.objects.filter { $0.value.table == table && $0.value.index != nil }
-    return indexes.keys.sorted().lazy.compactMap { survey.entries[$0] }.first
+  /// The rows that a table lost: those that it had, as its tree tells, or else one of its indexes, less those that it has; nil where
+  /// nobody can count them.
+  private func lost(_ number: Int, _ name: String, _ kept: Int, _ found: Reassembly, _ survey: FileSurvey) -> Int? {
+    guard let table = found.tables.first(where: { $0.id == number }) else { return found.layout == nil ? nil : 0 }
+    if let lost = table.lost { return max(0, table.chain.entries + lost - kept) }
+    guard found.layout != nil else { return nil }
+    let indexes = survey.objects.objects.filter { $0.value.table == name && $0.value.index != nil }
+    return indexes.keys.sorted().lazy.compactMap { survey.entries[$0] }.first.map { max(0, $0 - kept) }
   }
 }

@@ -3,7 +3,7 @@ import MendKit
 /// What the keys and values of the maps of a version are, as far as the store itself tells.
 struct MapTypes {
   /// Of a map: its keys and its values.
-  struct Pair: Hashable {
+  struct Pair: Hashable, Sendable {
     var keys: MapType
     var values: MapType
   }

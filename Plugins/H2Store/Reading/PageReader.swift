@@ -55,7 +55,11 @@ struct PageReader {
     guard size >= Self.shortest, size <= room, position.mostBytes.map({ size <= $0 }) ?? true else {
       return flaw("its size is said to be \(size) bytes")
     }
-    guard check == UInt64(Self.check(position.chunk) ^ Self.check(position.offset) ^ Self.check(size)) else {
+    guard
+      check
+        == UInt64(
+          PagePosition.check(position.chunk) ^ PagePosition.check(position.offset) ^ PagePosition.check(size))
+    else {
       return flaw("its check value is wrong")
     }
     if size > bytes.count, position.isNode || whole {
@@ -110,10 +114,6 @@ struct PageReader {
       children.append((position, entries))
     }
     return children
-  }
-
-  private static func check(_ value: Int) -> UInt16 {
-    UInt16(truncatingIfNeeded: value >> 16) ^ UInt16(truncatingIfNeeded: value)
   }
 
   /// Bytes of a page's header at least.

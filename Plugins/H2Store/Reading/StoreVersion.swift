@@ -128,6 +128,15 @@ enum TextMap {
     return .success(entries)
   }
 
+  /// The entries of one leaf, as far as they can be read.
+  static func entries(_ reader: PageReader, leaf position: PagePosition, of map: Int) throws(Problem) -> [String:
+    String]
+  {
+    var entries: [String: String] = [:]
+    if case .success(let page) = try reader.page(position, of: map, whole: true) { _ = read(page, into: &entries) }
+    return entries
+  }
+
   private static func read(_ page: Page, into entries: inout [String: String]) -> Bool {
     var reader = ByteReader(page.body)
     var names: [String] = []
