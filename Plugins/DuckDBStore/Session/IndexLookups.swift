@@ -35,7 +35,7 @@ struct IndexLookups {
     var candidates: [Candidate] = []
     for table in session.structure.catalog.tables where !known.contains(table.name) && table.column("rowid") == nil {
       for index in table.indexes where index.columns.count == 1 {
-        guard let name = index.columns[0], let column = table.column(name), ValueRanges.hasPlainText(column.type),
+        guard let name = index.columns[0], let column = table.column(name), ValueLeaf.hasPlainText(column.type),
           (session.structure.estimates[table.name] ?? 0) > 0
         else { continue }
         candidates.append(Candidate(table: table, index: index, column: column))
