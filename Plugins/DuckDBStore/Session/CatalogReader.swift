@@ -12,6 +12,8 @@ struct DuckDBCatalog {
   private(set) var foreignKeys: [ForeignKey] = []
   /// About how many rows each table has.
   private(set) var estimates: [String: Int] = [:]
+  /// The tables in whose definition a collation stands.
+  private(set) var collated: Set<String> = []
   /// The engine's version, as it says it.
   private(set) var version = ""
 
@@ -119,6 +121,7 @@ struct DuckDBCatalog {
       let name = Self.name(row)
       paths[name] = Self.path(row, "t")
       estimates[name] = row["z"]?.integer
+      if (row["sql"]?.string ?? "").contains("COLLATE") { collated.insert(name) }
       tables.append(
         Table(
           name: name, columns: columns[name] ?? [], primaryKey: keys[name] ?? [], keyIsStructural: false,

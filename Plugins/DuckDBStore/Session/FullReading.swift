@@ -22,7 +22,8 @@ final class FullReading {
     guard !tables.isEmpty else { return [] }
     let readings = tables.enumerated().map { number, table in
       ValueRanges(
-        table, sqlName: session.sqlName(table.name), number: number, rows: session.structure.estimates[table.name] ?? 0)
+        table, sqlName: session.sqlName(table.name), number: number, rows: session.structure.estimates[table.name] ?? 0,
+        isCollated: session.structure.collated.contains(table.name))
     }
     let statements = readings.map(\.statements)
     let answers = try session.ask(

@@ -13,6 +13,10 @@ struct ValueLeaf {
   private let sort: Sort
   /// Whether several values may be of one row: then they have numbers of their own.
   private let isOfLists: Bool
+  /// Whether no value can be NULL.
+  private var isNotNull = false
+  /// Whether the engine may order texts otherwise than by their bytes.
+  private var isCollated = false
   /// Whether the leaf is the whole column.
   let decodesColumn: Bool
 
@@ -47,11 +51,15 @@ struct ValueLeaf {
   }
 
   /// The leaves of a table.
-  static func of(_ table: Table) -> [ValueLeaf] {
+  static func of(_ table: Table, isCollated: Bool) -> [ValueLeaf] {
     var leaves = table.columns.enumerated().flatMap { number, column in
       Self.leaves(number, column.name.asIdentifier, column.type, [])
     }
-    for place in leaves.indices { leaves[place].number = place }
+    for place in leaves.indices {
+      leaves[place].number = place
+      leaves[place].isCollated = isCollated
+      leaves[place].isNotNull = leaves[place].decodesColumn && table.columns[leaves[place].column].isNotNull
+    }
     return leaves
   }
 
@@ -132,22 +140,27 @@ struct ValueLeaf {
 
   /// The least and the greatest value, how many there are, and of texts the longest.
   var fields: [String] {
+    // To take texts as bytes takes time.
     func bytes(_ value: String) -> String {
-      if case .bytes(isBlob: false) = sort { return "encode(\(value))" }
+      if case .bytes(isBlob: false) = sort, isCollated { return "encode(\(value))" }
       return value
     }
     let (low, high) = isOfLists ? ("list_min(\(value))", "list_max(\(value))") : (value, value)
-    var fields = [
-      "min(\(bytes(low))) AS l\(number)", "max(\(bytes(high))) AS h\(number)", "count(\(value)) AS c\(number)",
-    ]
-    if isBytes, !isOfLists { fields.append("max(octet_length(\(bytes(value)))) AS z\(number)") }
+    var fields = ["min(\(bytes(low))) AS l\(number)", "max(\(bytes(high))) AS h\(number)"]
+    if decodesColumn, !isNotNull { fields.append("count(\(value)) AS c\(number)") }
+    if case .bytes(let isBlob) = sort, !isOfLists {
+      fields.append("max(\(isBlob ? "octet_length" : "strlen")(\(value))) AS z\(number)")
+    }
     return fields
   }
 
-  /// The names of these.
+  /// The names of those that are compared.
   var columns: String {
-    (["l", "h", "c"] + (isBytes && !isOfLists ? ["z"] : [])).map { "w.\($0)\(number)" }.joined(separator: ", ")
+    (["l", "h"] + (isBytes && !isOfLists ? ["z"] : [])).map { "w.\($0)\(number)" }.joined(separator: ", ")
   }
+
+  /// How many values there are.
+  var count: String { isNotNull ? "w.n" : "w.c\(number)" }
 
   /// A value as what was noted is shown.
   func shown(_ value: String) -> String { isBytes ? head(value) : "(\(value))::VARCHAR" }

@@ -17,9 +17,10 @@ struct ValueRanges {
   private let window: Int
 
   /// For a table as the engine's SQL names it, with about so many rows, and a number that no other table of the process has.
-  init(_ table: Table, sqlName: String, number: Int, rows: Int) {
+  /// `isCollated` says that the engine may order texts of it otherwise than by their bytes.
+  init(_ table: Table, sqlName: String, number: Int, rows: Int, isCollated: Bool) {
     self.table = table
-    leaves = ValueLeaf.of(table)
+    leaves = ValueLeaf.of(table, isCollated: isCollated)
     name = sqlName
     windows = "dbmend_windows_\(number)"
     var window = Self.leastRows
@@ -56,7 +57,7 @@ struct ValueRanges {
 
   /// Nothing of a column is left undecoded: neither by its range nor by a sum over its values.
   private var reading: String {
-    var fields = ["rowid // \(window) AS k", "count(*) AS n", "min(rowid) AS a", "max(rowid) AS b"]
+    var fields = ["rowid // \(window) AS k", "count(*) AS n"]
     fields += leaves.flatMap(\.fields)
     let others = table.columns.enumerated().filter { number, _ in
       !leaves.contains { $0.column == number && $0.decodesColumn }
@@ -71,20 +72,21 @@ struct ValueRanges {
     guard !leaves.isEmpty else { return "SELECT 1 WHERE false" }
     let parts = leaves.flatMap { leaf -> [String] in
       let run = "(\(leaf.runs(of: table.columns[leaf.column].name))) s"
-      let met = "FROM temp.\(windows) w JOIN \(run) ON s.f <= w.b AND s.f + s.n > w.a"
+      let rows = "SELECT *, k * \(window) AS a, (k + 1) * \(window) - 1 AS b FROM temp.\(windows)"
+      let met = "FROM (\(rows)) w JOIN \(run) ON s.f <= w.b AND s.f + s.n > w.a"
       let seen = "SELECT \(leaf.number) AS c"
       // The rows of all windows that a run is in, where none is deleted. Values that became NULL stay where they were, and noted.
       let all =
         "least(((s.f + s.n - 1) // \(window) + 1) * \(window), any_value(s.total)) - s.f // \(window) * \(window)"
       let outside =
-        "\(seen), w.a, w.b, flatten(list(s.d)) AS d, \(leaf.shown("w.l\(leaf.number)")) AS l, \(leaf.shown("w.h\(leaf.number)")) AS h, "
+        "\(seen), w.a, least(w.b, max(s.total) - 1) AS b, flatten(list(s.d)) AS d, \(leaf.shown("w.l\(leaf.number)")) AS l, \(leaf.shown("w.h\(leaf.number)")) AS h, "
         + "min(s.l)::VARCHAR AS sl, max(s.h)::VARCHAR AS sh \(met) GROUP BY w.a, w.b, w.n, \(leaf.columns) "
         + "HAVING bool_and(coalesce(s.ok, false)) AND (\(leaf.outside.joined(separator: " OR ")))"
       guard !leaf.unmet.isEmpty else { return [outside] }
       let unmet =
         "\(seen), s.f, s.f + s.n - 1, any_value(s.d), \(leaf.shown("min(w.l\(leaf.number))")), \(leaf.shown("max(w.h\(leaf.number))")), "
         + "s.l::VARCHAR, s.h::VARCHAR \(met) WHERE s.ok GROUP BY s.f, s.n, s.l, s.h, s.z "
-        + "HAVING sum(w.c\(leaf.number)) = \(all) AND (\(leaf.unmet.joined(separator: " OR ")))"
+        + "HAVING sum(\(leaf.count)) = \(all) AND (\(leaf.unmet.joined(separator: " OR ")))"
       return [outside, unmet]
     }
     return "WITH \(told) SELECT * FROM (\(parts.joined(separator: " UNION ALL "))) ORDER BY a, b LIMIT \(Self.most)"
