@@ -66,11 +66,13 @@ struct FolderComparison {
     case .failed(let problem)?:
       // What the disk does not give is not what somebody wrote.
       guard problem.code == "disk.read-error" else { return nil }
-      return FileDifference(path, isSameTime ? .unreadable : .changed, listed, problem.said)
+      return FileDifference(path, isSameTime && notes.isProven ? .unreadable : .changed, listed, problem.said)
     case .read(let sum)?:
       if sum.text == listed.xxh3, listed.size == status.size { return attributes(listed, status).map(changed) }
       if isSameTime, listed.size == status.size {
-        return FileDifference(path, .rotten, listed, "its checksum is another")
+        return notes.isProven
+          ? FileDifference(path, .rotten, listed, "its checksum is another")
+          : changed("its content is another, with the same size and time: one of the two was changed by its disk")
       }
       let size =
         listed.size == status.size ? "its content is another" : "it has \(status.size) bytes, and had \(listed.size)"

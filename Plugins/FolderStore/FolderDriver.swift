@@ -33,7 +33,7 @@ public struct FolderDriver: FileByFileDriver {
       any folders. A pattern without a slash is one of names, wherever they stand; one that ends with a slash is of folders.
 
       A folder is a store where the configuration names it, or where `backup` or `repair` is given one in which no other store is \
-      found. A copy of it is mended, so there has to be room for one. A database in it is archived like any other file, \
+      found. A copy of it is mended, so there has to be room for one; on a file system that clones files (XFS, Btrfs) it takes next to none. A database in it is archived like any other file, \
       without asking its engine: make it a store of its own and exclude it here.
       """,
     kind: .driver,
@@ -166,14 +166,27 @@ public struct FolderDriver: FileByFileDriver {
     return result.isSame ? result.reason : nil
   }
 
-  /// Puts files of an archive into a working copy, in the place of what stands there.
+  /// Puts files of an archive into a working copy, in the place of what stands there. A folder gets its owner, mode and time when
+  /// all that goes into it is there; what else is in it stays.
   public func take(_ files: [ListedFile], from folder: String, into copy: String) throws(Problem) {
     for file in files {
       let path = FolderComparison.pathBelow(file.name)
       let (from, to) = (Paths.join(folder, file.name), Paths.join(copy, path))
       try Paths.makeFolder(Paths.folder(of: to))
-      try Paths.removeTree(to)
-      try Durable.rename(from, to: to)
+      if file.kind == .folder {
+        if (try? FileStatus.of(to, followLinks: false).kind) != .folder { try Paths.removeTree(to) }
+        try Paths.makeFolder(to)
+      } else {
+        try Paths.removeTree(to)
+        try Durable.rename(from, to: to)
+      }
+    }
+    for file in files.reversed() where file.kind == .folder {
+      let path = Paths.join(copy, FolderComparison.pathBelow(file.name))
+      let handle = try FileHandle.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, tried: "open the folder")
+      defer { handle.close() }
+      try file.attributes.applyAsAllowed(to: handle)
+      FileTimes.set(file.modified, of: handle)
     }
   }
 }

@@ -103,17 +103,17 @@ final class FolderSession: StoreSession, RotSession {
   /// What is not as the newest good archive has it.
   func rottenParts(_ notes: BackupNotes, limit: Int) throws(Problem) -> [Finding] {
     guard let reading else { return [] }
-    let archive = Paths.name(of: notes.archive)
     let differences = try FolderComparison(content, notes, reading: reading).differences()
-    let findings = differences.compactMap { $0.finding(archive) }
+    let findings = differences.compactMap { $0.finding(notes) }
     return Self.few(findings, limit: limit)
   }
 }
 
 extension FileDifference {
   /// What is said of it; nil of what a check says by itself.
-  fileprivate func finding(_ archive: String) -> Finding? {
+  fileprivate func finding(_ notes: BackupNotes) -> Finding? {
     let place = Finding.Location(file: path)
+    let archive = Paths.name(of: notes.archive)
     switch kind {
     case .rotten:
       return Finding(
@@ -122,8 +122,14 @@ extension FileDifference {
         evidence: "its XXH3 is another than in \(archive)")
     case .unreadable, .torn: return nil
     case .removed: return perhapsMeant("file.removed", place, "\(path) is not there any more", "it is in \(archive)")
-    case .changed: return perhapsMeant("file.changed", place, "\(path) changed since the newest good archive", what)
-    case .added: return Finding("file.added", .info, at: place, "\(path) is new since the newest good archive")
+    case .changed:
+      let message =
+        notes.isProven ? "\(path) changed since the newest good archive" : "\(path) is not as it is in \(archive)"
+      return perhapsMeant("file.changed", place, message, what)
+    case .added:
+      return Finding(
+        "file.added", .info, at: place,
+        notes.isProven ? "\(path) is new since the newest good archive" : "\(path) is not in \(archive)")
     }
   }
 

@@ -48,17 +48,10 @@ final class FolderSnapshot {
     switch entry.status.kind {
     case .folder: return folder(entry.path, as: name)
     case .link: return link(entry, as: name)
-    default: return ahead?.file(at: place).map { Self.member($0, as: name) } ?? file(entry, as: name)
-    }
-  }
-
-  private static func member(_ file: ReadAhead.File, as name: String) -> SnapshotMember {
-    SnapshotMember(
-      name: name, size: file.bytes.count, attributes: file.attributes, modified: file.status.modified
-    ) { (offset, buffer) throws(Problem) in
-      let part = file.bytes.dropFirst(offset).prefix(buffer.count)
-      buffer.copyBytes(from: part)
-      return part.count
+    default:
+      guard let file = ahead?.file(at: place) else { return self.file(entry, as: name) }
+      return SnapshotMember(
+        name: name, bytes: file.bytes, attributes: file.attributes, modified: file.status.modified)
     }
   }
 
@@ -116,7 +109,7 @@ final class FolderSnapshot {
       }
       let isRaw = isRaw
       let content = SparseFile(file, file === live ? status : try file.status())
-      return SnapshotMember(
+      var member = SnapshotMember(
         name: name, size: size, attributes: try FileAttributes(of: live, status), modified: status.modified
       ) { [file, size, status] (offset, buffer) throws(Problem) in
         if offset >= size { return 0 }
@@ -127,6 +120,8 @@ final class FolderSnapshot {
         if file === live, offset + count >= size, try !Self.isUnchanged(live, status) { throw Self.changing(live.path) }
         return count
       }
+      if file === live, !isRaw { member.live = live }
+      return member
     } catch {
       return Self.failing(error, name)
     }

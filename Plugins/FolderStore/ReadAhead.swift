@@ -19,7 +19,8 @@ final class ReadAhead {
   private var files: [File?] = []
   private var start = 0
   /// Those behind them, which are being read.
-  private var following: Workers.Pending<[File?]>?
+  private var following: WorkLane.Piece<[File?]>?
+  private let lane = WorkLane()
 
   /// Files are asked for by their place among these entries, mostly in this order.
   init(_ content: FolderContent, _ entries: [Int]) {
@@ -32,20 +33,18 @@ final class ReadAhead {
     if !(start..<start + files.count).contains(place) {
       let wanted = place - place % Self.filesAtOnce
       let isNext = following != nil && wanted == start + files.count
-      files = (isNext ? following : read(from: wanted, Workers.later))?.value ?? []
+      files = (isNext ? following : read(from: wanted))?.value ?? []
       start = wanted
       let next = start + files.count
-      following = next < entries.count ? read(from: next, Workers.begin) : nil
+      following = next < entries.count ? read(from: next) : nil
     }
     return files[place - start]
   }
 
-  private func read(
-    from start: Int, _ begin: (@escaping @Sendable () -> [File?]) -> Workers.Pending<[File?]>
-  ) -> Workers.Pending<[File?]> {
+  private func read(from start: Int) -> WorkLane.Piece<[File?]> {
     let content = content
     let portion = entries[start..<min(start + Self.filesAtOnce, entries.count)].map { content.entries[$0] }
-    return begin { portion.map { Self.read($0, in: content.path) } }
+    return lane.begin { portion.map { Self.read($0, in: content.path) } }
   }
 
   private static func read(_ entry: FolderWalk.Entry, in folder: String) -> File? {

@@ -11,6 +11,9 @@ public struct RestoreFilesRepair: Repair {
       from the newest good archive, or from what `--from` names, and the loss is `none`. So does one that the disk does not give any \
       more, and a JSON file that is torn, where all that is left of it is the archive's.
 
+      What `--from` names may be a plain copy of the folder too. It has no checksums of its own: where it and the store have another content \
+      with the same size and time, nobody can tell which of the two its disk changed, and the file comes back with `--max-loss changes`.
+
       A file that is missing, that somebody wrote to, or that is damaged within, may be as somebody meant it: it comes back only \
       with `--max-loss changes`, and then what was written since the archive was taken goes. Files that are new since then stay in any \
       case. The plan names each file.
@@ -34,7 +37,8 @@ public struct RestoreFilesRepair: Repair {
     let isCertain = files.meant.isEmpty
     return RepairOffer(
       loss: files.certain.isEmpty ? .changes : .none, allowedLoss: isCertain ? nil : .changes, mends: files.mends,
-      reason: "takes \(files.taken.count) \(files.taken.count == 1 ? "file" : "files") from the archive \(archive): "
+      reason:
+        "takes \(files.taken.count) \(files.taken.count == 1 ? "file" : "files") from \(notes.isProven ? "the archive " : "")\(archive): "
         + (isCertain
           ? "nobody wrote what is there now"
           : "what was written since it was taken is lost"),
@@ -60,9 +64,6 @@ public struct RestoreFilesRepair: Repair {
     return outcome
   }
 
-  /// A damaged file that is larger than this is not held against the archive's byte by byte while planning.
-  private static let mostBytes = 64 << 20
-
   /// What differs from the archive; a damaged file of which all that is left is the archive's is torn.
   private func differences(
     _ driver: any FileByFileDriver, _ notes: BackupNotes, _ findings: [Finding], in context: RepairContext
@@ -72,12 +73,14 @@ public struct RestoreFilesRepair: Repair {
     let candidates = differences.indices.filter { index in
       let difference = differences[index]
       return difference.kind == .changed && damaged.contains(difference.path) && difference.listed?.kind == .file
-        && (difference.listed?.size ?? 0) <= Self.mostBytes
     }
     guard !candidates.isEmpty, let backups = context.backups, let backup = try backups.newestGood() else {
       return differences
     }
     let place = context.scratch ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    // Where the archive's files have no room, they count as changed: that costs more, and nothing is believed that was not seen.
+    let needed = candidates.reduce(0) { $0 + (differences[$1].listed?.size ?? 0) }
+    guard let room = try? Volume.of(place).available, room / 2 > needed else { return differences }
     let folder = try Paths.makeTemporaryFolder(Paths.join(place, "dbmend-files-"))
     defer { try? Paths.removeTree(folder) }
     let names = Set(candidates.compactMap { differences[$0].listed?.name })

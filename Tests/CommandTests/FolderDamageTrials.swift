@@ -99,6 +99,27 @@ import Testing
     }
   }
 
+  @Test("folders that were removed come back with what was in them, and what is new in the store stays")
+  func removed() throws {
+    let trial = try Trial()
+    let path = trial.folder.path
+    let made = try run(
+      "sh", "-c",
+      "cd \(path); mkdir -p docs/sub/deep docs/kind; echo a > docs/a; echo b > docs/sub/b; echo c > docs/sub/deep/c; chmod 750 docs/sub; find docs -exec touch -d '1 hour ago' {} +"
+    )
+    try #require(made.exit == 0)
+    let sound = try state(trial)
+    try #require(try trial.dbmend("backup", "docs").exit == 0)
+    try #require(
+      try run("sh", "-c", "cd \(path)/docs; rm -r sub kind; echo x > kind; echo new > new; echo other > a").exit == 0)
+    let repair = try trial.dbmend("repair", "docs", "--max-loss", "changes", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(repair.store()?["plan"]?.array?.compactMap { $0["repair"]?.string } == ["restore-files"])
+    let lines = try state(trial).split(separator: "\n")
+    #expect(lines.filter { !$0.hasPrefix("docs/new ") } == sound.split(separator: "\n"), "\(repair.everything)")
+    #expect(lines.contains { $0.hasPrefix("docs/new ") })
+  }
+
   @Test("a file that another process has open is not replaced, and one that may not be read is told")
   func held() throws {
     let trial = try Trial()

@@ -37,6 +37,42 @@ struct WorkersTests {
     #expect(done.withLock { $0 } == (Workers.processors > 1 ? 11 : 1))
   }
 
+  @Test("a lane does each piece once and in its order, whether or not somebody asks for it first")
+  func lane() {
+    let done = Mutex<[Int]>([])
+    let lane = WorkLane()
+    let pieces = (0..<200).map { number in
+      lane.begin {
+        if number % 50 == 0 { usleep(2_000) }
+        done.withLock { $0.append(number) }
+        return number * number
+      }
+    }
+    #expect(Workers.map(200, workers: 4) { pieces[$0].value } == (0..<200).map { $0 * $0 })
+    #expect(pieces[7].value == 49)
+    #expect(done.withLock { $0.sorted() } == Array(0..<200))
+  }
+
+  @Test("a lane that is let go ends with the piece that is under way, and what it had not begun is done for who asks")
+  func endOfLane() {
+    let begun = Atomic(0)
+    var last: WorkLane.Piece<Int>?
+    do {
+      let lane = WorkLane()
+      for number in 0..<3 {
+        last = lane.begin {
+          begun.add(1, ordering: .relaxed)
+          usleep(20_000)
+          return number
+        }
+      }
+    }
+    let before = begun.load(ordering: .relaxed)
+    usleep(50_000)
+    #expect(begun.load(ordering: .relaxed) == before)
+    #expect(last?.value == 2)
+  }
+
   #if os(Linux)
     @Test(
       "a thread begins on another processor than its creator's, and may run on any",

@@ -73,51 +73,33 @@ private final class Ring: @unchecked Sendable {
   private var hashed = 0
   private var isStopping = false
   private let digests: Digests
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let monitor = Monitor()
 
   init(digests: Digests) {
     self.digests = digests
     buffers = (0..<Self.depth).map { _ in
       UnsafeMutableRawBufferPointer.allocate(byteCount: HashLane.bufferSize, alignment: 4096)
     }
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(changed, nil)
   }
 
   deinit {
     for buffer in buffers { buffer.deallocate() }
-    pthread_cond_destroy(changed)
-    pthread_mutex_destroy(mutex)
-    changed.deallocate()
-    mutex.deallocate()
   }
 
-  private func locked<R>(_ body: () -> R) -> R {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return body()
-  }
-
-  /// Waits for a condition; to be called with the mutex held.
-  private func wait(until condition: () -> Bool) {
-    while !condition() { pthread_cond_wait(changed, mutex) }
-  }
-
-  var isIdle: Bool { locked { submitted == hashed } }
+  var isIdle: Bool { monitor.locked { submitted == hashed } }
 
   func next() -> UnsafeMutableRawBufferPointer {
-    locked {
-      wait { submitted - hashed < Self.depth }
+    monitor.locked {
+      monitor.wait { submitted - hashed < Self.depth }
       return buffers[submitted % Self.depth]
     }
   }
 
   func submit(_ count: Int) {
-    locked {
+    monitor.locked {
       counts[submitted % Self.depth] = count
       submitted += 1
-      pthread_cond_broadcast(changed)
+      monitor.wakeAll()
     }
   }
 
@@ -127,14 +109,14 @@ private final class Ring: @unchecked Sendable {
   }
 
   func finish() throws(Problem) -> Digest {
-    locked { wait { submitted == hashed } }
+    monitor.locked { monitor.wait { submitted == hashed } }
     return try digests.finish()
   }
 
   func stop() {
-    locked {
+    monitor.locked {
       isStopping = true
-      pthread_cond_broadcast(changed)
+      monitor.wakeAll()
     }
   }
 
@@ -142,16 +124,16 @@ private final class Ring: @unchecked Sendable {
   func run() {
     while let (index, count) = nextSubmitted() {
       digests.update(UnsafeRawBufferPointer(rebasing: buffers[index][..<count]))
-      locked {
+      monitor.locked {
         hashed += 1
-        pthread_cond_broadcast(changed)
+        monitor.wakeAll()
       }
     }
   }
 
   private func nextSubmitted() -> (index: Int, count: Int)? {
-    locked {
-      wait { isStopping || hashed < submitted }
+    monitor.locked {
+      monitor.wait { isStopping || hashed < submitted }
       guard hashed < submitted else { return nil }
       let index = hashed % Self.depth
       return (index, counts[index])

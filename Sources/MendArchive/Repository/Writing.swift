@@ -136,7 +136,7 @@ extension Repository {
     _ progress: @escaping (Double) -> Void
   ) throws(Problem) -> [UInt8]? {
     guard var listing = manifest.listing else { return nil }
-    var lines: [UInt8] = []
+    let lines = ListingWriter()
     for member in snapshot.members {
       if let said = MemberName.flaw(member.name) {
         throw Problem(.unsupported, tried: "archive", on: draft.store.path, said: said, advice: "Rename that file.")
@@ -147,7 +147,15 @@ extension Repository {
       let size = member.kind == .file ? member.size : 0
       try writer.begin(
         member.name, kind: member.kind, size: size, attributes: member.attributes, modified: modified)
-      if member.kind == .file {
+      if let bytes = member.bytes {
+        try writer.write(bytes)
+        bytes.withUnsafeBytes { listing.data += Self.data($0) }
+        listing.bytes += bytes.count
+        progress(Double(listing.bytes) / Double(max(1, total)))
+        listing.files += 1
+        listed.size = bytes.count
+        try lines.add(listed, content: bytes)
+      } else if member.kind == .file {
         let before = listing.bytes
         try member.readAll(lane) { (bytes) throws(Problem) in
           try writer.write(bytes)
@@ -155,27 +163,28 @@ extension Repository {
           listing.bytes += bytes.count
           progress(Double(listing.bytes) / Double(max(1, total)))
         }
-        let digest = try lane.finish()
         listed.size = listing.bytes - before
-        listed.sha256 = digest.sha256 ?? ""
-        listed.xxh3 = digest.xxh3
+        listed.take(try lane.finish())
         listing.files += 1
+        try lines.add(listed)
+      } else {
+        try lines.add(listed)
       }
       try writer.end()
-      lines += FileListing.line(listed)
     }
     manifest.listing = listing
     if let text = draft.schema, manifest.schema != nil {
       let last = manifest.members.count - 1
       try add(Array(text.utf8), as: &manifest.members[last], to: writer, taken: manifest.taken)
     }
-    var member = Manifest.Member(name: listing.member, size: lines.count, sha256: "", xxh3: "")
-    try add(lines, as: &member, to: writer, taken: manifest.taken)
+    let text = try lines.finish()
+    var member = Manifest.Member(name: listing.member, size: text.count, sha256: "", xxh3: "")
+    try add(text, as: &member, to: writer, taken: manifest.taken)
     manifest.members.append(member)
     if let said = manifest.flaw {
       throw Problem(.unsupported, tried: "archive", on: draft.store.path, said: said, advice: "Rename that folder.")
     }
-    return try end(writer, manifest, notes: lines)
+    return try end(writer, manifest, notes: text)
   }
 
   /// How many of these bytes are in blocks that are not all zeros.

@@ -84,6 +84,14 @@ final class TarWriter {
     }
   }
 
+  /// Writes the next bytes of the member.
+  func write(_ bytes: [UInt8]) throws(Problem) {
+    let outcome = bytes.withUnsafeBytes { buffer in
+      Result { () throws(Problem) in try write(buffer) }
+    }
+    try outcome.get()
+  }
+
   /// Ends the member.
   func end() throws(Problem) { try check(library.pointee.archive_write_finish_entry(archive)) }
 
@@ -91,11 +99,7 @@ final class TarWriter {
   func write(_ name: String, _ bytes: [UInt8], modified: Int64) throws(Problem) {
     let attributes = FileAttributes(user: geteuid(), group: getegid(), mode: 0o600)
     try begin(name, size: bytes.count, attributes: attributes, modified: modified)
-    var problem: Problem?
-    bytes.withUnsafeBytes { buffer in
-      do throws(Problem) { try write(buffer) } catch { problem = error }
-    }
-    if let problem { throw problem }
+    try write(bytes)
     try end()
   }
 

@@ -85,9 +85,20 @@ private struct CheckRun {
     let observer = engine.observer
     context = CheckContext(
       store: store.identity, path: path, driver: result.driver, head: head,
-      backups: engine.repository(of: store).backups(of: store.identity), repository: store.repository,
+      backups: Self.backups(of: store, result.driver, engine), repository: store.repository,
       patience: engine.patience, holdsWriters: holdsWriters, workers: workers,
       progress: { observer.progressed($0) })
+  }
+
+  /// What the store is held against: its archives. A folder, of which each file is mended by itself, is held against what takes
+  /// their place in a repair, since nothing else tells which files to take from it.
+  private static func backups(of store: ManagedStore, _ driver: (any Driver)?, _ engine: Engine) -> any Backups {
+    if store.source != nil, let driver = driver as? any FileByFileDriver,
+      let backups = try? engine.backups(of: store, driver)
+    {
+      return backups
+    }
+    return engine.repository(of: store).backups(of: store.identity)
   }
 
   mutating func runAll() {

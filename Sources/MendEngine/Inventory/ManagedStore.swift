@@ -18,6 +18,8 @@ public struct ManagedStore: Sendable {
   public var repository: String
   /// Whether the configuration names it. Rules and hooks are for such stores only.
   public var isConfigured: Bool
+  /// What takes the place of its archives in a repair: an archive, or a store of the same kind.
+  var source: String?
 
   /// The path to read and to mend: absolute, links resolved.
   public var path: String { identity.path }

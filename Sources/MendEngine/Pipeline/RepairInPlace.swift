@@ -5,14 +5,13 @@ extension Engine {
   /// Archives a damaged store, mends a copy of it, and, when the checks pass on the copy, puts it in the store's place.
   /// Whatever goes wrong before that leaves the store as it was.
   func repairInPlace(
-    _ result: CheckResult, reason: String, session: RunSession, from source: String? = nil,
-    backupHookRan: Bool = false
+    _ result: CheckResult, reason: String, session: RunSession, backupHookRan: Bool = false
   ) -> StoreReport {
     var report = StoreReport(result)
     guard let driver = repairable(result, &report) else { return report }
     var repair = RepairInPlace(engine: self, driver: driver, result: result, report: report, reason: reason)
     repair.backupHookRan = backupHookRan
-    repair.run(session: session, source: source)
+    repair.run(session: session)
     return repair.report
   }
 }
@@ -44,10 +43,10 @@ private struct RepairInPlace {
     before = result.findings
   }
 
-  mutating func run(session: RunSession, source: String?) {
+  mutating func run(session: RunSession) {
     do throws(Problem) {
       let journal = try session.journal(of: store)
-      let backups = try engine.backups(of: store, driver, from: source)
+      let backups = try engine.backups(of: store, driver)
       let schema = try engine.schemaText()
       guard let plan = try firstPlan(backups, schema) else { return }
       var done: [PlannedRepair] = []

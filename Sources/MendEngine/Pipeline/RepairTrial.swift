@@ -4,11 +4,11 @@ extension Engine {
   /// What a plan would come to: it is carried out on a copy in the folder for temporary files, which goes away again.
   /// The report says which rows would be kept, rebuilt, taken from a backup, set aside and lost, and whether the checks
   /// would pass; true where they do.
-  func tryOut(_ result: CheckResult, _ driver: any Driver, from source: String?, _ report: inout StoreReport) -> Bool {
+  func tryOut(_ result: CheckResult, _ driver: any Driver, _ report: inout StoreReport) -> Bool {
     let work = WorkFolder(beside: Paths.join(settings.temporaryFolder, result.store.identity.name), driver)
     do throws(Problem) {
       try confirmRoom(for: result, in: settings.temporaryFolder)
-      let backups = try backups(of: result.store, driver, from: source)
+      let backups = try backups(of: result.store, driver)
       let schema = try schemaText()
       try work.make()
       defer { try? work.remove() }

@@ -19,9 +19,10 @@ extension Engine {
   public func repair(_ target: String, mode: RepairMode, from source: String? = nil) -> Report {
     guard mode == .inPlace else { return readOnlyRepair(target, mode: mode, from: source) }
     return changing([target], action: "repair") { stores, session, report in
-      guard let store = only(stores, target, &report) else { return }
+      guard var store = only(stores, target, &report) else { return }
+      store.source = source
       let result = runChecks(store, counting: .always)
-      let repaired = repairInPlace(result, reason: "repair", session: session, from: source)
+      let repaired = repairInPlace(result, reason: "repair", session: session)
       report.stores.append(repaired)
       if repaired.verdict == .repaired { retain(store, &report) }
     }
@@ -37,11 +38,9 @@ extension Engine {
     return nil
   }
 
-  /// The archives that repairs may draw on: the store's own, or those that `from` stands for.
-  func backups(of store: ManagedStore, _ driver: any Driver, from source: String?) throws(Problem)
-    -> any Backups
-  {
-    guard let source else { return repository(of: store).backups(of: store.identity) }
+  /// The archives that repairs may draw on: the store's own, or what stands for them.
+  func backups(of store: ManagedStore, _ driver: any Driver) throws(Problem) -> any Backups {
+    guard let source = store.source else { return repository(of: store).backups(of: store.identity) }
     return try SourceBackups(source, engine: self, driver: driver)
   }
 
@@ -53,12 +52,13 @@ extension Engine {
     do throws(Problem) {
       let selection = try select([target])
       report.problems = selection.problems
-      if let store = only(selection.stores, target, &report) {
+      if var store = only(selection.stores, target, &report) {
+        store.source = source
         let result = runChecks(store, counting: .ifCheap)
         if case .output(let file) = mode {
-          report.stores.append(repair(result, into: file, from: source))
+          report.stores.append(repair(result, into: file))
         } else {
-          report.stores.append(explain(result, from: source, trial: mode == .plan))
+          report.stores.append(explain(result, trial: mode == .plan))
         }
       }
     } catch {
@@ -74,13 +74,13 @@ extension Engine {
   }
 
   /// The plan for a store in its place, and why there is none where there is none.
-  private func explain(_ result: CheckResult, from source: String?, trial: Bool) -> StoreReport {
+  private func explain(_ result: CheckResult, trial: Bool) -> StoreReport {
     var report = StoreReport(result)
     guard let driver = repairable(result, &report) else { return report }
     do throws(Problem) {
       let context = RepairContext(
         store: result.store.identity, driver: driver, path: result.store.path, scratch: nil,
-        backups: try backups(of: result.store, driver, from: source), schema: try schemaText(),
+        backups: try backups(of: result.store, driver), schema: try schemaText(),
         askedFor: settings.askedForRepairs, patience: patience, maxLoss: result.store.maxLoss,
         tellsProvenance: settings.tellsProvenance, found: result.findings)
       let (plan, remarks) = plan(for: result.toMend, of: result.store, in: context, tried: TriedRepairs())
@@ -89,7 +89,7 @@ extension Engine {
       report.notes += remarks
       report.neededLoss = Plan.neededLoss(plan.uncovered)
       // What the plan leaves uncovered may be gone with the rest.
-      let isAnswered = trial && !plan.steps.isEmpty && tryOut(result, driver, from: source, &report)
+      let isAnswered = trial && !plan.steps.isEmpty && tryOut(result, driver, &report)
       if !isAnswered { report.notes += plan.steps.flatMap(\.offer.details) + plan.uncovered.map(Engine.sentence) }
     } catch {
       report.add(error)
@@ -127,7 +127,7 @@ extension Engine {
 
   static func sentence(_ uncovered: Plan.Uncovered) -> String { "\(uncovered.finding.code): \(uncovered.reason)." }
 
-  private func repair(_ result: CheckResult, into file: String, from source: String?) -> StoreReport {
+  private func repair(_ result: CheckResult, into file: String) -> StoreReport {
     var report = StoreReport(result)
     guard let driver = repairable(result, &report) else {
       if report.verdict == .healthy { report.notes.append("There is nothing to mend; \(file) was not written.") }
@@ -136,7 +136,7 @@ extension Engine {
     let work = WorkFolder(beside: Paths.resolved(file), driver)
     do throws(Problem) {
       try refuseOutput(file, over: result.store, driver)
-      let backups = try backups(of: result.store, driver, from: source)
+      let backups = try backups(of: result.store, driver)
       let schema = try schemaText()
       try work.make()
       defer { try? work.remove() }

@@ -1,12 +1,14 @@
 import MendArchive
 import MendKit
 
-/// What `--from` names, as the one backup that repairs may draw on: an archive of any store of the kind, or a plain file.
+/// What `--from` names, as the one backup that repairs may draw on: an archive of any store of the kind, or a plain file or
+/// folder.
 struct SourceBackups: Backups {
   private let backup: Backup
   private let record: Repository.Record?
   private let driver: any Driver
   private let patience: Double
+  private let listing: FolderListing?
 
   init(_ path: String, engine: Engine, driver: any Driver) throws(Problem) {
     self.driver = driver
@@ -14,6 +16,7 @@ struct SourceBackups: Backups {
     let head = try StoreFile.head(of: path)
     if driver.recognise(head) == .certain {
       record = nil
+      listing = driver.keepsFolders ? FolderListing(path, driver, patience: engine.patience) : nil
       let status = try FileStatus.of(path)
       backup = Backup(
         path: Paths.absolute(path), taken: status.modified / 1_000_000_000, verdict: .healthy,
@@ -26,6 +29,7 @@ struct SourceBackups: Backups {
         ?? Problem(.archive, tried: "read the manifest of", on: path, said: "it holds none")
     }
     self.record = record
+    listing = nil
     backup = Backup(
       path: record.path, taken: manifest.taken, verdict: manifest.verdict, rows: manifest.rows, stamp: manifest.stamp,
       bytes: manifest.listing == nil ? manifest.members.first?.size ?? 0 : manifest.bytes)
@@ -34,17 +38,27 @@ struct SourceBackups: Backups {
   func newestGood() throws(Problem) -> Backup? { backup }
 
   func notes() throws(Problem) -> BackupNotes? {
+    if let listing {
+      return BackupNotes(archive: backup.path, stamp: try driver.stamp(backup.path), isProven: false) {
+        () throws(Problem) in try listing.bytes()
+      }
+    }
     guard let record, let stamp = record.manifest?.stamp else { return nil }
     return try Repository.backupNotes(of: record, stamp: stamp)
   }
 
   func extract(_ backup: Backup, files: Set<String>, into folder: String) throws(Problem) -> [ListedFile] {
-    guard let record else {
+    if let record { return try Repository.extract(record, files: files, into: folder) }
+    let snapshot = try driver.snapshot(backup.path, form: .consistent, staging: nil, patience: patience)
+    defer { snapshot.close() }
+    let written = try snapshot.write(only: files, into: folder)
+    guard written.count == files.count else {
+      let missing = files.subtracting(written.map(\.name)).min() ?? ""
       throw Problem(
-        .unsupported, tried: "take files from", on: backup.path, said: "it is no archive",
-        advice: "Name an archive of the folder; dbmend list shows them.")
+        .changing, tried: "take files from", on: backup.path, said: "\(missing) is not there any more",
+        advice: "Leave that folder alone while it is used, and run dbmend again.")
     }
-    return try Repository.extract(record, files: files, into: folder)
+    return written
   }
 
   func extract(_ backup: Backup, into folder: String) throws(Problem) -> String {
@@ -55,6 +69,7 @@ struct SourceBackups: Backups {
     }
     let snapshot = try driver.snapshot(backup.path, form: .consistent, staging: folder, patience: patience)
     defer { snapshot.close() }
+    if snapshot.isFolder, let path = try snapshot.write(into: folder).first { return path }
     guard let main = snapshot.members.first else {
       throw Problem(.damaged, tried: "copy", on: backup.path, said: "the snapshot holds no file")
     }
@@ -80,5 +95,28 @@ struct SourceBackups: Backups {
     let session = try driver.open(backup.path, patience: patience)
     defer { session.end() }
     return try session.catalog().schema
+  }
+}
+
+/// The listing of a plain folder, made once, when it is first asked for: all of the folder is read.
+private final class FolderListing {
+  private let path: String
+  private let driver: any Driver
+  private let patience: Double
+  private var made: [UInt8]?
+
+  init(_ path: String, _ driver: any Driver, patience: Double) {
+    self.path = path
+    self.driver = driver
+    self.patience = patience
+  }
+
+  func bytes() throws(Problem) -> [UInt8] {
+    if let made { return made }
+    let snapshot = try driver.snapshot(path, form: .consistent, staging: nil, patience: patience)
+    defer { snapshot.close() }
+    let bytes = try Repository.listing(of: snapshot)
+    made = bytes
+    return bytes
   }
 }

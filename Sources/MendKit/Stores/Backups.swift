@@ -37,13 +37,18 @@ public struct BackupNotes {
   public var archive: String
   /// The live store's stamp then.
   public var stamp: StoreStamp
+  /// Whether they were taken when the content was: what a plain copy holds now may have been changed by its disk since.
+  public var isProven: Bool
   /// Reads the notes; they are hostile.
   public var read: () throws(Problem) -> [UInt8]
 
   /// Notes; see the properties.
-  public init(archive: String, stamp: StoreStamp, read: @escaping () throws(Problem) -> [UInt8]) {
+  public init(
+    archive: String, stamp: StoreStamp, isProven: Bool = true, read: @escaping () throws(Problem) -> [UInt8]
+  ) {
     self.archive = archive
     self.stamp = stamp
+    self.isProven = isProven
     self.read = read
   }
 }

@@ -34,10 +34,13 @@ public struct ListedFile: Sendable, Hashable {
 /// in a member of its own: a manifest that named a hundred thousand files could not be held in memory for every archive.
 public struct FileListing {
   private let bytes: [UInt8]
-  private var offset = 0
-  private var line = 0
+  /// The lines that were parsed last, the next one first, and the problem of the one behind them.
+  private var parsed = Portion()
+  /// Those behind them, which another thread parses: that takes as long as what is done with them.
+  private var following: WorkLane.Piece<Portion>?
+  private let lane = WorkLane()
 
-  /// A listing as it was written. It is hostile: a line is looked at when it is asked for.
+  /// A listing as it was written. It is hostile: a line is looked at when it is asked for, or shortly before.
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   /// Why a line is no line of a listing.
@@ -48,14 +51,46 @@ public struct FileListing {
 
   /// The next file; nil behind the last one.
   public mutating func next() throws(Flaw) -> ListedFile? {
-    guard offset < bytes.count else { return nil }
-    line += 1
-    let end = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
-    defer { offset = end + 1 }
-    guard let value = try? JSONValue(parsing: bytes[offset..<end]), let file = ListedFile(value) else {
-      throw Flaw(said: "line \(line) of its listing is malformed")
+    if parsed.files.isEmpty, parsed.flaw == nil, parsed.end < bytes.count {
+      parsed = following?.value ?? Portion(of: bytes, behind: parsed)
+      following = nil
+      if parsed.flaw == nil, parsed.end < bytes.count {
+        following = lane.begin { [bytes, parsed] in Portion(of: bytes, behind: parsed) }
+      }
     }
-    return file
+    if let file = parsed.files.popFirst() { return file }
+    if let flaw = parsed.flaw { throw flaw }
+    return nil
+  }
+
+  /// Some lines that follow one another.
+  private struct Portion: Sendable {
+    private static let linesAtOnce = 256
+
+    var files: ArraySlice<ListedFile> = []
+    /// Where they end, in bytes, and how many lines there are before that.
+    var end = 0
+    var lines = 0
+    /// What is wrong with the line behind them.
+    var flaw: Flaw?
+
+    /// None; the listing begins behind them.
+    init() {}
+
+    init(of bytes: [UInt8], behind before: Portion) {
+      (end, lines) = (before.end, before.lines)
+      while end < bytes.count, files.count < Self.linesAtOnce {
+        lines += 1
+        let rest = bytes[end...]
+        let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+        guard let value = try? JSONValue(parsing: line), let file = ListedFile(value) else {
+          flaw = Flaw(said: "line \(lines) of its listing is malformed")
+          return
+        }
+        files.append(file)
+        end = min(line.endIndex + 1, bytes.count)
+      }
+    }
   }
 
   /// The line of a file, with its end.

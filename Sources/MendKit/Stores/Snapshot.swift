@@ -1,3 +1,5 @@
+import CSystem
+
 /// What identifies the state of a live store cheaply. Stamps are compared, and kept in manifests.
 public struct StoreStamp: Sendable, Hashable {
   /// Size of the main file in bytes.
@@ -75,7 +77,7 @@ public final class StoreSnapshot {
   public func write(into folder: String) throws(Problem) -> [String] {
     var paths: [String] = []
     if isFolder {
-      try writeFolder(into: folder)
+      try writeTree(into: folder)
       if let main = members.first { paths = [Paths.join(folder, main.name)] }
     } else {
       for member in members where !member.name.contains("/") && member.name != ".." && !member.name.isEmpty {
@@ -90,35 +92,6 @@ public final class StoreSnapshot {
     }
     try confirm()
     return paths
-  }
-
-  private func writeFolder(into folder: String) throws(Problem) {
-    var folders: [SnapshotMember] = []
-    for member in members {
-      let path = Paths.join(folder, member.name)
-      switch member.kind {
-      case .folder:
-        guard mkdir(path, 0o700) == 0 else { throw SystemError.problem("make the folder", path) }
-        folders.append(member)
-      case .link(let target):
-        guard symlink(target, path) == 0 else { throw SystemError.problem("make the link", path) }
-        _ = lchown(path, member.attributes.user, member.attributes.group)
-        FileTimes.set(member.modified ?? stamp.modified, ofLink: path)
-      case .file:
-        try member.write(to: path)
-        try finish(member, FileHandle.update(path))
-      }
-    }
-    for member in folders.reversed() {
-      let path = Paths.join(folder, member.name)
-      try finish(member, FileHandle.open(path, O_RDONLY | O_DIRECTORY, tried: "open the folder"))
-    }
-  }
-
-  private func finish(_ member: SnapshotMember, _ file: FileHandle) throws(Problem) {
-    try member.attributes.applyAsAllowed(to: file)
-    FileTimes.set(member.modified ?? stamp.modified, of: file)
-    file.close()
   }
 
   /// Lets locks and files go; nothing can be read afterwards. Safe to call twice.
@@ -169,6 +142,10 @@ public struct SnapshotMember {
   public var attributes: FileAttributes
   /// Time of the last change, in nanoseconds since 1970; nil for that of the snapshot.
   public var modified: Int64?
+  /// All of its content, where the driver has that in memory; it is not read then.
+  public var bytes: [UInt8]?
+  /// The file whose content the member is, byte for byte. A copy on the same volume may share its blocks.
+  public var live: FileHandle?
   /// Reads up to the buffer's count of bytes from an offset; the count, 0 at the end.
   public var read: (_ offset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(Problem) -> Int
 
@@ -185,6 +162,17 @@ public struct SnapshotMember {
     self.read = read
   }
 
+  /// A member whose content is in memory.
+  public init(name: String, bytes: [UInt8], attributes: FileAttributes, modified: Int64?) {
+    self.init(name: name, size: bytes.count, attributes: attributes, modified: modified) {
+      (offset, buffer) throws(Problem) in
+      let part = bytes.dropFirst(offset).prefix(buffer.count)
+      buffer.copyBytes(from: part)
+      return part.count
+    }
+    self.bytes = bytes
+  }
+
   /// Hands over the member's bytes, front to back, until `each` says false; whether all of them were handed over.
   public func read(_ each: (UnsafeRawBufferPointer) throws(Problem) -> Bool) throws(Problem) -> Bool {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 512 << 10, alignment: 4096)
@@ -199,10 +187,15 @@ public struct SnapshotMember {
     return true
   }
 
-  /// Writes the member, which is a file, to a new one, which must not exist yet; not synced. Runs of zeros become holes.
+  /// Writes the member, which is a file, to a new one, which must not exist yet; not synced. Runs of zeros become holes. Where the
+  /// file system can, the new file shares the blocks of the live one, and takes neither time nor room.
   public func write(to path: String) throws(Problem) {
     let file = try FileHandle.create(path, mode: 0o600)
     defer { file.close() }
+    if let live, csystem_clone_file(live.descriptor, file.descriptor) == 0 {
+      if try file.status().size == size, try live.status().modified == modified { return }
+      try file.truncate(to: 0)
+    }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
     var offset = 0

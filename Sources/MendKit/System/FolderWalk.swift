@@ -22,7 +22,7 @@ public struct FolderWalk: Sendable {
     _ folder: String, isLeftOut: @escaping @Sendable (_ path: String, _ isFolder: Bool) -> Bool = { _, _ in false }
   ) throws(Problem) {
     self.isLeftOut = isLeftOut
-    try list(folder, below: "", Self.statuses(in: folder))
+    try list(folder, below: "", Self.statuses(in: folder), WorkLane())
   }
 
   /// A name in a folder and what the system says of it, or why it says nothing.
@@ -42,31 +42,50 @@ public struct FolderWalk: Sendable {
     }
   }
 
-  private mutating func list(_ folder: String, below prefix: String, _ items: [Item]) throws(Problem) {
+  /// Takes up what is in one folder, and goes through the folders among it, of which the lane looks into every second one.
+  private mutating func list(
+    _ folder: String, below prefix: String, _ items: [Item], _ lane: WorkLane
+  ) throws(Problem) {
+    var found: [Entry] = []
     for item in items {
-      let path = prefix.isEmpty ? item.name : prefix + "/" + item.name
-      let full = Paths.join(folder, path)
-      let status: FileStatus
-      switch item.status {
-      case .success(let found): status = found
-      case .failure(let problem):
-        if problem.kind != .missing { problems.append(problem) }
-        guard item.name.contains("\u{FFFD}") else { continue }
-        throw Problem(
-          .unsupported, tried: "look at", on: full, said: "its name is not valid UTF-8",
-          advice: "Give it a name in UTF-8, or take it out of the folder.")
+      if let entry = try entry(item, in: folder, below: prefix) { found.append(entry) }
+    }
+    var folders = found.filter { $0.status.kind == .folder }.map { Paths.join(folder, $0.path) }[...]
+    var ahead: WorkLane.Piece<Result<[Item], Problem>>?
+    for entry in found {
+      entries.append(entry)
+      guard entry.status.kind == .folder, let full = folders.popFirst() else { continue }
+      let below: Result<[Item], Problem>
+      if let piece = ahead {
+        ahead = nil
+        below = piece.value
+      } else {
+        if let next = folders.first { ahead = lane.begin { Self.result(in: next) } }
+        below = Self.result(in: full)
       }
-      if isLeftOut(path, status.kind == .folder) { continue }
-      entries.append(Entry(path: path, status: status))
-      guard status.kind == .folder else { continue }
-      let below: [Item]
-      do throws(Problem) {
-        below = try Self.statuses(in: full)
-      } catch {
-        problems.append(error)
-        continue
+      switch below {
+      case .success(let items): try list(folder, below: entry.path, items, lane)
+      case .failure(let problem): problems.append(problem)
       }
-      try list(folder, below: path, below)
+    }
+  }
+
+  private static func result(in folder: String) -> Result<[Item], Problem> {
+    Result { () throws(Problem) in try statuses(in: folder) }
+  }
+
+  /// The entry of something in a folder; nil where it is left out, not there any more, or a problem that was noted.
+  private mutating func entry(_ item: Item, in folder: String, below prefix: String) throws(Problem) -> Entry? {
+    let path = prefix.isEmpty ? item.name : prefix + "/" + item.name
+    switch item.status {
+    case .success(let status):
+      return isLeftOut(path, status.kind == .folder) ? nil : Entry(path: path, status: status)
+    case .failure(let problem):
+      if problem.kind != .missing { problems.append(problem) }
+      guard item.name.contains("\u{FFFD}") else { return nil }
+      throw Problem(
+        .unsupported, tried: "look at", on: Paths.join(folder, path), said: "its name is not valid UTF-8",
+        advice: "Give it a name in UTF-8, or take it out of the folder.")
     }
   }
 }

@@ -119,7 +119,8 @@ public enum Workers {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 
-  private static func start(_ run: @escaping @Sendable () -> Void) -> pthread_t? {
+  /// Starts a thread, on another processor than this one where it can be; nil where the system gives none.
+  static func start(_ run: @escaping @Sendable () -> Void) -> pthread_t? {
     #if canImport(Darwin)
       var thread: pthread_t?
     #else
