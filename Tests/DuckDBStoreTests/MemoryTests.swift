@@ -49,4 +49,15 @@ import Testing
     #expect(ClientMemory.asked("of size a lot") == nil)
     #expect(EngineWords.problem("it was ended by signal 9", on: shop.path).code == "engine.out-of-memory")
   }
+
+  @Test("answers of many statements come from one process, those that are plans too")
+  func oneProcess() throws {
+    let shop = try Shop("CREATE TABLE t AS SELECT i FROM range(10) r(i); CHECKPOINT;")
+    let answers = try Client.find().run(
+      [
+        "CREATE TEMP TABLE kept AS SELECT 7 AS n", "EXPLAIN (ANALYZE, FORMAT json) SELECT count(*) FROM t",
+        "SELECT n FROM kept",
+      ], on: shop.path, .readOnly)
+    #expect(answers[2].rows.first?["n"]?.integer == 7, "\(answers)")
+  }
 }

@@ -94,7 +94,8 @@ struct Client {
   ) throws(Problem) -> [Answer] {
     // Content of the database cannot hold the word that sets the answers apart, in both streams.
     let mark = "dbmend-" + String(UInt64.random(in: .min ... .max), radix: 36)
-    let print = ".output /dev/stderr\n.print \(mark)\n.output\n.print \(mark)\n"
+    // What is no rows, such as a plan, does not end its last line.
+    let print = ".output /dev/stderr\n.print \(mark)\n.output\n.print\n.print \(mark)\n"
     var input = "SET enable_progress_bar = false;\nSET autoinstall_known_extensions = false;\n"
     for statement in setUp { input += statement + "\n;\n" }
     for statement in statements { input += print + statement + "\n;\n" }

@@ -9,6 +9,11 @@ final class FullReading {
   /// What contradicts what was noted, by the table.
   private(set) var contradictions: [String: [ValueRanges.Contradiction]] = [:]
 
+  /// To compare takes the engine some hundredths of a second, however small a table is: where there are more tables than this, those
+  /// of fewer rows are only read. What stands in their blocks is mostly of other tables too.
+  private static let many = 100
+  private static let fewRows = 10_000
+
   /// Tables in `known` are known to be damaged, and left out.
   init(_ session: DuckDBSession, without known: Set<String>) {
     self.session = session
@@ -23,7 +28,8 @@ final class FullReading {
     let readings = tables.enumerated().map { number, table in
       ValueRanges(
         table, sqlName: session.sqlName(table.name), number: number, rows: session.structure.estimates[table.name] ?? 0,
-        isCollated: session.structure.collated.contains(table.name))
+        isCollated: session.structure.collated.contains(table.name),
+        compares: tables.count <= Self.many || session.structure.estimates[table.name] ?? 0 >= Self.fewRows)
     }
     let statements = readings.map(\.statements)
     let answers = try session.ask(

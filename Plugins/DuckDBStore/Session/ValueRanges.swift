@@ -15,10 +15,12 @@ struct ValueRanges {
   private let name: String
   private let windows: String
   private let window: Int
+  private let compares: Bool
 
   /// For a table as the engine's SQL names it, with about so many rows, and a number that no other table of the process has.
-  /// `isCollated` says that the engine may order texts of it otherwise than by their bytes.
-  init(_ table: Table, sqlName: String, number: Int, rows: Int, isCollated: Bool) {
+  /// `isCollated` says that the engine may order texts of it otherwise than by their bytes. Without `compares` it is only read.
+  init(_ table: Table, sqlName: String, number: Int, rows: Int, isCollated: Bool, compares: Bool = true) {
+    self.compares = compares
     self.table = table
     leaves = ValueLeaf.of(table, isCollated: isCollated)
     name = sqlName
@@ -45,7 +47,7 @@ struct ValueRanges {
   var statements: [String] {
     let count = "SELECT coalesce(sum(n), 0)::BIGINT AS n FROM temp.\(windows)"
     let forget = "DROP TABLE IF EXISTS temp.\(windows)"
-    guard !hidesRows else {
+    guard compares, !hidesRows else {
       let columns = table.columns.map { $0.name.asIdentifier }.joined(separator: ", ")
       return [
         "CREATE TEMP TABLE \(windows) AS SELECT count(*) AS n, bit_xor(hash(\(columns))) AS h FROM \(name)", count,
