@@ -29,6 +29,7 @@ public struct DuckDBDriver: SQLDriver, SalvagingDriver, ComparingDriver, LoggedD
       FindingDescription("store.locked", .error, "another process kept the store locked"),
       FindingDescription("store.in-use", .error, "another process has the store open"),
       FindingDescription("engine.missing", .error, "DuckDB's client program is not installed"),
+      FindingDescription("engine.out-of-memory", .error, "DuckDB's client program needs more memory than is free"),
     ])
 
   private static let extensions = ["duckdb", "ddb", "duck"]

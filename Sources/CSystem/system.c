@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -102,6 +103,17 @@ int csystem_clone_file(int from, int to) {
   return ioctl(to, FICLONE, from);
 #else
   (void)from; (void)to;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+int csystem_limit_memory(pid_t pid, uint64_t bytes) {
+#ifdef __linux__
+  struct rlimit limit = {bytes, bytes};
+  return prlimit(pid, RLIMIT_AS, &limit, NULL);
+#else
+  (void)pid; (void)bytes;
   errno = ENOSYS;
   return -1;
 #endif

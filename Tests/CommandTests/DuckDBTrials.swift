@@ -70,6 +70,57 @@ struct DuckDBTrials {
     #expect(try sums(trial) == before)
   }
 
+  /// Writes a sound block of a column over another one of it, as a disk does that mistakes the place. `keepsTime` leaves the time of the
+  /// file's last change, as only a disk can.
+  private func misplaceBlock(_ trial: Trial, keepsTime: Bool) throws {
+    let path = trial.file("shop.duckdb")
+    let blocks = try DuckDBFile.value(
+      path,
+      "SELECT block_id FROM pragma_storage_info('orders') WHERE column_name = 'sku' AND block_offset = 0 AND block_id >= 0 "
+        + "ORDER BY row_group_id, segment_id"
+    ).split(separator: " ").compactMap { Int($0) }
+    let (from, to) = try (#require(blocks.last), #require(blocks.first))
+    try #require(from != to)
+    let modified = try FileStatus.of(path).modified
+    let file = try FileHandle.update(path)
+    try file.write(try file.read(262_144, at: DuckDBFile.block(from)), at: DuckDBFile.block(to))
+    if keepsTime { FileTimes.set(modified, of: file) }
+  }
+
+  @Test("a sound block in the wrong place: found by its values, and its rows are set aside without them")
+  func misplaced() throws {
+    let trial = try trial()
+    try misplaceBlock(trial, keepsTime: false)
+    let check = try trial.dbmend("check", "shop.duckdb")
+    #expect(check.exit == 1 && Set(check.codes) == ["table.malformed"], "\(check.everything)")
+    #expect(try trial.dbmend("repair", "shop.duckdb", "--max-loss", "none", "--yes").exit == 1)
+    let repair = try trial.dbmend("repair", "shop.duckdb", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    let rows = try #require(repair.store()?["rows"]?["orders"])
+    let aside = rows["set_aside"]?.integer ?? 0
+    #expect((rows["kept"]?.integer ?? 0) + aside == 150_000 && aside > 1000 && rows["lost"]?.integer == 0, "\(rows)")
+    #expect(
+      try DuckDBFile.value(
+        trial.file("shop.duckdb"),
+        "SELECT count(*) FROM orders WHERE sku <> 'sku number ' || (id - 1) * 7919 % 1000003") == "0")
+  }
+
+  @Test(
+    "a sound block in the wrong place that nobody wrote: the archive's checksums tell, and it comes from there at no loss"
+  )
+  func rotten() throws {
+    let trial = try trial()
+    let before = try sums(trial)
+    #expect(try trial.dbmend("backup", "shop.duckdb").exit == 0)
+    #expect(try trial.dbmend("check", "shop.duckdb").exit == 0)
+    try misplaceBlock(trial, keepsTime: true)
+    let check = try trial.dbmend("check", "shop.duckdb")
+    #expect(check.exit == 1 && check.codes.contains("page.rotten"), "\(check.everything)")
+    let repair = try trial.dbmend("repair", "shop.duckdb", "--max-loss", "none", "--yes")
+    #expect(repair.exit == 0, "\(repair.everything)")
+    #expect(try sums(trial) == before)
+  }
+
   @Test("bytes overwritten without an archive: every row that can be read stays, the others are set aside and counted")
   func salvaged() throws {
     let trial = try trial()

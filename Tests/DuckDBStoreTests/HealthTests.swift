@@ -143,6 +143,22 @@ import Testing
     first.end()
   }
 
+  @Test("a damaged block of a table with quotation marks in its name is known to be that table's")
+  func quotedName() throws {
+    let shop = try Shop(
+      #"""
+      CREATE TABLE "we""ird"(i INTEGER, "co""l" VARCHAR); INSERT INTO "we""ird" SELECT i, md5(i::VARCHAR) FROM range(30000) r(i);
+      CREATE SCHEMA s; CREATE TABLE s."it's ""odd"""(i INTEGER); INSERT INTO s."it's ""odd""" VALUES (1); CHECKPOINT;
+      """#)
+    #expect(try shop.codes().isEmpty)
+    try DuckDBFile.damage(shop.path, at: DuckDBFile.block(1) + 1000, count: 5)
+    let session = try shop.open()
+    defer { session.end() }
+    let found = try session.verifyIntegrity(IntegrityRequest())
+    #expect(found.map(\.location.table) == ["we\"ird"] && found.map(\.location.page) == [1], "\(found)")
+    #expect(found.first?.message.contains("of we\"ird") == true, "\(found)")
+  }
+
   @Test("encrypted databases are named as such; a newer format is unsupported, and not damage")
   func otherForms() throws {
     let folder = try TemporaryFolder("dbmend-duckdb-forms")

@@ -113,4 +113,12 @@ struct ClientProgramTests {
     }
     #expect(ended.limit == .time(0.3))
   }
+
+  @Test("a program gets no more memory than it may have")
+  func memory() throws {
+    let outcome = try shell.run(
+      ["-c", "sleep 0.2; ulimit -v; head -c 900000000 /dev/zero | tail -c 800000000 | wc -c"], memoryLimit: 500 << 20)
+    #expect(outcome.text.hasPrefix("\(500 << 10)\n"), "\(outcome)")
+    #expect(!outcome.text.contains("800000000"), "\(outcome)")
+  }
 }

@@ -6,6 +6,8 @@ struct Client {
   private let program: ClientProgram
   /// How long a run may take, in seconds.
   var timeLimit: Double
+  /// What a run may take of the machine; nil for what its database's size and the machine's free memory come to.
+  var memory: ClientMemory?
 
   /// Looks for the program. Throws a problem of kind `unsupported` that names the package to install.
   static func find(timeLimit: Double = 600) throws(Problem) -> Client {
@@ -62,12 +64,20 @@ struct Client {
 
   /// Runs statements one after another on a database, each whatever became of those before it; what became of each. A statement
   /// on which the engine dies or gives the database up has failed, and the others run in a new process.
-  func run(_ statements: [String], on database: String, _ mode: Mode, setUp: [String] = []) throws(Problem) -> [Answer]
-  {
+  ///
+  /// What does not fit into memory is written beside `place`, for a database in memory the path of a file that it has to do with.
+  func run(
+    _ statements: [String], on database: String, _ mode: Mode, setUp: [String] = [], beside place: String? = nil
+  ) throws(Problem) -> [Answer] {
+    let place = place ?? database
+    let spill = place + ".spill"
+    defer { if FileStatus.exists(spill) { try? Paths.removeTree(spill) } }
+    let memory = memory ?? .now(place)
     var answers: [Answer] = []
     while answers.count < statements.count {
       let left = Array(statements[answers.count...].prefix(Self.mostStatements))
-      var more = try runOnce(left, on: database, mode, setUp: setUp)
+      var more = try runOnce(
+        left, on: database, mode, setUp: memory.statements(spillingTo: spill) + setUp, memoryLimit: memory.all)
       if let given = more.firstIndex(where: { $0.failure?.contains("database has been invalidated") ?? false }),
         given > 0
       {
@@ -80,11 +90,12 @@ struct Client {
   }
 
   private func runOnce(
-    _ statements: [String], on database: String, _ mode: Mode, setUp: [String]
+    _ statements: [String], on database: String, _ mode: Mode, setUp: [String], memoryLimit: Int
   ) throws(Problem) -> [Answer] {
     // Content of the database cannot hold the word that sets the answers apart, in both streams.
     let mark = "dbmend-" + String(UInt64.random(in: .min ... .max), radix: 36)
-    let print = ".output /dev/stderr\n.print \(mark)\n.output\n.print \(mark)\n"
+    // What is no rows, such as a plan, does not end its last line.
+    let print = ".output /dev/stderr\n.print \(mark)\n.output\n.print\n.print \(mark)\n"
     var input = "SET enable_progress_bar = false;\nSET autoinstall_known_extensions = false;\n"
     for statement in setUp { input += statement + "\n;\n" }
     for statement in statements { input += print + statement + "\n;\n" }
@@ -92,7 +103,7 @@ struct Client {
     let arguments = ["-init", "/dev/null", "-batch", "-json"] + (mode == .readOnly ? ["-readonly"] : []) + [database]
     let outcome = try program.run(
       arguments, input: Array(input.utf8), environment: ["LC_ALL": "C"], folder: Paths.folder(of: database),
-      timeLimit: timeLimit, errorLimit: Self.mostErrors)
+      timeLimit: timeLimit, errorLimit: Self.mostErrors, memoryLimit: memoryLimit)
     return try answers(outcome, statements.count, mark: mark, database)
   }
 
@@ -129,7 +140,8 @@ struct Client {
       } else {
         do throws(JSONSyntaxError) {
           let value = try JSONValue(parsing: section)
-          answers.append(.rows(value.array ?? []))
+          // A plan is one object.
+          answers.append(.rows(value.array ?? [value]))
         } catch {
           answers.append(.failed("the answer cannot be read: \(error)"))
         }

@@ -32,7 +32,7 @@ struct DatabaseCopy {
   func run() throws(Problem) {
     let headers = try FileHeaders(FileHandle.read(from))
     let statements = Self.attach(from, to, like: headers) + ["COPY FROM DATABASE old TO new", "CHECKPOINT new"]
-    let answers = try client.run(statements, on: ":memory:", .writable)
+    let answers = try client.run(statements, on: ":memory:", .writable, beside: from)
     if let words = answers.compactMap(\.failure).first {
       throw EngineWords.problem(words, on: from, tried: "write anew")
     }

@@ -18,6 +18,7 @@ final class DuckDBWorkingCopy: DuckDBSession, WorkingCopy {
   }
 
   func rewrite() throws(Problem) {
+    try refuseWrongValues()
     let new = path + ".new"
     try Paths.removeFile(new)
     do throws(Problem) {
@@ -29,6 +30,17 @@ final class DuckDBWorkingCopy: DuckDBSession, WorkingCopy {
       throw error
     }
     try forgetCatalog()
+  }
+
+  /// Throws where values are not those that were written: in a new file nothing would tell it any more.
+  private func refuseWrongValues() throws(Problem) {
+    let reading = FullReading(self, without: [])
+    let findings = try reading.findings(IntegrityRequest())
+    guard let found = findings.first(where: { $0.code == "table.malformed" }) else { return }
+    throw Problem(
+      .damaged, tried: "write anew", on: path, said: found.message,
+      advice: "dbmend repair --with salvage takes over what is right.",
+      code: "table.malformed")
   }
 
   /// More values than this are not drawn to get a sequence ahead of a key.

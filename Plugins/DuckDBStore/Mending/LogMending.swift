@@ -57,7 +57,11 @@ struct LogMending {
   }
 
   private func isReplayed() throws(Problem) -> Bool {
-    try Client.find().run(["SELECT 1"], on: path, .readOnly).first?.failure == nil
+    let words = try Client.find().run(["SELECT 1"], on: path, .readOnly).first?.failure
+    if let words, ClientMemory.isShort(words), !ClientMemory.isAbsurd(words) {
+      throw ClientMemory.problem(words, on: path, tried: "replay the log beside")
+    }
+    return words == nil
   }
 
   private func outcome(kept: Int, lost: LogContent) -> RepairOutcome {

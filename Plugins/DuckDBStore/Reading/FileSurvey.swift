@@ -9,6 +9,8 @@ struct FileSurvey {
   private(set) var damaged: [Int] = []
   /// Blocks in use that the file ends before.
   private(set) var missing: [Int] = []
+  /// The checksum that each block of the file begins with.
+  private(set) var sums: [UInt64] = []
   /// Which blocks are in use; nil where the file's list of free blocks cannot be read.
   private(set) var use: BlockUse?
 
@@ -43,6 +45,7 @@ struct FileSurvey {
         throw SystemError.problem(result.isOfWriting ? "write a copy of" : "read", file.path, number)
       }
       failed += result.damaged
+      survey.sums += result.sums
     }
     guard let active else { return survey }
     let present = max(0, size - FileHeaders.end) / blockSize
@@ -91,6 +94,7 @@ private struct Piece: Sendable {
 
   struct Outcome: Sendable {
     var damaged: [Int] = []
+    var sums: [UInt64] = []
     var failure: Int32?
     var isOfWriting = false
   }
@@ -125,6 +129,7 @@ private struct Piece: Sendable {
     guard from >= FileHeaders.end else { return outcome }
     for start in stride(from: 0, to: count - blockSize + 1, by: blockSize) {
       let block = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[start..<start + blockSize])
+      outcome.sums.append(Checksum.stored(block))
       if !Checksum.isSound(block) { outcome.damaged.append((from - FileHeaders.end + start) / blockSize) }
     }
     return outcome

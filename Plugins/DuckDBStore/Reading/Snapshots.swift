@@ -32,7 +32,7 @@ enum Snapshots {
       name: Paths.name(of: path), size: stamp.size, attributes: try FileAttributes(of: file)
     ) { offset, buffer throws(Problem) in try file.read(into: buffer, at: offset) }
     return StoreSnapshot(
-      members: [member], stamp: stamp,
+      members: [member], stamp: stamp, notes: { () throws(Problem) in try BlockNotes.take(file, headers) },
       confirm: { () throws(Problem) in
         guard try FileHeaders(file) == headers, try NativeCopy.stamp(path) == stamp else {
           throw NativeCopy.changed(path)
@@ -54,6 +54,7 @@ enum Snapshots {
       ) { offset, buffer throws(Problem) in try file.read(into: buffer, at: offset) }
       return StoreSnapshot(
         members: [member], stamp: copy.stamp, stagedPath: own == nil ? copy.path : nil,
+        notes: { () throws(Problem) -> [UInt8]? in BlockNotes.take(copy.survey) },
         release: {
           try? Paths.removeFile(copy.path)
           // The folder goes with the last who holds it, which is this.

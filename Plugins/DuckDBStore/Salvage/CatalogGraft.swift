@@ -140,7 +140,8 @@ final class CatalogGraft {
     }
     try Paths.removeFile(path)
     let attach = DatabaseCopy.attach(nil, path, like: headers) + ["USE new"]
-    _ = try client.run(Statements.split(schema.text) + ["CHECKPOINT new"], on: ":memory:", .writable, setUp: attach)
+    _ = try client.run(
+      Statements.split(schema.text) + ["CHECKPOINT new"], on: ":memory:", .writable, setUp: attach, beside: copy)
     let made = try FileHandle.read(path)
     guard let header = try FileHeaders(made).active else { return [] }
     let content = try MetadataChain.read(header.metaBlock, header) { id throws(Problem) in

@@ -5,6 +5,7 @@ final class Rebuild {
   private let copy: String
   private let backup: String?
   private let takesUnproved: Bool
+  private let isAdmitted: Bool
   private let survey: FileSurvey
   private let session: DuckDBSession
   private let client: Client
@@ -12,12 +13,16 @@ final class Rebuild {
   /// The rows of every table of the new file.
   private(set) var rows: [String: Int] = [:]
 
-  /// Opens the damaged database on a copy of its own. Throws where its catalog cannot be read.
-  init(_ copy: String, _ survey: FileSurvey, backup: String?, takesUnproved: Bool) throws(Problem) {
+  /// Opens the damaged database on a copy of its own. Throws where its catalog cannot be read. `isAdmitted` says that the catalog is
+  /// read though it is damaged.
+  init(
+    _ copy: String, _ survey: FileSurvey, backup: String?, takesUnproved: Bool, isAdmitted: Bool = false
+  ) throws(Problem) {
     self.copy = copy
     self.survey = survey
     self.backup = backup
     self.takesUnproved = takesUnproved
+    self.isAdmitted = isAdmitted
     session = try DuckDBSession.open(copy, patience: 1)
     client = session.client
     new = copy + ".new"
@@ -46,15 +51,19 @@ final class Rebuild {
 
   private func build() throws(Problem) -> RepairOutcome {
     let (damaged, hidden) = try Segments.holding(Set(survey.unreadable), session)
+    let wrong = try wrongSegments(besides: Set(damaged.keys).union(hidden))
     try make(["COPY FROM DATABASE old TO new (SCHEMA)"])
     var outcome = RepairOutcome()
     for table in inOrder(session.structure) {
       let name = session.sqlName(table.name)
       let salvage = TableSalvage(
-        table, sqlName: name, segments: damaged[table.name] ?? [], backup: backup == nil ? nil : "backup",
+        table, sqlName: name, segments: damaged[table.name] ?? [], wrong: wrong[table.name] ?? [],
+        backup: backup == nil ? nil : "backup",
         takesUnproved: takesUnproved
       ) { statements throws(Problem) in try self.ask(statements) }
-      if damaged[table.name] == nil, !hidden.contains(table.name), try salvage.takeWhole() { continue }
+      if damaged[table.name] == nil, wrong[table.name] == nil, !hidden.contains(table.name), try salvage.takeWhole() {
+        continue
+      }
       let (tally, notes) = try salvage.run()
       outcome.rows[table.name] = tally
       outcome.notes += notes
@@ -67,6 +76,17 @@ final class Rebuild {
     return outcome
   }
 
+  /// The runs of values in blocks that hold other values than were written there, of all tables that can be read.
+  private func wrongSegments(besides known: Set<String>) throws(Problem) -> [String: [Segment]] {
+    let reading = FullReading(session, without: known)
+    _ = try reading.findings(IntegrityRequest(), isDamaged: true)
+    let found = reading.contradictions.values.flatMap { $0 }
+    var blocks = Set(found.filter { $0.blocks.count == 1 }.flatMap(\.blocks))
+    // Where values are of several blocks, one that is known to be wrong explains them, or each may be it.
+    for each in found where blocks.isDisjoint(with: each.blocks) { blocks.formUnion(each.blocks) }
+    return try Segments.holding(blocks, session).found
+  }
+
   private func make(_ statements: [String]) throws(Problem) {
     if let words = try ask(statements).compactMap(\.failure).first {
       throw EngineWords.problem(words, on: copy, tried: "write into a new file what can be read of")
@@ -75,7 +95,14 @@ final class Rebuild {
 
   private func ask(_ statements: [String]) throws(Problem) -> [Client.Answer] {
     // A process for each, so that one on which the engine gives up takes no other with it.
-    try client.run(statements, on: ":memory:", .writable, setUp: attach)
+    let answers = try client.run(statements, on: ":memory:", .writable, setUp: attach, beside: session.path)
+    // What memory was too short for is not lost; but of a catalog that is damaged the engine may want anything.
+    if !isAdmitted, let words = answers.compactMap(\.failure).first(where: { ClientMemory.isShort($0) }),
+      !ClientMemory.isAbsurd(words)
+    {
+      throw ClientMemory.problem(words, on: copy, tried: "write into a new file what can be read of")
+    }
+    return answers
   }
 
   /// Tables after those that they refer to.

@@ -105,7 +105,8 @@ final class Salvage {
       return grafted != nil
     }
     let survey = admitted.isEmpty ? survey : try surveyed()
-    let rebuild = try Rebuild(copy, survey, backup: backup, takesUnproved: aid.takesUnproved)
+    let rebuild = try Rebuild(
+      copy, survey, backup: backup, takesUnproved: aid.takesUnproved, isAdmitted: !admitted.isEmpty)
     let made = try rebuild.run()
     outcome.rows.merge(made.rows) { $1 }
     outcome.notes += made.notes

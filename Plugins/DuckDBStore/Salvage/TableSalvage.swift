@@ -8,17 +8,20 @@ struct TableSalvage {
   let table: Table
   let name: String
   private let segments: [Segment]
+  /// Runs of values that can be decoded, and are not those that were written there.
+  private let wrong: [Segment]
   let backup: String?
   private let takesUnproved: Bool
   let ask: ([String]) throws(Problem) -> [Client.Answer]
 
   init(
-    _ table: Table, sqlName: String, segments: [Segment], backup: String?, takesUnproved: Bool,
+    _ table: Table, sqlName: String, segments: [Segment], wrong: [Segment] = [], backup: String?, takesUnproved: Bool,
     ask: @escaping ([String]) throws(Problem) -> [Client.Answer]
   ) {
     self.table = table
     name = sqlName
-    self.segments = segments
+    self.segments = segments + wrong
+    self.wrong = wrong
     self.backup = backup
     self.takesUnproved = takesUnproved
     self.ask = ask
@@ -45,7 +48,7 @@ struct TableSalvage {
       return (RowTally(lost: nil), ["the table \(table.name) takes no values in the new file: its rows are lost"])
     }
     guard !groups.isEmpty else { return (RowTally(), []) }
-    return try carryOver(try self.runs(groups, columns), columns)
+    return try carryOver(merged(without(wrong, try self.runs(groups, columns), groups)), columns)
   }
 
   /// Takes the whole table over, where that can be done; whether it could.
@@ -148,7 +151,34 @@ struct TableSalvage {
           Run(first: start, end: min(start + Self.vector, group.end), lost: lost.union(hopeless), group: group.told))
       }
     }
-    return runs.reduce(into: []) { merged, run in
+    return runs
+  }
+
+  /// The runs, those of wrong values without their column.
+  private func without(_ wrong: [Segment], _ runs: [Run], _ groups: [RowGroup]) -> [Run] {
+    var runs = runs
+    for segment in wrong {
+      guard let group = groups.first(where: { $0.number == segment.rowGroup }) else { continue }
+      let first = group.first + min(segment.rows?.lowerBound ?? 0, group.end - group.first)
+      let end = segment.rows.map { min(group.first + $0.upperBound, group.end) } ?? group.end
+      runs = runs.flatMap { run -> [Run] in
+        let (from, to) = (max(run.first, first), min(run.end, end))
+        guard from < to else { return [run] }
+        var lost = run.lost
+        lost.insert(segment.column)
+        let parts = [
+          Run(first: run.first, end: from, lost: run.lost, group: run.group),
+          Run(first: from, end: to, lost: lost, group: group.told),
+          Run(first: to, end: run.end, lost: run.lost, group: run.group),
+        ]
+        return parts.filter { $0.first < $0.end }
+      }
+    }
+    return runs
+  }
+
+  private func merged(_ runs: [Run]) -> [Run] {
+    runs.reduce(into: []) { merged, run in
       if let last = merged.last, last.lost == run.lost, last.end == run.first,
         run.lost.isEmpty || run.group == last.group
       {

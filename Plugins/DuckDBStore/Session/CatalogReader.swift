@@ -10,6 +10,10 @@ struct DuckDBCatalog {
   private(set) var feeds: [SequenceFeed] = []
   /// The foreign keys.
   private(set) var foreignKeys: [ForeignKey] = []
+  /// About how many rows each table has.
+  private(set) var estimates: [String: Int] = [:]
+  /// The tables in whose definition a collation stands.
+  private(set) var collated: Set<String> = []
   /// The engine's version, as it says it.
   private(set) var version = ""
 
@@ -36,7 +40,7 @@ struct DuckDBCatalog {
   /// The statements whose answers make a catalog.
   static let statements = [
     "SELECT version() AS v",
-    "SELECT schema_name AS s, table_name AS t, sql FROM duckdb_tables() WHERE \(own) ORDER BY table_oid",
+    "SELECT schema_name AS s, table_name AS t, sql, estimated_size AS z FROM duckdb_tables() WHERE \(own) ORDER BY table_oid",
     "SELECT schema_name AS s, table_name AS t, column_name AS c, data_type AS d, is_nullable AS n, column_default AS f "
       + "FROM duckdb_columns() WHERE \(own) ORDER BY table_oid, column_index",
     "SELECT schema_name AS s, table_name AS t, constraint_type AS k, constraint_column_names AS c, referenced_table AS r, "
@@ -90,7 +94,10 @@ struct DuckDBCatalog {
     for row in answers[3].rows {
       let names = (row["c"]?.array ?? []).compactMap(\.string)
       switch row["k"]?.string {
-      case "PRIMARY KEY": keys[Self.name(row)] = names
+      case "PRIMARY KEY":
+        keys[Self.name(row)] = names
+        indexes[Self.name(row), default: []].append(Self.index(of: "primary key", Self.name(row), names))
+      case "UNIQUE": indexes[Self.name(row), default: []].append(Self.index(of: "unique", Self.name(row), names))
       case "FOREIGN KEY":
         foreignKeys.append(
           ForeignKey(
@@ -113,6 +120,8 @@ struct DuckDBCatalog {
     for row in answers[1].rows {
       let name = Self.name(row)
       paths[name] = Self.path(row, "t")
+      estimates[name] = row["z"]?.integer
+      if (row["sql"]?.string ?? "").contains("COLLATE") { collated.insert(name) }
       tables.append(
         Table(
           name: name, columns: columns[name] ?? [], primaryKey: keys[name] ?? [], keyIsStructural: false,
@@ -120,6 +129,13 @@ struct DuckDBCatalog {
     }
     let schema = Self.schema(answers)
     catalog = Catalog(tables: tables, views: answers[5].rows.map { Self.name($0, "v") }, schema: schema)
+  }
+
+  /// The index that a constraint has; the engine tells no name of it.
+  private static func index(of constraint: String, _ table: String, _ columns: [String]) -> Index {
+    Index(
+      name: "\(table) \(constraint) (\(columns.joined(separator: ", ")))", isUnique: true, isPartial: false,
+      columns: columns, isImplicit: true)
   }
 
   /// `[a, b]` as names; nil for an expression.

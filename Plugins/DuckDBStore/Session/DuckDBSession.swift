@@ -10,7 +10,9 @@ class DuckDBSession: SQLSession {
   /// How the engine opens it.
   let mode: Client.Mode
   let client: Client
-  private let survey: FileSurvey?
+  let survey: FileSurvey?
+  /// The live database's state that this one shows; nil of a working copy.
+  let stamp: StoreStamp?
   private var folder: PrivateFolder?
   private var known: DuckDBCatalog
   private var counts: [String: Int] = [:]
@@ -60,6 +62,7 @@ class DuckDBSession: SQLSession {
     subject = copy.source
     mode = .readOnly
     survey = copy.survey
+    stamp = copy.stamp
     do throws(Problem) {
       client = try Client.find(timeLimit: Self.patience(copy.path))
     } catch {
@@ -72,7 +75,9 @@ class DuckDBSession: SQLSession {
       known = try DuckDBCatalog(answers, of: copy.source)
     } catch {
       // A sound log cannot be replayed either into a file that is damaged.
-      guard error.code == "file.malformed" || error.code == "wal.malformed" && copy.log?.isWhole ?? true,
+      guard
+        error.code == "file.malformed" || error.code == "engine.out-of-memory"
+          || error.code == "wal.malformed" && copy.log?.isWhole ?? true,
         !copy.survey.unreadable.isEmpty
       else { throw error }
       throw SurveyFindings.problem(copy.survey, on: copy.source, said: error.said)
@@ -88,6 +93,7 @@ class DuckDBSession: SQLSession {
     subject = path
     mode = .writable
     survey = nil
+    stamp = nil
     client = try Client.find(timeLimit: Self.patience(path))
     known = try DuckDBCatalog(client.run(DuckDBCatalog.statements, on: path, .writable), of: path)
     facts = StoreFacts(
@@ -128,12 +134,29 @@ class DuckDBSession: SQLSession {
 
   func end() { folder = nil }
 
-  /// What became of statements.
-  func ask(_ statements: [String]) throws(Problem) -> [Client.Answer] {
+  /// What became of statements; `settings` hold for each process that runs some of them.
+  func ask(_ statements: [String], settings: [String] = []) throws(Problem) -> [Client.Answer] {
     guard mode == .writable || folder != nil else {
       throw Problem(.system, tried: "read", on: subject, said: "the session has ended")
     }
-    return try client.run(statements, on: path, mode, setUp: mode == .readOnly ? Self.restrictions : [])
+    return try client.run(
+      statements, on: path, mode, setUp: (mode == .readOnly ? Self.restrictions : []) + settings)
+  }
+
+  /// What became of a statement on a table whose name has a quotation mark in it, which the engine's own functions do not take: in a
+  /// transaction that is taken back it has another name, on this session's copy alone.
+  func ask(underPlainName table: String, _ statement: (String) -> String) throws(Problem) -> Client.Answer {
+    let schema = table.split(separator: ".").dropLast().joined(separator: ".")
+    let plain = "dbmend_" + String(UInt64.random(in: .min ... .max), radix: 36)
+    guard mode == .readOnly, folder != nil, !schema.contains("\"") else {
+      return .failed("Not implemented Error: DuckDB tells nothing of a table of this name")
+    }
+    let answers = try client.run(
+      [
+        "BEGIN", "ALTER TABLE \(sqlName(table)) RENAME TO \(plain)",
+        statement((schema.isEmpty ? "main" : schema).asIdentifier + "." + plain.asIdentifier), "ROLLBACK",
+      ], on: path, .writable, setUp: ["PRAGMA disable_checkpoint_on_shutdown"] + Self.restrictions)
+    return answers[1].failure.map { .failed($0) } ?? answers[2]
   }
 
   /// The rows of one statement. Throws what the engine said of it.
@@ -216,8 +239,11 @@ class DuckDBSession: SQLSession {
     if let survey, !survey.unreadable.isEmpty { findings += try SurveyFindings(self, survey).findings(request) }
     guard request.isFull else { return findings }
     let reading = FullReading(self, without: Set(findings.compactMap(\.location.table)))
-    findings += try reading.findings(request)
+    findings += try reading.findings(request, isDamaged: !findings.isEmpty)
     for (table, count) in reading.counts { counts[table] = count }
-    return findings
+    // Where a block of an index is damaged, that is known; what it holds says nothing more.
+    guard !findings.contains(where: { $0.code == "index.malformed" }) else { return findings }
+    let damaged = Set(findings.filter { $0.severity > .info }.compactMap(\.location.table))
+    return findings + (try IndexLookups(self).findings(without: damaged, request))
   }
 }

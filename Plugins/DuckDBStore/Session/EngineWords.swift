@@ -19,8 +19,8 @@ enum EngineWords {
       return Problem(.program, tried: tried, on: path, said: words)
     }
     if words.contains("No space left") { return Problem(.noSpace, tried: tried, on: path, said: words) }
-    if words.contains("Out of Memory") || words.contains("failed to allocate") {
-      return Problem(.system, tried: tried, on: path, said: words)
+    if ClientMemory.isShort(words), !ClientMemory.isAbsurd(words) {
+      return ClientMemory.problem(words, on: path, tried: tried)
     }
     return Problem(.damaged, tried: tried, on: path, said: words, code: "file.malformed")
   }

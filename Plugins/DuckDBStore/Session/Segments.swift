@@ -5,6 +5,8 @@ struct Segment: Hashable {
   var rowGroup: Int
   var column: String
   var blocks: [Int]
+  /// Its rows within the row group; nil for a part of a list or the like, which has other numbers, and where nobody tells.
+  var rows: Range<Int>?
   /// What else the engine says of it: where it stands and what it holds. Equal texts mean equal content, most probably.
   var signature: String
 
@@ -13,6 +15,7 @@ struct Segment: Hashable {
     self.column = column
     self.blocks = blocks
     signature = ""
+    rows = nil
   }
 
   init?(_ row: JSONValue) {
@@ -22,6 +25,13 @@ struct Segment: Hashable {
     rowGroup = group
     self.column = column
     blocks = [block] + (row["additional_block_ids"]?.array ?? []).compactMap(\.integer)
+    if let path = row["column_path"]?.string,
+      !path.contains(",") || path.hasSuffix(", 0]") && !path.dropLast(4).contains(","),
+      let before = row["before"]?.integer, let count = row["count"]?.integer, before >= 0, count >= 0, count < 1 << 40,
+      before < 1 << 40
+    {
+      rows = before..<before + count
+    }
     let keys = ["column_path", "segment_type", "start", "count", "compression", "stats", "block_id", "block_offset"]
     signature = keys.map { String(describing: row[$0] ?? .null) }.joined(separator: "|")
   }
@@ -37,11 +47,15 @@ enum Segments {
     guard !blocks.isEmpty else { return ([:], []) }
     let list = blocks.sorted().map(String.init).joined(separator: ", ")
     let tables = session.structure.catalog.tables
-    let answers = try session.ask(
-      tables.map { table in
-        "SELECT * FROM pragma_storage_info(\(session.sqlName(table.name).asLiteral)) "
-          + "WHERE block_id IN (\(list)) OR list_has_any(additional_block_ids, [\(list)]::BIGINT[])"
-      })
+    func statement(_ name: String) -> String {
+      "SELECT * FROM (SELECT *, coalesce(sum(count) OVER (PARTITION BY row_group_id, column_path ORDER BY segment_id "
+        + "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS before FROM pragma_storage_info(\(name.asLiteral))) "
+        + "WHERE block_id IN (\(list)) OR list_has_any(additional_block_ids, [\(list)]::BIGINT[])"
+    }
+    var answers = try session.ask(tables.map { statement(session.sqlName($0.name)) })
+    for (place, table) in tables.enumerated() where table.name.contains("\"") {
+      answers[place] = try session.ask(underPlainName: table.name, statement)
+    }
     var found: [String: [Segment]] = [:]
     var hidden: [String] = []
     for (table, answer) in zip(tables, answers) {

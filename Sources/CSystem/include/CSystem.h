@@ -100,6 +100,9 @@ void *csystem_map(int fd, size_t length, int *slot);
 size_t csystem_map_faults(int slot, size_t *first);
 void csystem_unmap(int slot);
 
+/* Bound the memory that another process of this user may map, in bytes; 0, or -1 with errno where the system cannot. */
+int csystem_limit_memory(pid_t pid, uint64_t bytes);
+
 /* Give the exit status parts of wait(2) as functions: the macros are not imported. */
 bool csystem_exited(int status);
 int csystem_exit_code(int status);

@@ -94,12 +94,13 @@ public struct ClientProgram: Sendable, Hashable {
   /// own; a nil takes a variable away. With `file`, the output goes there.
   ///
   /// A program that takes longer than `timeLimit` seconds, or writes more than `outputLimit` bytes, is killed, and the outcome
-  /// says so; so is one that `signal` says to stop. Of its standard error at least the last `errorLimit` bytes are kept. Throws only
-  /// where the system has no pipes left.
+  /// says so; so is one that `signal` says to stop. Of its standard error at least the last `errorLimit` bytes are kept. Of memory it
+  /// gets no more than `memoryLimit` bytes: what it asks for beyond that, the system refuses. Throws only where the system has no
+  /// pipes left.
   public func run(
     _ arguments: [String], input: [UInt8] = [], environment: [String: String?] = [:], folder: String? = nil,
     timeLimit: Double = .infinity, outputLimit: Int = 256 << 20, errorLimit: Int = 64 << 10,
-    outputTo file: FileHandle? = nil, until signal: StopSignal? = nil
+    memoryLimit: Int? = nil, outputTo file: FileHandle? = nil, until signal: StopSignal? = nil
   ) throws(Problem) -> Outcome {
     let standardInput = try Pipe(for: name)
     let standardOutput = try Pipe(for: name)
@@ -112,7 +113,9 @@ public struct ClientProgram: Sendable, Hashable {
     standardError.closeWriting()
     let pid: Int32
     switch started {
-    case .success(let number): pid = number
+    case .success(let number):
+      pid = number
+      if let memoryLimit { _ = csystem_limit_memory(pid, UInt64(max(0, memoryLimit))) }
     case .failure(let failure):
       return Outcome(ending: .notStarted(failure.number), output: [], errors: [], limit: nil)
     }
