@@ -94,7 +94,7 @@ extension OptionName {
     case .from:
       OptionFacts(
         metavar: "ARCHIVE", completion: .files,
-        meaning: "The archive, or the file, to take lost content from instead of the newest good archive")
+        meaning: "The archive, or the file or folder, to take lost content from instead of the newest good archive")
     case .schema:
       OptionFacts(
         metavar: "FILE", completion: .files, meaning: "SQL with the definitions that lost tables are made from")
