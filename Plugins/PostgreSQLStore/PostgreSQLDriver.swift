@@ -87,10 +87,11 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver, SnapshotAheadDriv
     // What was known of the catalogs of the old one is not so of the new one.
     CatalogIndexes.trust(PostgresAddress(path))
     let asides = DuplicateRows.asides(of: PostgresAddress(copy)).map { $0.sentence + "." }
+    let found = FoundRows.sentences(of: PostgresAddress(copy))
     let old = kept.map {
       "The database that was replaced is kept as \($0); drop it when it is not needed any more."
     }
-    let told = (asides + [DatabaseFilling.sentence(of: PostgresAddress(copy)), old].compactMap(\.self)).joined(
+    let told = (asides + found + [DatabaseFilling.sentence(of: PostgresAddress(copy)), old].compactMap(\.self)).joined(
       separator: " ")
     Self.kept.withLock { $0[path] = told.isEmpty ? nil : told }
   }

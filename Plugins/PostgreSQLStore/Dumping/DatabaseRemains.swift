@@ -61,11 +61,17 @@ struct DatabaseRemains {
     list.encoding = encoding
     list.sequences = sequences
     do throws(Problem) {
+      let pages = readers.isEmpty ? nil : try? PageReading(address, patience: patience)
+      defer { pages?.end() }
       for (number, reader) in readers.enumerated() {
         let path = dump + ".rows-\(number + 1).copy"
         try copy(reader, to: path, snapshot, encoding)
         files.append(path)
-        list.tables.append(reader.entry(file: Paths.name(of: path)))
+        let found = pages?.look(reader, to: dump + ".found-\(number + 1).copy")
+        var entry = reader.entry(file: Paths.name(of: path), found?.failures ?? [:])
+        entry.found = found?.found
+        if let file = found?.found?.file { files.append(Paths.join(Paths.folder(of: dump), file)) }
+        list.tables.append(entry)
       }
       let path = dump + ".unread.json"
       try Durable.write(list.json.utf8(pretty: true), to: path, mode: 0o600)
@@ -113,6 +119,38 @@ struct RemainsList {
     var rows: Int
     /// What could not be read: blocks and items.
     var unread: [(place: String, said: String)]
+    /// Rows of the rest, decoded from the pages themselves.
+    var found: Found?
+  }
+
+  /// Rows that the server did not read, as they stand in the pages.
+  struct Found {
+    /// The file with them.
+    var file: String
+    /// The columns of that file, in SQL.
+    var columns: String
+    var rows: Int
+    /// Keys of some of them, which an index knows that has no entries of deleted rows.
+    var proved: [[String]]
+
+    var json: JSONValue {
+      .object([
+        "file": .string(file), "columns": .string(columns), "rows": .integer(rows),
+        "proved": .array(proved.map { .array($0.map { .string($0) }) }),
+      ])
+    }
+
+    init(file: String, columns: String, rows: Int, proved: [[String]]) {
+      (self.file, self.columns, self.rows, self.proved) = (file, columns, rows, proved)
+    }
+
+    init?(_ json: JSONValue) {
+      guard let file = json["file"]?.string, let columns = json["columns"]?.string, let rows = json["rows"]?.integer,
+        !file.contains("/")
+      else { return nil }
+      let proved = (json["proved"]?.array ?? []).map { ($0.array ?? []).compactMap(\.string) }
+      self.init(file: file, columns: columns, rows: rows, proved: proved)
+    }
   }
 
   var tables: [Entry] = []
@@ -129,14 +167,16 @@ struct RemainsList {
       "encoding": .string(encoding),
       "sequences": .array(sequences.map { .string($0) }),
       "tables": .array(
-        tables.map { entry in
-          .object([
-            "table": .string(entry.table), "sql": .string(entry.sql), "file": .string(entry.file),
-            "columns": .string(entry.columns), "rows": .integer(entry.rows),
-            "unread": .array(
-              entry.unread.map { .object(["place": .string($0.place), "said": .string($0.said)]) }),
-          ])
-        }),
+        tables.map(Self.json)),
+    ])
+  }
+
+  private static func json(_ entry: Entry) -> JSONValue {
+    .object([
+      "table": .string(entry.table), "sql": .string(entry.sql), "file": .string(entry.file),
+      "columns": .string(entry.columns), "rows": .integer(entry.rows),
+      "unread": .array(entry.unread.map { .object(["place": .string($0.place), "said": .string($0.said)]) }),
+      "found": entry.found?.json,
     ])
   }
 
@@ -154,7 +194,8 @@ struct RemainsList {
       tables.append(
         Entry(
           sql: sql, table: name, file: file, columns: columns, rows: rows,
-          unread: (table["unread"]?.array ?? []).map { ($0["place"]?.string ?? "", $0["said"]?.string ?? "") }))
+          unread: (table["unread"]?.array ?? []).map { ($0["place"]?.string ?? "", $0["said"]?.string ?? "") },
+          found: table["found"].flatMap(Found.init)))
     }
   }
 }

@@ -7,6 +7,8 @@ struct TableReader {
   private(set) var readable: [Part] = []
   /// Where they cannot, and why.
   private(set) var unread: [(place: String, said: String)] = []
+  /// The same, for who looks at the pages themselves.
+  private(set) var suspects = PageRows.Suspects()
   /// How many rows can be read.
   private(set) var rows = 0
   private var blocksLeftToTry = Self.mostDamagedBlocks
@@ -48,7 +50,7 @@ struct TableReader {
 
   var isWhole: Bool { unread.isEmpty }
   /// The columns in SQL, but for those that are computed.
-  var columns: String { relation.table.columns.map { Quoting.name($0.name) }.joined(separator: ", ") }
+  var columns: String { relation.storedColumns.map(Quoting.name).joined(separator: ", ") }
 
   mutating func look(_ connection: ServerConnection) throws(ServerFailure) {
     let size = try connection.value(
@@ -75,6 +77,7 @@ struct TableReader {
     readable = []
     rows = 0
     unread = [("the whole table", said)]
+    suspects = PageRows.Suspects(isAll: true)
   }
 
   private mutating func look(_ connection: ServerConnection, _ first: Int, _ last: Int) throws(ServerFailure) {
@@ -92,6 +95,7 @@ struct TableReader {
         error.message.contains("invalid page") || blocksLeftToTry == 0
       {
         unread.append((part.place, error.message))
+        suspects.blocks.append(first)
       } else {
         blocksLeftToTry -= 1
         try lookAtItems(connection, first, error)
@@ -107,6 +111,7 @@ struct TableReader {
       if let said = damaged[block]?[item] {
         isFound = true
         unread.append((Part.item(block: block, item: item).place, said))
+        suspects.items[block, default: []].insert(item)
         continue
       }
       let part = Part.item(block: block, item: item)
@@ -118,9 +123,13 @@ struct TableReader {
         guard error.isOfRows else { throw error }
         isFound = true
         unread.append((part.place, error.message))
+        suspects.items[block, default: []].insert(item)
       }
     }
-    if !isFound, let failure { unread.append((Part.blocks(block, block).place, failure.message)) }
+    if !isFound, let failure {
+      unread.append((Part.blocks(block, block).place, failure.message))
+      suspects.blocks.append(block)
+    }
   }
 
   /// Reads every value of a part, and holds it against the database's encoding: a text that is none in it cannot be restored; how
@@ -135,8 +144,14 @@ struct TableReader {
     return Int((row?.first ?? nil) ?? "") ?? 0
   }
 
-  func entry(file: String) -> RemainsList.Entry {
-    RemainsList.Entry(
+  /// What the list of an archive says of the table; of items whose bytes were looked at in vain, why.
+  func entry(file: String, _ failures: [Int: [Int: String]] = [:]) -> RemainsList.Entry {
+    var reasons: [String: String] = [:]
+    for (block, items) in failures {
+      for (item, said) in items { reasons[Part.item(block: block, item: item).place] = said }
+    }
+    let unread = unread.map { place, said in (place, said + (reasons[place].map { "; of its bytes: \($0)" } ?? "")) }
+    return RemainsList.Entry(
       sql: relation.sql, table: relation.table.name, file: file, columns: columns, rows: rows, unread: unread)
   }
 }

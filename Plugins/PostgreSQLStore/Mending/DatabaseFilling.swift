@@ -72,6 +72,11 @@ struct DatabaseFilling {
     try asking { () throws(ServerFailure) in try nulls.settle(copy, new) }
     _ = try setDuplicatesAside()
     try restoreRest(dump)
+    for entry in list?.tables ?? [] {
+      guard let found = entry.found else { continue }
+      let path = Paths.join(Paths.folder(of: dump), found.file)
+      try FoundRows(copy, patience: maintenance.patience).load(entry, found, from: path, list?.encoding ?? "UTF8", new)
+    }
   }
 
   /// Nothing of a first attempt is kept: it broke off somewhere.

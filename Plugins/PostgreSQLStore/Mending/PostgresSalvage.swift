@@ -43,17 +43,26 @@ struct PostgresSalvage {
     for entry in list.tables {
       let places = entry.unread.prefix(Self.mostPlaces).map { "\($0.place) (\($0.said))" }.joined(separator: "; ")
       let more = entry.unread.count > Self.mostPlaces ? "; and \(entry.unread.count - Self.mostPlaces) more" : ""
+      let found = FoundRows.all(in: copy)[entry.table]
+      let before = outcome.rows[entry.table]
       outcome.rows[entry.table] = RowTally(
-        kept: entry.rows,
-        // What cannot be read and is known to no index nobody can count.
-        lost: known[entry.table].flatMap { $0 - entry.rows >= entry.unread.count ? $0 - entry.rows : nil })
+        kept: before?.kept ?? entry.rows, setAside: (before?.setAside ?? 0) + (found?.rows ?? 0),
+        lost: lost(entry, known[entry.table], found))
       outcome.notes.append("of \(entry.table) \(entry.rows) rows could be read; not read: \(places)\(more)")
+      if let sentence = found?.sentence { outcome.notes.append(sentence) }
     }
     guard let dump = try aid.backup() else { return outcome }
     var wanted = list
     wanted.tables += try missingEntries(outcome, list)
     try fill(wanted, from: dump, takesUnproved: aid.takesUnproved, &outcome)
     return outcome
+  }
+
+  /// What cannot be read and is known to no index nobody can count.
+  private func lost(_ entry: RemainsList.Entry, _ known: Int?, _ found: FoundRows.Place?) -> Int? {
+    let unread = entry.unread.count { !$0.said.hasSuffix(HeapRow.isGone) }
+    guard let known, known - entry.rows >= unread else { return nil }
+    return max(0, known - entry.rows - (found?.others ?? 0))
   }
 
   private func setContradictedAside(_ outcome: inout RepairOutcome) throws(Problem) {
@@ -112,17 +121,18 @@ struct PostgresSalvage {
     try DatabaseFilling(backup, maintenance).run([dump])
     for entry in list.tables {
       do throws(Problem) {
-        let (count, place) = try take(
-          entry, from: backup, in: Paths.folder(of: dump), takesUnproved: takesUnproved)
+        let taken = try take(entry, from: backup, in: Paths.folder(of: dump), takesUnproved: takesUnproved)
+        note(proved: taken.proved, entry.table, &outcome)
+        let (count, place) = (taken.count, taken.place)
         guard count > 0 else { continue }
+        // Some of them were found in the pages, too.
+        if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - taken.others) }
         if takesUnproved {
-          outcome.rows[entry.table]?.fromBackup = count
-          if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - count) }
+          outcome.rows[entry.table]?.fromBackup += count
           outcome.notes.append(
             "took \(count) rows of \(entry.table) from the backup whose keys were not among those read")
         } else {
-          outcome.rows[entry.table]?.setAside = count
-          if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - count) }
+          outcome.rows[entry.table]?.setAside += count
           outcome.notes.append(
             "set \(count) rows of the backup aside in \(place): nothing proves that they were in "
               + "\(entry.table) to the last; --max-loss changes takes them in")
@@ -133,14 +143,34 @@ struct PostgresSalvage {
     }
   }
 
-  /// Rows of the backup whose keys the copy does not have, into the table or into one beside it; how many.
+  private func note(proved: Int, _ table: String, _ outcome: inout RepairOutcome) {
+    guard proved > 0 else { return }
+    outcome.rows[table]?.fromBackup += proved
+    outcome.rows[table]?.setAside -= proved
+    outcome.notes.append(
+      "\(proved == 1 ? "1 row" : "\(proved) rows") of \(table) that the server does not read went back into it: an index knows the "
+        + "\(proved == 1 ? "key, and page and backup have the same row" : "keys, and pages and backup have the same rows")")
+  }
+
+  /// What was taken from a backup for a table.
+  private struct Taken {
+    /// Rows that went back into their table, since they are proved.
+    var proved = 0
+    /// Rows whose keys the copy does not have, into the table or into one beside it.
+    var count = 0
+    /// How many of these were not found in the pages of the table.
+    var others = 0
+    var place = ""
+  }
+
   private func take(
     _ entry: RemainsList.Entry, from backup: PostgresAddress, in folder: String, takesUnproved: Bool
-  ) throws(Problem) -> (count: Int, place: String) {
+  ) throws(Problem) -> Taken {
     let session = try PostgresSession(copy, patience: patience)
     let relation = try session.database().relation(entry.table)
     session.end()
-    guard let relation, !relation.table.primaryKey.isEmpty else { return (0, "") }
+    var taken = Taken()
+    guard let relation, !relation.table.primaryKey.isEmpty else { return taken }
     let keys = relation.table.primaryKey.map { "b.\(Quoting.name($0)) = t.\(Quoting.name($0))" }.joined(
       separator: " and ")
     let (name, encoding) = try placeAside(relation)
@@ -149,6 +179,10 @@ struct PostgresSalvage {
     let rows = Paths.join(folder, "dbmend-backup-rows.copy")
     defer { try? Paths.removeFile(rows) }
     try copyRows(of: entry, from: backup, to: rows, encoding)
+    // Where the database refuses them they stay where they are.
+    taken.proved =
+      (try? FoundRows(copy, patience: patience).takeBack(entry, relation, backup: rows, encoding)) ?? 0
+    let found = FoundRows.all(in: copy)[entry.table].flatMap { $0.rows > 0 ? $0.sql : nil }
     var script = "begin;\nset local session_replication_role = origin;\n"
     script += "create temporary table dbmend_backup as select \(entry.columns) from \(entry.sql) limit 0;\n"
     script += try CopyFile.command("dbmend_backup", from: rows, encoding: encoding)
@@ -156,7 +190,13 @@ struct PostgresSalvage {
     if !takesUnproved { script += "create table \(aside) as select * from dbmend_backup limit 0;\n" }
     script +=
       "insert into \(target) (\(entry.columns)) \(takesUnproved ? "overriding system value " : "")select \(entry.columns) from dbmend_backup;\n"
-    script += "copy (select count(*) from dbmend_backup) to stdout;\ncommit;\n"
+    let others = found.map { "not exists(select 1 from \($0) t where \(keys))" } ?? "true"
+    script += "copy (select count(*), count(*) filter (where \(others)) from dbmend_backup b) to stdout;\n"
+    if !takesUnproved {
+      script += "select count(*) = 0 as dbmend_none from dbmend_backup \\gset\n"
+      script += "\\if :dbmend_none\ndrop table \(aside);\n\\endif\n"
+    }
+    script += "commit;\n"
     let outcome = try PostgresPrograms.psql().run(
       ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-d", copy.uri, "-f", "-"], input: Array(script.utf8),
       environment: copy.environment(
@@ -164,7 +204,10 @@ struct PostgresSalvage {
     guard outcome.isSuccess else {
       throw Problem(.program, tried: "take rows of the backup into", on: entry.table, said: outcome.lastWords)
     }
-    return (Int(outcome.text.filter(\.isNumber)) ?? 0, DatabaseCatalog.shown(relation.schema, name))
+    let counts = CopyText.rows(Array(outcome.text.utf8)).last?.compactMap { $0.flatMap { Int($0) } } ?? []
+    if counts.count == 2 { (taken.count, taken.others) = (counts[0], counts[1]) }
+    taken.place = DatabaseCatalog.shown(relation.schema, name)
+    return taken
   }
 
   /// A free name for the rows that are set aside, and the encoding that rows are handed over in.

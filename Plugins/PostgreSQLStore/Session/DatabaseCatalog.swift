@@ -14,8 +14,18 @@ struct DatabaseCatalog {
     var indexes: [IndexRelation] = []
     /// The columns that hold texts.
     var texts: [TextColumn] = []
+    /// The columns that are computed from others: no row is given a value for them.
+    var generated: Set<String> = []
+    /// The names of the others.
+    var storedColumns: [String] { table.columns.map(\.name).filter { !generated.contains($0) } }
     /// The schema-qualified name in SQL.
     var sql: String { Quoting.name(schema) + "." + Quoting.name(name) }
+    /// A b-tree over all rows.
+    var indexOfAllRows: IndexRelation? {
+      zip(indexes, table.indexes).first { relation, index in
+        relation.method == "btree" && relation.isValid && relation.isReady && !index.isPartial
+      }?.0
+    }
     /// Whether it has rows of its own.
     var holdsRows: Bool { kind == "r" }
   }
@@ -118,7 +128,7 @@ struct DatabaseCatalog {
       select a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
         a.attidentity <> '' or coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) like 'nextval(%', false),
         y.typcategory = 'S' or a.atttypid in ('json'::pg_catalog.regtype, 'xml'::pg_catalog.regtype),
-        a.atttypid = 'bpchar'::pg_catalog.regtype
+        a.atttypid = 'bpchar'::pg_catalog.regtype, a.attgenerated <> ''
       from pg_catalog.pg_attribute a join pg_catalog.pg_type y on y.oid = a.atttypid join pg_catalog.pg_class c on c.oid = a.attrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -126,9 +136,10 @@ struct DatabaseCatalog {
       order by a.attrelid, a.attnum
       """)
     for row in rows {
-      guard row.count == 7, let place = row[0].flatMap({ places[$0] }), let name = row[1] else { continue }
+      guard row.count == 8, let place = row[0].flatMap({ places[$0] }), let name = row[1] else { continue }
       relations[place].table.columns.append(Column(name: name, type: row[2] ?? "", isNotNull: row[3] == "t"))
       if row[4] == "t" { relations[place].table.hasSequence = true }
+      if row[7] == "t" { relations[place].generated.insert(name) }
       if row[5] == "t" { relations[place].texts.append(TextColumn(name: name, isPadded: row[6] == "t")) }
     }
   }

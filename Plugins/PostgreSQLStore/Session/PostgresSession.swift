@@ -170,6 +170,11 @@ final class PostgresSession: SQLSession, EstimatingSession {
     guard let relation = try database().relation(table.name) else {
       throw Problem(.missing, tried: "count the rows of", on: table.name, said: "there is no such table")
     }
+    // Where pages have no checksums, the server may die of a damaged one, with all sessions.
+    guard hasChecksums || !damaged.contains(table.name) else {
+      throw Problem(
+        .damaged, tried: "count the rows of", on: table.name, said: "pages of it are damaged", code: "store.unreadable")
+    }
     return try asking("count the rows of \(table.name) in") { () throws(ServerFailure) in
       Int(try connection.value("select count(*) from \(relation.holdsRows ? "only " : "")\(relation.sql)") ?? "") ?? 0
     }
@@ -192,7 +197,7 @@ final class PostgresSession: SQLSession, EstimatingSession {
   func sequences() throws(Problem) -> [SequenceState] {
     let database = try database()
     return try asking("read the sequences of") { () throws(ServerFailure) in
-      try SequenceReader(connection, database).states()
+      try SequenceReader(connection, database).states(without: hasChecksums ? [] : damaged)
     }
   }
 

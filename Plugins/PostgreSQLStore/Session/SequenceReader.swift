@@ -71,9 +71,10 @@ struct SequenceReader {
     }
   }
 
-  func states() throws(ServerFailure) -> [SequenceState] {
+  /// Sequences and the largest values of their columns, but for some tables.
+  func states(without tables: Set<String>) throws(ServerFailure) -> [SequenceState] {
     var states: [SequenceState] = []
-    for use in try uses() where use.isRising {
+    for use in try uses() where use.isRising && !tables.contains(use.relation.table.name) {
       let largest = try connection.value("select max(\(Quoting.name(use.column))) from \(use.relation.sql)")
       states.append(
         SequenceState(

@@ -60,7 +60,7 @@ struct BlankPages {
     let blanks = found.compactMap { ($0.first ?? nil).flatMap { Int($0) } }
     guard let last = blanks.last else { return outcome }
     if let index {
-      let entries = try entries(of: index, to: blanks)
+      let entries = try Self.entries(of: index, to: blanks, functions, connection)
       guard entries > 0 else { return outcome }
       outcome.entries = entries
       outcome.findings = [
@@ -84,16 +84,13 @@ struct BlankPages {
     return outcome
   }
 
-  /// A b-tree over all rows.
-  private var index: DatabaseCatalog.IndexRelation? {
-    zip(relation.indexes, relation.table.indexes).first { relation, index in
-      relation.method == "btree" && relation.isValid && relation.isReady && !index.isPartial
-    }?.0
-  }
+  private var index: DatabaseCatalog.IndexRelation? { relation.indexOfAllRows }
 
   /// The entries of leaves that lead to some blocks; one entry may lead to many rows of the same key. Those count, too, that a
   /// query marked as dead since it found no row there.
-  private func entries(of index: DatabaseCatalog.IndexRelation, to blocks: [Int]) throws(ServerFailure) -> Int {
+  static func entries(
+    of index: DatabaseCatalog.IndexRelation, to blocks: [Int], _ functions: PageFunctions, _ connection: ServerConnection
+  ) throws(ServerFailure) -> Int {
     let name = Quoting.text(index.sql)
     let list = blocks.map { String($0) }.joined(separator: ",")
     let count = try connection.value(

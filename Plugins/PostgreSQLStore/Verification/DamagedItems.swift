@@ -7,6 +7,7 @@ enum DamagedItems {
   typealias Items = [String: [Int: [Int: String]]]
 
   private static let known = Mutex<[String: Items]>([:])
+  private static let indexes = Mutex<[String: Set<String>]>([:])
 
   /// Remembers what a verification found.
   static func remember(_ items: Items, of address: PostgresAddress) { known.withLock { $0[address.uri] = items } }
@@ -19,6 +20,16 @@ enum DamagedItems {
   /// What was found in a table.
   static func remembered(of address: PostgresAddress, table: String) -> [Int: [Int: String]] {
     known.withLock { $0[address.uri]?[table] ?? [:] }
+  }
+
+  /// Remembers which indexes are damaged, or do not agree with their tables.
+  static func remember(indexes names: Set<String>, of address: PostgresAddress) {
+    indexes.withLock { $0[address.uri] = names }
+  }
+
+  /// Whether an index is one of these.
+  static func isSuspect(_ index: String, of address: PostgresAddress) -> Bool {
+    indexes.withLock { $0[address.uri]?.contains(index) ?? false }
   }
 
   /// Whether an item cannot be used, rather than being too old by its transaction alone.

@@ -61,6 +61,7 @@ struct DatabaseVerification {
     findings = try withDuplicates(withoutConsequences(findings, kept))
     suspects.formUnion(
       findings.filter { $0.code.matches("index.*") || $0.code == "row.contradicted" }.compactMap(\.location.index))
+    DamagedItems.remember(indexes: suspects, of: session.address)
     Contradiction.remember(result.contradictions, of: session.address)
     tell(functions, result.unverified)
     // Whoever reads the definitions from here on, pg_dump among them, does so past these indexes.
@@ -201,7 +202,8 @@ struct DatabaseVerification {
     let queue = UnitQueue(units, pagesFirst: !session.hasChecksums, request.progress)
     let setting = VerificationRun.Setting(
       address: session.address, patience: session.patience, request: request, functions: functions,
-      snapshot: session.connection.snapshot, gate: TableGate(units, isOpen: session.hasChecksums))
+      snapshot: session.connection.snapshot, gate: TableGate(units, isOpen: session.hasChecksums),
+      hasChecksums: session.hasChecksums)
     let outcomes = Workers.map(workers, workers: workers) { worker -> Swift.Result<VerificationRun.Result, Problem> in
       do throws(Problem) {
         let connected: VerificationRun?

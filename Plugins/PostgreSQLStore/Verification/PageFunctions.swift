@@ -91,6 +91,7 @@ struct PageFunctions: Sendable {
 
   private static let inspecting = [
     "get_raw_page(text, bigint) returns bytea as '$libdir/pageinspect', 'get_raw_page_1_9' language c strict",
+    "get_raw_page(text, text, bigint) returns bytea as '$libdir/pageinspect', 'get_raw_page_fork_1_9' language c strict",
     """
     bt_page_stats(relname text, blkno bigint, out blkno bigint, out type "char", out live_items integer, out dead_items integer,
       out avg_item_size integer, out page_size integer, out free_size integer, out btpo_prev bigint, out btpo_next bigint,

@@ -32,12 +32,7 @@ struct RowsByIndex {
     case untold
   }
 
-  /// Indexes of all rows.
-  private var hasIndex: Bool {
-    zip(relation.indexes, relation.table.indexes).contains { relation, index in
-      relation.method == "btree" && relation.isValid && relation.isReady && !index.isPartial
-    }
-  }
+  private var hasIndex: Bool { relation.indexOfAllRows != nil }
 
   func compare() throws(ServerFailure) -> Outcome {
     var byIndex: Int?

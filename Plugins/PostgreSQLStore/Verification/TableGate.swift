@@ -6,7 +6,8 @@ import Synchronization
 final class TableGate: Sendable {
   private struct State {
     var left: [String: Int] = [:]
-    var damaged: Set<String> = []
+    /// Tables that are damaged, and in which blocks; nil for a block where none is named.
+    var damaged: [String: Set<Int?>] = [:]
     var isOpen = false
   }
 
@@ -22,11 +23,22 @@ final class TableGate: Sendable {
     state = Mutex(begin)
   }
 
-  /// A part of a table was verified.
-  func verified(_ relation: DatabaseCatalog.Relation, isSound: Bool) {
+  /// A part of a table was verified, and found damaged in some blocks.
+  func verified(_ relation: DatabaseCatalog.Relation, damagedBlocks: Set<Int?> = []) {
     state.withLock { state in
       state.left[relation.oid, default: 1] -= 1
-      if !isSound { state.damaged.insert(relation.oid) }
+      if !damagedBlocks.isEmpty { state.damaged[relation.oid, default: []].formUnion(damagedBlocks) }
+    }
+  }
+
+  /// The blocks of a table that are damaged, in order, once all of it is verified; nil where what is damaged has no place.
+  func damagedBlocks(of relation: DatabaseCatalog.Relation) -> [Int]? {
+    while true {
+      let answer: [Int?]? = state.withLock { state in
+        state.isOpen || (state.left[relation.oid] ?? 0) <= 0 ? Array(state.damaged[relation.oid] ?? []) : nil
+      }
+      if let answer { return answer.contains(nil) ? nil : answer.compactMap(\.self).sorted() }
+      usleep(1000)
     }
   }
 
@@ -37,7 +49,7 @@ final class TableGate: Sendable {
   func isSound(_ relation: DatabaseCatalog.Relation) -> Bool {
     while true {
       let answer: Bool? = state.withLock { state in
-        if state.damaged.contains(relation.oid) { return false }
+        if state.damaged[relation.oid] != nil { return false }
         return state.isOpen || (state.left[relation.oid] ?? 0) <= 0 ? true : nil
       }
       if let answer { return answer }

@@ -12,6 +12,8 @@ struct VerificationRun {
     var snapshot: String?
     /// Which tables are verified by now.
     var gate: TableGate
+    /// Whether the server takes no page for one whose content is damaged.
+    var hasChecksums: Bool
   }
 
   /// What came of a share of the work.
@@ -88,7 +90,7 @@ struct VerificationRun {
         guard error.isGone else {
           // A table that was dropped meanwhile is no damage.
           if ["42P01", "42704", "XX000"].contains(error.state), error.message.contains("could not open relation") {
-            if case .blocks(let relation, _, _) = unit.work { setting.gate.verified(relation, isSound: false) }
+            if case .blocks(let relation, _, _) = unit.work { setting.gate.verified(relation, damagedBlocks: [nil]) }
             return
           }
           throw error.problem("verify \(unit.shown) in", on: setting.address.uri)
@@ -108,7 +110,7 @@ struct VerificationRun {
           Finding(
             location.index == nil ? "table.malformed" : "index.malformed", .error, at: location,
             "the server process died while it read \(unit.shown)", evidence: error.message))
-        if case .blocks(let relation, _, _) = unit.work { setting.gate.verified(relation, isSound: false) }
+        if case .blocks(let relation, _, _) = unit.work { setting.gate.verified(relation, damagedBlocks: [nil]) }
         return
       }
     }
@@ -138,7 +140,7 @@ struct VerificationRun {
         result.items[relation.table.name, default: [:]][block, default: [:]][item] = place.said
       }
       result.findings += verification.findings(places)
-      setting.gate.verified(relation, isSound: places.isEmpty)
+      setting.gate.verified(relation, damagedBlocks: Set(places.map(\.block)))
     case .texts(let relation, let first, let last):
       guard setting.gate.isSound(relation) else { return }
       do throws(ServerFailure) {
@@ -153,6 +155,11 @@ struct VerificationRun {
     case .tree(let index, let relation):
       try verify(index, of: relation)
     case .lookups(let index, let relation):
+      guard setting.hasChecksums || setting.gate.isSound(relation) else {
+        result.unverified[relation.table.name, default: []].append(
+          "\(index.shown) was not held against the rows of the table, which is damaged")
+        return
+      }
       try look(up: index, relation)
     case .rows(let relation):
       try count(relation)
@@ -167,6 +174,12 @@ struct VerificationRun {
 
   private mutating func count(_ relation: DatabaseCatalog.Relation) throws(ServerFailure) {
     let name = relation.table.name
+    guard setting.hasChecksums || setting.gate.isSound(relation) else {
+      result.uncounted.insert(name)
+      result.known[name] = try DamagedCount(connection, relation, setting.functions).rows(
+        besides: setting.gate.damagedBlocks(of: relation))
+      return
+    }
     do throws(ServerFailure) {
       let blanks = try BlankPages(connection, relation, setting.functions, setting.request).look()
       result.findings += blanks.findings
