@@ -63,12 +63,15 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver, SnapshotAheadDriv
       let connection = try? ServerConnection(address, .reading, patience: patience)
     else { return nil }
     defer { connection.end() }
-    guard (try? connection.value("select current_setting('data_checksums')")) == "on",
+    let settings = try? connection.rows(
+      "select current_setting('data_checksums'), current_setting('server_encoding')"
+    ).first
+    guard let settings, settings.count == 2, settings[0] == "on", let encoding = settings[1],
       let stamp = try? DatabaseStamp.read(connection), let folder = try? staging()
     else { return nil }
     // Nor would this session be in a later stamp.
     connection.end()
-    return DatabaseSnapshot.UnderWay(DatabaseSnapshot(address, staging: folder, patience: patience), stamp)
+    return DatabaseSnapshot.UnderWay(DatabaseSnapshot(address, staging: folder, patience: patience), stamp, encoding: encoding)
   }
 
   /// Counts of changed rows, transaction numbers of definitions, values of sequences.

@@ -17,6 +17,7 @@ struct DatabaseRemains {
     defer { view.end() }
     do throws(ServerFailure) {
       let database = try DatabaseCatalog(view)
+      let known = RowsByIndex.remembered(of: address.uri)
       var readers: [TableReader] = []
       var connection = view
       for relation in database.relations where relation.holdsRows {
@@ -30,6 +31,7 @@ struct DatabaseRemains {
           connection = try Self.again(address, patience)
           reader.letGoOfAll(error.message)
         }
+        if let known = known[relation.table.name], known > reader.rows { reader.missesRows() }
         if !reader.isWhole { readers.append(reader) }
       }
       let sequences = try SequenceSurvey.damaged(connection)

@@ -3,9 +3,9 @@ import MendKit
 /// A database for an archive: a dump that `pg_restore` opens; where a table cannot be read to its end, the dump is without
 /// its rows, and those that can be read lie beside it, with a list of the rest.
 struct DatabaseSnapshot: Sendable {
-  private let address: PostgresAddress
+  fileprivate let address: PostgresAddress
   private let staging: String
-  private let patience: Double
+  fileprivate let patience: Double
 
   init(_ address: PostgresAddress, staging: String, patience: Double) {
     self.address = address
@@ -40,15 +40,33 @@ struct DatabaseSnapshot: Sendable {
       throw error.problem("dump", on: address.uri)
     }
     let content = try DumpContent(path)
-    if let content, !content.invalid.isEmpty {
+    // Of a dump in a form that is not known here nobody has read the texts.
+    let unread = content == nil && DumpsUnderWay.share(of: address)?.readsTexts == true
+    let invalid = unread ? try tablesWithInvalidTexts() : content?.invalid ?? []
+    if !invalid.isEmpty {
       try? Paths.removeFile(path)
       throw Problem(
         .damaged, tried: "dump", on: address.uri,
         said:
-          "a text in \(content.invalid.joined(separator: ", ")) is not valid in the database's encoding, so that it cannot be restored",
+          "a text in \(invalid.joined(separator: ", ")) is not valid in the database's encoding, so that it cannot be restored",
         code: "store.unreadable")
     }
     return content?.rows
+  }
+
+  /// Asks the server itself.
+  private func tablesWithInvalidTexts() throws(Problem) -> [String] {
+    let connection = try ServerConnection(address, .view, patience: patience)
+    defer { connection.end() }
+    do throws(ServerFailure) {
+      var names: [String] = []
+      for relation in try DatabaseCatalog(connection).relations where relation.holdsRows && !relation.texts.isEmpty {
+        if try !InvalidTexts(connection, relation).findings(shown: 1).isEmpty { names.append(relation.table.name) }
+      }
+      return names
+    } catch {
+      throw error.problem("read the texts of", on: address.uri)
+    }
   }
 
   /// A dump that is being written.
@@ -59,9 +77,12 @@ struct DatabaseSnapshot: Sendable {
     private let dump: Workers.Pending<Result<[String: Int]?, Problem>>
 
     /// Begins it. The stamp was read before.
-    init(_ snapshot: DatabaseSnapshot, _ stamp: StoreStamp) {
+    init(_ snapshot: DatabaseSnapshot, _ stamp: StoreStamp, encoding: String) {
       whole = snapshot
       self.stamp = stamp
+      let (address, patience) = (snapshot.address, snapshot.patience)
+      let schema = Workers.begin { SchemaDump(address, patience: patience).text }
+      DumpsUnderWay.begin(DumpsUnderWay.Share(schema: schema, readsTexts: encoding == "UTF8"), of: address)
       dump = Workers.begin { [signal] in
         do throws(Problem) {
           return .success(try snapshot.dump(until: signal))
@@ -72,12 +93,14 @@ struct DatabaseSnapshot: Sendable {
     }
 
     func finish() throws(Problem) -> StoreSnapshot {
-      try whole.snapshot([whole.path], stamp, try dump.value.get())
+      defer { DumpsUnderWay.end(whole.address) }
+      return try whole.snapshot([whole.path], stamp, try dump.value.get())
     }
 
     func giveUp() {
       signal.give()
       _ = dump.value
+      DumpsUnderWay.end(whole.address)
     }
   }
 

@@ -16,7 +16,8 @@ struct DumpFile {
     to path: String, without: [String] = [], snapshot: String? = nil, until signal: StopSignal? = nil
   ) throws(ServerFailure) {
     var words = [
-      "--format=custom", "--compress=0", "-w", "--file=" + path, "-d", address.uri,
+      // What lasts is the archive, which is synced.
+      "--format=custom", "--compress=0", "--no-sync", "-w", "--file=" + path, "-d", address.uri,
       "--lock-wait-timeout=\(max(1, Int(patience * 1000)))",
     ]
     for table in without { words.append("--exclude-table-data=" + table) }

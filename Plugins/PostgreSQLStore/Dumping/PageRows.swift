@@ -23,6 +23,8 @@ struct PageRows {
     var items: [Int: Set<Int>] = [:]
     /// Whether nothing of the table can be read.
     var isAll = false
+    /// Whether an index knows rows that the table does not have, and nothing tells where they were.
+    var areHidden = false
   }
 
   /// What was found.
@@ -76,9 +78,10 @@ struct PageRows {
       let size = try connection.value("select pg_catalog.pg_relation_size(\(relation.oid)) / \(blockSize)")
       let count = size.flatMap { Int($0) } ?? 0
       let whole = suspects.isAll ? Set(0..<count) : Set(suspects.blocks)
-      for block in whole.union(suspects.items.keys).sorted() where block < count {
+      let blocks = suspects.areHidden ? Set(0..<count) : whole.union(suspects.items.keys)
+      for block in blocks.sorted() where block < count {
         guard let page = try page(block) else { continue }
-        try look(page, whole.contains(block) ? nil : suspects.items[block], &outcome, take)
+        try look(page, whole.contains(block) ? nil : suspects.items[block] ?? [], &outcome, take)
       }
     } catch {
       throw error.problem("read pages of \(relation.table.name) in", on: connection.address.uri)
@@ -90,8 +93,11 @@ struct PageRows {
     _ page: HeapPage, _ items: Set<Int>?, _ outcome: inout Outcome, _ take: ([UInt8]) throws(Problem) -> Void
   ) throws(ServerFailure) {
     let row = HeapRow(page: page, columns: columns)
+    var looked = items ?? Set(page.pointers.indices.map { $0 + 1 })
+    looked.formUnion(page.hiddenItems(besides: items ?? []))
+    guard !looked.isEmpty else { return }
     let isVisible = try isAllVisible(page)
-    for item in items?.sorted() ?? Array(1...max(1, page.pointers.count)) {
+    for item in looked.sorted() {
       do throws(Undecodable) {
         let values = try texts(try row.values(of: item, besides: items ?? []))
         do throws(Problem) {
@@ -231,17 +237,9 @@ struct PageRows {
 
   // MARK: - Proof
 
-  /// Whether the server knows that all rows of a page are visible to everybody: then an index has no entries of rows that are gone.
   private func isAllVisible(_ page: HeapPage) throws(ServerFailure) -> Bool {
     guard page.isAllVisible, !relation.table.primaryKey.isEmpty else { return false }
-    // Two bits for a block behind the head (`visibilitymap.c`).
-    let perPage = (blockSize - 24) * 4
-    let number = page.block / perPage
-    let call =
-      "\(PageFunctions.name("get_raw_page", functions.pageinspect))(\(Quoting.text(relation.sql)), 'vm', \(number))"
-    guard let map = try bytes(call), map.count == blockSize else { return false }
-    let place = page.block % perPage
-    return map[24 + place / 4] >> (place % 4 * 2) & 1 == 1
+    return try VisibilityMap(connection, relation, functions, blockSize: blockSize).isAllVisible(page.block)
   }
 
   private func key(_ values: [[UInt8]?]) -> [String]? {

@@ -48,7 +48,7 @@ struct TableReader {
   /// The most rows that a block of 8 KiB can have (`MaxHeapTuplesPerPage`).
   private static let mostItems = 291
 
-  var isWhole: Bool { unread.isEmpty }
+  var isWhole: Bool { unread.isEmpty && !suspects.areHidden }
   /// The columns in SQL, but for those that are computed.
   var columns: String { relation.storedColumns.map(Quoting.name).joined(separator: ", ") }
 
@@ -72,6 +72,9 @@ struct TableReader {
       letGoOfAll(error.message)
     }
   }
+
+  /// An index knows rows that are nowhere in the table.
+  mutating func missesRows() { suspects.areHidden = true }
 
   mutating func letGoOfAll(_ said: String) {
     readable = []
@@ -137,8 +140,8 @@ struct TableReader {
   private func count(_ connection: ServerConnection, _ part: Part) throws(ServerFailure) -> Int {
     let row = try connection.rows(
       """
-      select count(*), pg_catalog.sum(pg_catalog.length(pg_catalog.convert_to(t::text, pg_catalog.getdatabaseencoding())))
-      from only \(relation.sql) t where \(part.condition)
+      select count(*), pg_catalog.sum(pg_catalog.length(pg_catalog.convert_to(dbmend_row::text, pg_catalog.getdatabaseencoding())))
+      from only \(relation.sql) dbmend_row where \(part.condition)
       """
     ).first
     return Int((row?.first ?? nil) ?? "") ?? 0

@@ -79,10 +79,9 @@ struct HeapPage {
         places.append(Place(offset: own.offset, length: own.length, limit: end))
       }
     }
-    let first = PageBytes.aligned(Self.headSize + 4 * pointers.count, to: Self.rowAlignment)
+    var start = firstRow(taken)
     let special = (try? bytes.number(UInt16.self, at: 16)).map(Int.init) ?? bytes.count
-    let last = special > first && special <= bytes.count ? special : bytes.count
-    var start = first
+    let last = special > start && special <= bytes.count ? special : bytes.count
     for range in taken + [last..<last] {
       if start < range.lowerBound {
         for offset in stride(from: start, to: range.lowerBound - Self.rowHeadSize, by: Self.rowAlignment)
@@ -93,6 +92,22 @@ struct HeapPage {
       start = max(start, range.upperBound)
     }
     return places
+  }
+
+  /// Where the rows begin. What stands before, in the free space, are rows that were moved or are gone.
+  private func firstRow(_ taken: [Range<Int>]) -> Int {
+    let pointersEnd = PageBytes.aligned(Self.headSize + 4 * pointers.count, to: Self.rowAlignment)
+    let upper = (try? bytes.number(UInt16.self, at: 14)).map(Int.init) ?? 0
+    let first = taken.first?.lowerBound ?? bytes.count
+    return upper >= pointersEnd && upper <= first && upper % Self.rowAlignment == 0 ? upper : min(pointersEnd, first)
+  }
+
+  /// Items whose line pointers lead to no row, and whose rows are there all the same: there are no gaps between rows. `suspects` are
+  /// others whose line pointers are not to be trusted.
+  func hiddenItems(besides suspects: Set<Int>) -> Set<Int> {
+    let empty = pointers.indices.filter { pointers[$0].state != 1 }.map { $0 + 1 }
+    guard !empty.isEmpty else { return [] }
+    return Set(empty.filter { !places(of: $0, besides: suspects).isEmpty })
   }
 
   /// Whether a row says of itself that it is this item and has not been followed by another version (`t_ctid`).

@@ -171,7 +171,8 @@ enum StoredTime {
     if time == .min { return "-infinity" }
     if time == .max { return "infinity" }
     let days = time / day - (time % day < 0 ? 1 : 0)
-    return calendar(days, " " + (try self.time(time - days * day)) + zone)
+    let ofDay = time % day
+    return calendar(days, " " + (try self.time(ofDay < 0 ? ofDay + day : ofDay)) + zone)
   }
 
   /// A date of the Gregorian calendar, and what follows it before the era.

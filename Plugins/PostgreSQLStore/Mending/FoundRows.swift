@@ -69,14 +69,18 @@ struct FoundRows {
       let keys = try keys(of: entry.sql, connection)
       var others = 0
       if !keys.isEmpty {
-        let same = keys.map { "f.\($0) = t.\($0)" }.joined(separator: " and ")
+        let same = keys.map { "dbmend_found.\($0) = dbmend_row.\($0)" }.joined(separator: " and ")
         // What the table has already was read by another way.
-        try connection.run("delete from \(aside) f using only \(entry.sql) t where \(same) and f::text = t::text")
+        try connection.run(
+          """
+          delete from \(aside) dbmend_found using only \(entry.sql) dbmend_row
+          where \(same) and dbmend_found::text = dbmend_row::text
+          """)
         others =
           try connection.value(
             """
-            select count(distinct (\(keys.map { "f.\($0)" }.joined(separator: ", ")))) from \(aside) f
-            where not exists(select 1 from only \(entry.sql) t where \(same))
+            select count(distinct (\(keys.joined(separator: ", ")))) from \(aside) dbmend_found
+            where not exists(select 1 from only \(entry.sql) dbmend_row where \(same))
             """
           ).flatMap { Int($0) } ?? 0
       }

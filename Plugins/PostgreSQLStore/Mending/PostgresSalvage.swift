@@ -48,7 +48,11 @@ struct PostgresSalvage {
       outcome.rows[entry.table] = RowTally(
         kept: before?.kept ?? entry.rows, setAside: (before?.setAside ?? 0) + (found?.rows ?? 0),
         lost: lost(entry, known[entry.table], found))
-      outcome.notes.append("of \(entry.table) \(entry.rows) rows could be read; not read: \(places)\(more)")
+      let lost = known[entry.table].map { $0 - entry.rows } ?? 0
+      outcome.notes.append(
+        entry.unread.isEmpty
+          ? "of \(entry.table) \(entry.rows) rows could be read; \(lost) more that an index knows are not to be seen"
+          : "of \(entry.table) \(entry.rows) rows could be read; not read: \(places)\(more)")
       if let sentence = found?.sentence { outcome.notes.append(sentence) }
     }
     guard let dump = try aid.backup() else { return outcome }

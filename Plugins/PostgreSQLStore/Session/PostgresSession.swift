@@ -140,10 +140,11 @@ final class PostgresSession: SQLSession, EstimatingSession {
     let database = try database()
     // The definitions are pg_dump's own: nothing else writes all that there is.
     let schema = SchemaDump(address, patience: patience)
+    let underWay = DumpsUnderWay.share(of: address)?.schema
     return Catalog(
       tables: database.relations.map(\.table), views: database.views,
       engineIndexes: database.engineIndexes.map(\.shown),
-      schema: schema.text)
+      schema: underWay.map(\.value) ?? schema.text)
   }
 
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {

@@ -25,6 +25,7 @@ struct DamagedCount {
     else { return nil }
     do throws(ServerFailure) {
       guard case .sound = try TreeVerification(connection, functions).verify(index.oid, full: false) else { return nil }
+      if try areAllVisible(blocks) { return try RowsByIndex(connection, relation).countByIndex() }
       var rows = try BlankPages.entries(of: index, to: blocks, functions, connection)
       for block in blocks { rows -= try deadEntries(block) }
       var next = 0
@@ -37,6 +38,14 @@ struct DamagedCount {
       guard error.isDamage, !error.isGone else { throw error }
       return nil
     }
+  }
+
+  /// Whether the server answers for all of these blocks from an index alone.
+  private func areAllVisible(_ blocks: [Int]) throws(ServerFailure) -> Bool {
+    let size = try connection.value("select current_setting('block_size')").flatMap { Int($0) } ?? 8192
+    let map = VisibilityMap(connection, relation, functions, blockSize: size)
+    for block in blocks { guard try map.isAllVisible(block) else { return false } }
+    return true
   }
 
   private func count(_ first: Int, _ last: Int) throws(ServerFailure) -> Int {

@@ -153,6 +153,7 @@ struct DatabaseVerification {
     _ functions: PageFunctions, _ sizes: [String: Int], _ kept: [EngineRelations.Relation]
   ) -> [VerificationUnit] {
     var units: [VerificationUnit] = []
+    let readsTexts = request.isFull && DumpsUnderWay.share(of: session.address)?.readsTexts != true
     for relation in database.relations where relation.holdsRows {
       let blocks = sizes[relation.oid] ?? 0
       guard functions.amcheck != .unavailable else {
@@ -162,7 +163,7 @@ struct DatabaseVerification {
       for start in stride(from: 0, to: blocks, by: Self.blocksOfUnit) {
         let end = min(start + Self.blocksOfUnit, blocks)
         units.append(VerificationUnit(work: .blocks(relation, start, end - 1), cost: end - start))
-        guard request.isFull, !relation.texts.isEmpty else { continue }
+        guard readsTexts, !relation.texts.isEmpty else { continue }
         units.append(VerificationUnit(work: .texts(relation, start, end - 1), cost: end - start))
       }
       for index in relation.indexes where index.method == "btree" && index.isValid && index.isReady {
