@@ -61,6 +61,12 @@ final class ServerConnection {
 
       """
     switch mode {
+    case .view, .viewOf, .workOn:
+      // The work is shared by connections: with helpers of each there would be more processes than processors.
+      words += "set max_parallel_workers_per_gather = 0;\n"
+    case .reading, .writing: break
+    }
+    switch mode {
     case .view:
       // Before the first savepoint, from within which no view can be exported.
       words +=

@@ -27,7 +27,8 @@ struct DatabaseSnapshot: Sendable {
   /// Writes the dump, and reads it; how many rows it has of each table.
   private func dump(until signal: StopSignal? = nil) throws(Problem) -> [String: Int]? {
     // To read a row that is damaged may give anything, or end the server's process, and with it all sessions.
-    let damaged = DamagedItems.tables(of: address)
+    // A dump would be without rows that an index knows, and nobody would look for these in the pages.
+    let damaged = Set(DamagedItems.tables(of: address)).union(RowsByIndex.remembered(of: address.uri).keys).sorted()
     guard damaged.isEmpty else {
       throw Problem(
         .damaged, tried: "dump", on: address.uri,
