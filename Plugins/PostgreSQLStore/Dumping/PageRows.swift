@@ -10,6 +10,7 @@ struct PageRows {
   private let encoding: String
   private let blockSize: Int
   private let path: String
+  private let endings: TransactionEndings
   /// Where values are that the table keeps apart.
   private let apart: (oid: String, sql: String)?
   /// Whether what is kept apart is sound, once somebody asked.
@@ -45,6 +46,7 @@ struct PageRows {
     self.connection = connection
     self.relation = relation
     self.functions = functions
+    endings = TransactionEndings(connection)
     columns = try types.columns(of: relation.oid, connection)
     let row =
       try connection.rows(
@@ -92,7 +94,7 @@ struct PageRows {
   private mutating func look(
     _ page: HeapPage, _ items: Set<Int>?, _ outcome: inout Outcome, _ take: ([UInt8]) throws(Problem) -> Void
   ) throws(ServerFailure) {
-    let row = HeapRow(page: page, columns: columns)
+    let row = HeapRow(page: page, columns: columns, ending: endings.ending)
     var looked = items ?? Set(page.pointers.indices.map { $0 + 1 })
     looked.formUnion(page.hiddenItems(besides: items ?? []))
     guard !looked.isEmpty else { return }

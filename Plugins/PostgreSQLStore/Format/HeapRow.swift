@@ -6,6 +6,8 @@
 struct HeapRow {
   let page: HeapPage
   let columns: [RowColumn]
+  /// How a transaction ended whose end the row has not noted.
+  var ending: (UInt32) -> TransactionEnding? = { _ in nil }
 
   /// What is said of a row of whose absence nobody need wonder.
   static let isGone = "its head says that it was deleted, or never committed"
@@ -53,15 +55,19 @@ struct HeapRow {
 
   private func fate(at offset: Int, _ item: Int) -> Fate {
     guard let mask = try? page.bytes.number(UInt16.self, at: offset + 20),
+      let writer = try? page.bytes.number(UInt32.self, at: offset),
       let deleter = try? page.bytes.number(UInt32.self, at: offset + 4)
     else { return .alive }
-    if mask & Bits.writerAborted != 0, mask & Bits.writerCommitted == 0 { return .gone }
-    let isDeleted =
-      mask & Bits.deleterCommitted != 0 && mask & (Bits.deleterAborted | Bits.deleterOnlyLocks) == 0 && deleter != 0
+    switch mask & (Bits.writerCommitted | Bits.writerAborted) {
+    case Bits.writerAborted: return .gone
+    case 0 where ending(writer) == .aborted: return .gone
+    default: break
+    }
+    guard deleter != 0, mask & (Bits.deleterAborted | Bits.deleterOnlyLocks) == 0 else { return .alive }
+    if mask & Bits.deleterCommitted != 0 { return .gone }
+    guard mask & Bits.isLock == 0 else { return .alive }
     // An update leads on to the next version.
-    let isFollowed = mask & (Bits.deleterAborted | Bits.isLock | Bits.deleterOnlyLocks) == 0 && deleter != 0
-      && !page.isOwn(offset, item)
-    return isDeleted || isFollowed ? .gone : .alive
+    return ending(deleter) == .committed || ending(deleter) == nil && !page.isOwn(offset, item) ? .gone : .alive
   }
 
   /// Whether an item is of a row that is gone and of which an index may still have an entry of its own: of versions within a chain
@@ -81,12 +87,11 @@ struct HeapRow {
     let start = Int(try page.bytes.number(UInt8.self, at: place.offset + 22))
     let told = Reading(columns: Int(second & Bits.columnCount), hasNulls: mask & Bits.hasNulls != 0)
     var failure = Undecodable(said: "its head contradicts itself")
-    if told.start == start {
-      do throws(Undecodable) {
-        return try values(at: place, told)
-      } catch {
-        failure = error
-      }
+    // That may be no more than where the values begin, which follows from the rest.
+    do throws(Undecodable) {
+      return try values(at: place, told)
+    } catch {
+      if told.start == start { failure = error }
     }
     var others: Set<Reading> = []
     for count in Set([told.columns, columns.count]) {

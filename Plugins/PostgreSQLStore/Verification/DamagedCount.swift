@@ -6,6 +6,7 @@ struct DamagedCount {
   private let connection: ServerConnection
   private let relation: DatabaseCatalog.Relation
   private let functions: PageFunctions
+  private let endings: TransactionEndings
 
   init(
     _ connection: ServerConnection, _ relation: DatabaseCatalog.Relation, _ functions: PageFunctions
@@ -13,6 +14,7 @@ struct DamagedCount {
     self.connection = connection
     self.relation = relation
     self.functions = functions
+    endings = TransactionEndings(connection)
   }
 
   /// More damaged blocks are not told apart.
@@ -58,7 +60,7 @@ struct DamagedCount {
     let page = try connection.value(
       "select pg_catalog.encode(\(functions.rawPage)(\(Quoting.text(relation.sql)), \(block)), 'hex')")
     guard let bytes = Hexadecimal.bytes(page ?? "") else { return 0 }
-    let row = HeapRow(page: HeapPage(bytes, block: block), columns: [])
+    let row = HeapRow(page: HeapPage(bytes, block: block), columns: [], ending: endings.ending)
     return row.page.pointers.indices.count { row.isGoneWithEntries($0 + 1) }
   }
 }
