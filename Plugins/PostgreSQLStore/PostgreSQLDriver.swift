@@ -71,7 +71,8 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver, SnapshotAheadDriv
     else { return nil }
     // Nor would this session be in a later stamp.
     connection.end()
-    return DatabaseSnapshot.UnderWay(DatabaseSnapshot(address, staging: folder, patience: patience), stamp, encoding: encoding)
+    return DatabaseSnapshot.UnderWay(
+      DatabaseSnapshot(address, staging: folder, patience: patience), stamp, encoding: encoding)
   }
 
   /// Counts of changed rows, transaction numbers of definitions, values of sequences.

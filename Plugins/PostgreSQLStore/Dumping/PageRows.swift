@@ -260,8 +260,11 @@ struct PageRows {
   private func isKnown(_ key: [String]) throws(ServerFailure) -> Bool {
     let places = zip(relation.indexes, relation.table.indexes)
     guard
-      let index = places.first(where: { $1.columns.compactMap(\.self) == relation.table.primaryKey && $1.isUnique && !$1.isPartial })?.0,
-      index.method == "btree", index.isValid, index.isReady, !DamagedItems.isSuspect(index.shown, of: connection.address)
+      let index = places.first(where: {
+        $1.columns.compactMap(\.self) == relation.table.primaryKey && $1.isUnique && !$1.isPartial
+      })?.0,
+      index.method == "btree", index.isValid, index.isReady,
+      !DamagedItems.isSuspect(index.shown, of: connection.address)
     else { return false }
     let conditions = zip(relation.table.primaryKey, key).map { "\(Quoting.name($0)) = \(Quoting.text($1))" }
     let names = relation.table.primaryKey.map(Quoting.name).joined(separator: ", ")

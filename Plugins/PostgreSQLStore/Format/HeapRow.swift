@@ -128,7 +128,9 @@ struct HeapRow {
         case .text(let text): value = .text(text)
         case .untold: throw Undecodable(said: "what it has of \(column.name), which is younger, is not known")
         }
-      } else if reading.hasNulls, try row.number(UInt8.self, at: HeapPage.rowHeadSize + number / 8) >> (number % 8) & 1 == 0 {
+      } else if reading.hasNulls,
+        try row.number(UInt8.self, at: HeapPage.rowHeadSize + number / 8) >> (number % 8) & 1 == 0
+      {
         value = .null
       } else {
         do throws(Undecodable) {
@@ -140,7 +142,8 @@ struct HeapRow {
       if !column.isDropped { values.append(value) }
     }
     let isWhole =
-      place.length != nil ? offset == row.count : PageBytes.aligned(offset, to: 8) == row.count || isFollowed(place, offset)
+      place.length != nil
+      ? offset == row.count : PageBytes.aligned(offset, to: 8) == row.count || isFollowed(place, offset)
     guard isWhole else { throw Undecodable(said: "its values end at \(offset), and the row at \(row.count)") }
     return values
   }

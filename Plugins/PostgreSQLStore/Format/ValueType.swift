@@ -82,7 +82,9 @@ indirect enum ValueType: Sendable {
     case (2, 4) where mask <= 32:
       return address.map { String($0) }.joined(separator: ".") + "/\(mask)"
     case (3, 16) where mask <= 128:
-      let groups = stride(from: 2, to: 18, by: 2).map { String(Int(value.all[$0]) << 8 | Int(value.all[$0 + 1]), radix: 16) }
+      let groups = stride(from: 2, to: 18, by: 2).map {
+        String(Int(value.all[$0]) << 8 | Int(value.all[$0 + 1]), radix: 16)
+      }
       return groups.joined(separator: ":") + "/\(mask)"
     default: throw Undecodable(said: "it is no address")
     }

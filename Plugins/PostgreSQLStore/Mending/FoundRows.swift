@@ -55,12 +55,13 @@ struct FoundRows {
     _ connection: ServerConnection
   ) throws(Problem) {
     do throws(ServerFailure) {
-      let row = try connection.rows(
-        """
-        select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-        where c.oid = \(Quoting.text(entry.sql))::pg_catalog.regclass
-        """
-      ).first ?? []
+      let row =
+        try connection.rows(
+          """
+          select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where c.oid = \(Quoting.text(entry.sql))::pg_catalog.regclass
+          """
+        ).first ?? []
       guard row.count == 2, let schema = row[0], let table = row[1] else { return }
       let name = try AsideTable.free(for: table, in: schema, connection)
       let aside = Quoting.name(schema) + "." + Quoting.name(name)
@@ -138,7 +139,8 @@ struct FoundRows {
   func takeBack(
     _ entry: RemainsList.Entry, _ relation: DatabaseCatalog.Relation, backup rows: String, _ encoding: String
   ) throws(Problem) -> Int {
-    guard let place = Self.all(in: copy)[entry.table], place.rows > 0, let proved = entry.found?.proved, !proved.isEmpty,
+    guard let place = Self.all(in: copy)[entry.table], place.rows > 0, let proved = entry.found?.proved,
+      !proved.isEmpty,
       !relation.table.primaryKey.isEmpty
     else { return 0 }
     let names = relation.table.primaryKey.map(Quoting.name)
@@ -175,11 +177,18 @@ struct FoundRows {
     }
     let counts = CopyText.rows(Array(outcome.text.utf8)).last?.compactMap { $0.flatMap { Int($0) } } ?? []
     guard counts.count == 2 else { return 0 }
-    Self.places.withLock { all in
-      all[copy.uri]?[entry.table]?.rows = counts[1]
-      all[copy.uri]?[entry.table]?.others -= counts[0]
-    }
-    if counts[1] == 0 { _ = try run("drop table \(place.sql);\n") }
+    try note(back: place.rows - counts[1], of: entry.table)
     return counts[0]
+  }
+
+  /// Notes that so many rows of a table are in it again.
+  func note(back count: Int, of table: String) throws(Problem) {
+    guard count > 0 else { return }
+    let place = Self.places.withLock { all in
+      all[copy.uri]?[table]?.rows -= count
+      all[copy.uri]?[table]?.others -= count
+      return all[copy.uri]?[table]
+    }
+    if let place, place.rows <= 0 { _ = try run("drop table \(place.sql);\n") }
   }
 }

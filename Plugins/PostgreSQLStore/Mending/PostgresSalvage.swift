@@ -128,11 +128,12 @@ struct PostgresSalvage {
         let taken = try take(entry, from: backup, in: Paths.folder(of: dump), takesUnproved: takesUnproved)
         note(proved: taken.proved, entry.table, &outcome)
         let (count, place) = (taken.count, taken.place)
-        guard count > 0 else { continue }
         // Some of them were found in the pages, too.
         if let lost = outcome.rows[entry.table]?.lost { outcome.rows[entry.table]?.lost = max(0, lost - taken.others) }
+        guard count > 0 else { continue }
         if takesUnproved {
           outcome.rows[entry.table]?.fromBackup += count
+          outcome.rows[entry.table]?.setAside -= taken.same
           outcome.notes.append(
             "took \(count) rows of \(entry.table) from the backup whose keys were not among those read")
         } else {
@@ -153,7 +154,8 @@ struct PostgresSalvage {
     outcome.rows[table]?.setAside -= proved
     outcome.notes.append(
       "\(proved == 1 ? "1 row" : "\(proved) rows") of \(table) that the server does not read went back into it: an index knows the "
-        + "\(proved == 1 ? "key, and page and backup have the same row" : "keys, and pages and backup have the same rows")")
+        + "\(proved == 1 ? "key, and page and backup have the same row" : "keys, and pages and backup have the same rows")"
+    )
   }
 
   /// What was taken from a backup for a table.
@@ -164,6 +166,8 @@ struct PostgresSalvage {
     var count = 0
     /// How many of these were not found in the pages of the table.
     var others = 0
+    /// How many rows of the pages that were set aside are the same as one of these.
+    var same = 0
     var place = ""
   }
 
@@ -177,9 +181,7 @@ struct PostgresSalvage {
     guard let relation, !relation.table.primaryKey.isEmpty else { return taken }
     let keys = relation.table.primaryKey.map { "b.\(Quoting.name($0)) = t.\(Quoting.name($0))" }.joined(
       separator: " and ")
-    let (name, encoding) = try placeAside(relation)
-    let aside = Quoting.name(relation.schema) + "." + Quoting.name(name)
-    let target = takesUnproved ? entry.sql : aside
+    let encoding = try placeAside(relation).encoding
     let rows = Paths.join(folder, "dbmend-backup-rows.copy")
     defer { try? Paths.removeFile(rows) }
     try copyRows(of: entry, from: backup, to: rows, encoding)
@@ -187,15 +189,29 @@ struct PostgresSalvage {
     taken.proved =
       (try? FoundRows(copy, patience: patience).takeBack(entry, relation, backup: rows, encoding)) ?? 0
     let found = FoundRows.all(in: copy)[entry.table].flatMap { $0.rows > 0 ? $0.sql : nil }
+    let name = try placeAside(relation).name
+    let aside = Quoting.name(relation.schema) + "." + Quoting.name(name)
+    let target = takesUnproved ? entry.sql : aside
+    func row(_ alias: String) -> String {
+      "row(\(relation.storedColumns.map { alias + "." + Quoting.name($0) }.joined(separator: ", ")))::text"
+    }
+    let same = "\(keys) and \(row("t")) = \(row("b"))"
     var script = "begin;\nset local session_replication_role = origin;\n"
     script += "create temporary table dbmend_backup as select \(entry.columns) from \(entry.sql) limit 0;\n"
     script += try CopyFile.command("dbmend_backup", from: rows, encoding: encoding)
     script += "delete from dbmend_backup b using only \(entry.sql) t where \(keys);\n"
+    let others = found.map { "where not exists(select 1 from \($0) t where \(keys))" } ?? ""
+    script += "\\set dbmend_same 0\nselect count(*) as dbmend_others from dbmend_backup b \(others) \\gset\n"
+    // What was found in the pages and is the same stands aside already.
+    if let found, !takesUnproved { script += "delete from dbmend_backup b using \(found) t where \(same);\n" }
     if !takesUnproved { script += "create table \(aside) as select * from dbmend_backup limit 0;\n" }
     script +=
       "insert into \(target) (\(entry.columns)) \(takesUnproved ? "overriding system value " : "")select \(entry.columns) from dbmend_backup;\n"
-    let others = found.map { "not exists(select 1 from \($0) t where \(keys))" } ?? "true"
-    script += "copy (select count(*), count(*) filter (where \(others)) from dbmend_backup b) to stdout;\n"
+    if let found, takesUnproved {
+      script += "with dbmend_gone as (delete from \(found) t using dbmend_backup b where \(same) returning 1)\n"
+      script += "select count(*) as dbmend_same from dbmend_gone \\gset\n"
+    }
+    script += "copy (select count(*), :dbmend_others, :dbmend_same from dbmend_backup) to stdout;\n"
     if !takesUnproved {
       script += "select count(*) = 0 as dbmend_none from dbmend_backup \\gset\n"
       script += "\\if :dbmend_none\ndrop table \(aside);\n\\endif\n"
@@ -209,7 +225,8 @@ struct PostgresSalvage {
       throw Problem(.program, tried: "take rows of the backup into", on: entry.table, said: outcome.lastWords)
     }
     let counts = CopyText.rows(Array(outcome.text.utf8)).last?.compactMap { $0.flatMap { Int($0) } } ?? []
-    if counts.count == 2 { (taken.count, taken.others) = (counts[0], counts[1]) }
+    if counts.count == 3 { (taken.count, taken.others, taken.same) = (counts[0], counts[1], counts[2]) }
+    try FoundRows(copy, patience: patience).note(back: taken.same, of: entry.table)
     taken.place = DatabaseCatalog.shown(relation.schema, name)
     return taken
   }

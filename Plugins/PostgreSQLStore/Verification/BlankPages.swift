@@ -89,7 +89,8 @@ struct BlankPages {
   /// The entries of leaves that lead to some blocks; one entry may lead to many rows of the same key. Those count, too, that a
   /// query marked as dead since it found no row there.
   static func entries(
-    of index: DatabaseCatalog.IndexRelation, to blocks: [Int], _ functions: PageFunctions, _ connection: ServerConnection
+    of index: DatabaseCatalog.IndexRelation, to blocks: [Int], _ functions: PageFunctions,
+    _ connection: ServerConnection
   ) throws(ServerFailure) -> Int {
     let name = Quoting.text(index.sql)
     let list = blocks.map { String($0) }.joined(separator: ",")

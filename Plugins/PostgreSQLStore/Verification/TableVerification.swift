@@ -93,7 +93,8 @@ struct TableVerification {
   /// Without amcheck: every row as text, which reads every value of it.
   func reading() throws(ServerFailure) -> [Finding] {
     do throws(ServerFailure) {
-      let list = ["pg_catalog.sum(pg_catalog.octet_length(dbmend_row::text))"] + relation.texts.map(InvalidTexts.reading)
+      let list =
+        ["pg_catalog.sum(pg_catalog.octet_length(dbmend_row::text))"] + relation.texts.map(InvalidTexts.reading)
       _ = try connection.value("select \(list.joined(separator: ", ")) from only \(relation.sql) dbmend_row")
       return []
     } catch {
