@@ -2,12 +2,14 @@ import MendKit
 import Synchronization
 
 /// A folder as it was when it was opened: names, sizes and times. Contents are read as they are when a check reads them.
-final class FolderSession: StoreSession, RotSession {
+final class FolderSession: StoreSession, RotSession, HandingSession {
   let facts: StoreFacts
   private let content: FolderContent
   private let documents: (any Driver)?
   /// What the last verification read.
   private var reading: FolderReading?
+  /// Takes what the next verification reads.
+  private var taker: ((StoreSnapshot) -> Void)?
 
   init(_ content: FolderContent, documents: (any Driver)?) {
     self.content = content
@@ -34,6 +36,8 @@ final class FolderSession: StoreSession, RotSession {
 
   // MARK: - Verifying
 
+  func handOver(to taker: @escaping (StoreSnapshot) -> Void) { self.taker = taker }
+
   /// Reads every file to its end, and documents as such; of `quick`, only what the folders say.
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
     var findings = content.problems.map { problem in
@@ -45,16 +49,29 @@ final class FolderSession: StoreSession, RotSession {
     guard request.isFull else { return findings }
     let damage = Mutex<[Int: [Finding]]>([:])
     let (documents, perFile, content) = (documents, request.findingsPerCause, content)
-    let reading = FolderReading(content, workers: request.workers, progress: request.progress) { entry, path in
+    let reading = read(request) { entry, path, bytes in
       guard let documents else { return }
       let found = DocumentCheck(documents, findingsPerCause: perFile).findings(
-        path, size: content.entries[entry].status.size, name: content.entries[entry].path)
+        path, size: content.entries[entry].status.size, name: content.entries[entry].path, content: bytes)
       if !found.isEmpty { damage.withLock { $0[entry] = found } }
     }
     self.reading = reading
     findings += unreadable(reading, request.findingsPerCause)
     let inside = damage.withLock { $0.sorted { $0.key < $1.key }.flatMap(\.value) }
     return findings + Self.few(inside, limit: request.findingsPerCause)
+  }
+
+  /// Reads every file, and hands it over to whoever waits for it.
+  private func read(_ request: IntegrityRequest, look: @escaping FolderReading.Look) -> FolderReading {
+    if let taker {
+      self.taker = nil
+      let shared = SharedReading(content, workers: request.workers, progress: request.progress, look: look)
+      if let snapshot = try? FolderSnapshot(content, sharing: shared) {
+        taker(snapshot.snapshot())
+        return shared.finish()
+      }
+    }
+    return FolderReading(content, workers: request.workers, progress: request.progress, look: look)
   }
 
   private func below(_ path: String) -> String {

@@ -8,11 +8,16 @@ final class FolderSnapshot {
   /// The entries that are taken up: what is neither file, folder nor link has no content to keep.
   private let taken: [Int]
   private let ahead: ReadAhead?
+  private let shared: SharedReading?
 
-  init(_ content: FolderContent, isRaw: Bool, staging: String?) throws(Problem) {
+  /// A snapshot of what is in a folder, or, with `sharing`, of what a verification reads in it.
+  init(
+    _ content: FolderContent, isRaw: Bool = false, staging: String? = nil, sharing shared: SharedReading? = nil
+  ) throws(Problem) {
     self.content = content
     self.isRaw = isRaw
     self.staging = staging
+    self.shared = shared
     if !isRaw, let problem = content.problems.first { throw Self.asDamage(problem) }
     taken = content.entries.indices.filter { index in
       let entry = content.entries[index]
@@ -22,7 +27,7 @@ final class FolderSnapshot {
       case .socket, .pipe, .device: return false
       }
     }
-    ahead = isRaw || staging != nil ? nil : ReadAhead(content, taken)
+    ahead = isRaw || staging != nil || shared != nil ? nil : ReadAhead(content, taken)
   }
 
   private static func asDamage(_ problem: Problem) -> Problem {
@@ -38,7 +43,29 @@ final class FolderSnapshot {
       position == 0
         ? folder("", as: name) : member(position - 1, as: name)
     }
-    return StoreSnapshot(members: members, isFolder: true, stamp: content.stamp)
+    return StoreSnapshot(members: members, isFolder: true, stamp: content.stamp, sample: { [self] in sample() })
+  }
+
+  private static let piecesOfSample = 32
+  private static let pieceOfSample = 4096
+
+  /// What stands at places that are spread evenly over all bytes of the folder.
+  private func sample() -> [[UInt8]] {
+    let step = content.bytes / Self.piecesOfSample
+    guard step >= Self.pieceOfSample else { return [] }
+    var pieces: [[UInt8]] = []
+    var passed = 0
+    for index in content.files {
+      let (size, path) = (content.entries[index].status.size, content.entries[index].path)
+      while pieces.count < Self.piecesOfSample, passed + size > pieces.count * step {
+        let offset = min(max(0, pieces.count * step - passed), max(0, size - Self.pieceOfSample))
+        let file = try? FileHandle.open(
+          Paths.join(content.path, path), O_RDONLY | O_NONBLOCK | O_NOFOLLOW, tried: "open")
+        pieces.append((try? file?.read(Self.pieceOfSample, at: offset)) ?? [])
+      }
+      passed += size
+    }
+    return pieces
   }
 
   /// The member at a place among those that are taken up.
@@ -49,7 +76,10 @@ final class FolderSnapshot {
     case .folder: return folder(entry.path, as: name)
     case .link: return link(entry, as: name)
     default:
-      guard let file = ahead?.file(at: place) else { return self.file(entry, as: name) }
+      let index = taken[place]
+      guard let file = shared.map({ $0.file(index) }) ?? ahead?.file(at: place) else {
+        return self.file(entry, index, as: name)
+      }
       return SnapshotMember(
         name: name, bytes: file.bytes, attributes: file.attributes, modified: file.status.modified)
     }
@@ -94,7 +124,7 @@ final class FolderSnapshot {
     }
   }
 
-  private func file(_ entry: FolderWalk.Entry, as name: String) -> SnapshotMember {
+  private func file(_ entry: FolderWalk.Entry, _ index: Int, as name: String) -> SnapshotMember {
     do throws(Problem) {
       let live = try FileHandle.open(
         Paths.join(content.path, entry.path), O_RDONLY | O_NONBLOCK | O_NOFOLLOW, tried: "open")
@@ -108,16 +138,21 @@ final class FolderSnapshot {
         size = try file.status().size
       }
       let isRaw = isRaw
+      let sum = shared == nil ? nil : try RunningSum(of: live.path)
       let content = SparseFile(file, file === live ? status : try file.status())
       var member = SnapshotMember(
         name: name, size: size, attributes: try FileAttributes(of: live, status), modified: status.modified
-      ) { [file, size, status] (offset, buffer) throws(Problem) in
+      ) { [file, size, status, shared] (offset, buffer) throws(Problem) in
         if offset >= size { return 0 }
         let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, size - offset)])
         let count =
           try isRaw ? Self.readRaw(content, into: part, at: offset, of: size) : content.read(into: part, at: offset)
         // A file that was written to while it was read is no state that it ever had.
         if file === live, offset + count >= size, try !Self.isUnchanged(live, status) { throw Self.changing(live.path) }
+        if let sum, let shared {
+          sum.update(UnsafeRawBufferPointer(rebasing: part[..<count]))
+          if offset + count >= size { shared.note(index, sum.value) }
+        }
         return count
       }
       if file === live, !isRaw { member.live = live }

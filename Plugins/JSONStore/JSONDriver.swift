@@ -1,7 +1,7 @@
 import MendKit
 
 /// JSON files: profiles, settings, whatever a program keeps in one document.
-public struct JSONDriver: SalvagingDriver, ComparingDriver {
+public struct JSONDriver: SalvagingDriver, ComparingDriver, DocumentDriver {
   /// The driver; it holds no state.
   public init() {}
 
@@ -49,6 +49,9 @@ public struct JSONDriver: SalvagingDriver, ComparingDriver {
   public func open(_ path: String, patience: Double) throws(Problem) -> any StoreSession {
     try JSONSession(FileHandle.read(Paths.resolved(path)))
   }
+
+  /// Takes the bytes for the file.
+  public func open(_ path: String, holding bytes: [UInt8]) -> any StoreSession { JSONSession(bytes, of: path) }
 
   /// There is nothing beside the file.
   public func settle(_ copy: String) throws(Problem) {}

@@ -4,17 +4,23 @@ import MendKit
 final class JSONSession: StoreSession, DocumentSession {
   let facts: StoreFacts
   private let document: JSONDocument
-  private let file: FileHandle
-  private let status: FileStatus
+  private let path: String
+  /// The file and what it was like when it was read; nil where somebody else read it.
+  private let source: (file: FileHandle, status: FileStatus)?
 
   /// Reads the file, again where it was written to meanwhile.
-  init(_ file: FileHandle) throws(Problem) {
-    self.file = file
+  convenience init(_ file: FileHandle) throws(Problem) {
     let content = try Self.read(file)
-    status = content.status
-    document = JSONDocument(content.bytes)
+    self.init(content.bytes, of: file.path, source: (file, content.status))
+  }
+
+  /// The bytes of a file that somebody read.
+  init(_ bytes: [UInt8], of path: String, source: (file: FileHandle, status: FileStatus)? = nil) {
+    self.path = path
+    self.source = source
+    document = JSONDocument(bytes)
     facts = StoreFacts(
-      engine: "JSON (RFC 8259)", format: Self.format(document), bytes: content.bytes.count,
+      engine: "JSON (RFC 8259)", format: Self.format(document), bytes: bytes.count,
       notices: JSONFindings(document).ofText)
   }
 
@@ -79,12 +85,14 @@ final class JSONSession: StoreSession, DocumentSession {
     return JSONPointers.find(pointers, in: document)
   }
 
-  func confirm() throws(Problem) { try Self.confirm(file, status) }
+  func confirm() throws(Problem) {
+    if let source { try Self.confirm(source.file, source.status) }
+  }
 
-  func end() { file.close() }
+  func end() { source?.file.close() }
 
   private func damaged(_ fault: JSONScanner.Fault) -> Problem {
     Problem(
-      .damaged, tried: "read", on: file.path, said: JSONFindings(document).words(fault), code: "file.malformed")
+      .damaged, tried: "read", on: path, said: JSONFindings(document).words(fault), code: "file.malformed")
   }
 }

@@ -16,7 +16,8 @@ public struct RestoreFilesRepair: Repair {
 
       A file that is missing, that somebody wrote to, or that is damaged within, may be as somebody meant it: it comes back only \
       with `--max-loss changes`, and then what was written since the archive was taken goes. Files that are new since then stay in any \
-      case. The plan names each file.
+      case. The plan names each file. A file that has another time of change, and nothing else, is as the archive has it: it \
+      stays, and so it does when the whole folder is restored.
       """,
     kind: .repair,
     mends: ["file.*", "text.encoding", "document.*"],

@@ -18,8 +18,10 @@
 
 #ifdef __linux__
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #define SET_LOCK F_OFD_SETLK
 #define GET_LOCK F_OFD_GETLK
 #else
@@ -240,6 +242,35 @@ int csystem_open(const char *path, int flags, mode_t mode) {
 
 int64_t csystem_seek_data(int fd, int64_t offset) { return lseek(fd, offset, SEEK_DATA); }
 int64_t csystem_seek_hole(int fd, int64_t offset) { return lseek(fd, offset, SEEK_HOLE); }
+
+bool csystem_is_kernel_view(const char *path) {
+#ifdef __linux__
+  struct statfs status;
+  if (statfs(path, &status) != 0) return false;
+  switch ((unsigned long)status.f_type) {
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+    case DEBUGFS_MAGIC:
+    case TRACEFS_MAGIC:
+    case DEVPTS_SUPER_MAGIC:
+    case SECURITYFS_MAGIC:
+    case PSTOREFS_MAGIC:
+    case BPF_FS_MAGIC:
+    case EFIVARFS_MAGIC:
+    case BINFMTFS_MAGIC:
+    case SELINUX_MAGIC:
+    case 0x62656570UL: /* configfs */
+    case 0x65735543UL: /* fusectl */
+      return true;
+    default: return false;
+  }
+#else
+  (void)path;
+  return false;
+#endif
+}
 
 int csystem_sync_volume(int fd) {
 #ifdef __linux__

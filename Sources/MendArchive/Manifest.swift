@@ -112,9 +112,21 @@ public struct Manifest: Sendable, Hashable {
   /// The reason of an archive of what a failed command left in a store, taken before the put-back.
   public static let reasonOfPutBack = "put-back"
 
-  /// Whether it can serve as a backup: the checks found nothing that was left, and it is not what a failed command left,
-  /// which passes the checks when the command deleted every row.
-  public var isGood: Bool { (verdict == .healthy || verdict == .repaired) && reason != Manifest.reasonOfPutBack }
+  /// The reason of an archive of what a restore replaces, taken before it.
+  public static let reasonOfRestore = "restore"
+
+  /// Whether the checks found nothing that was left.
+  var isSound: Bool { verdict == .healthy || verdict == .repaired }
+
+  /// Whether it was taken only so that what somebody wanted to get rid of is not lost. Such content may pass the checks, as when a
+  /// command deleted every row.
+  public var isSafetyCopy: Bool { reason == Manifest.reasonOfPutBack || reason == Manifest.reasonOfRestore }
+
+  /// Whether it is such a copy of content that the checks passed.
+  var isReplaced: Bool { isSound && isSafetyCopy }
+
+  /// Whether it can serve as a backup: the checks found nothing that was left, and it is not what was to be replaced.
+  public var isGood: Bool { isSound && !isSafetyCopy }
 
   /// The manifest's own name in the archive: `manifest.json`, unless the store has a file of that name itself.
   var fileName: String { Self.fileName(besides: members.map(\.name) + [listing?.folder].compactMap(\.self)) }

@@ -14,6 +14,8 @@ struct Scan {
   let tried: String
   /// The files of an archived folder, as its listing has them; nil for other stores.
   var listing: FileListing?
+  /// Whether another thread decompresses the archive.
+  var unpacksAside = false
   /// Called with how far the pass is, from 0 to 1.
   var progress: (Double) -> Void = { _ in }
   /// Called before each expected member's content; gives where the content goes, nil for nowhere.
@@ -58,7 +60,7 @@ struct Scan {
   }
 
   private func pass() throws(Problem) -> Seal {
-    let reader = try TarReader(path)
+    let reader = try TarReader(path, unpackingAside: unpacksAside)
     let lane = try HashLane(sha256: depth == .sha256)
     let manifestName = expected.fileName
     var wanted = Dictionary(expected.members.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

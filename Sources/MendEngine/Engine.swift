@@ -12,6 +12,7 @@ public struct Engine: Sendable {
   public let settings: RunSettings
   let clock: Clock
   let observer: any RunObserver
+  let sourceListings = SourceListings()
 
   /// An engine; nothing is read or opened before one of its functions is called.
   public init(

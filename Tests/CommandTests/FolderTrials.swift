@@ -102,6 +102,37 @@ import Testing
     #expect(try trial.dbmend("list").output.contains("damaged"))
   }
 
+  @Test("a file that was only touched is no change, and stays as it is with a repair and with a restore")
+  func touched() throws {
+    let trial = try trial()
+    let before = try state(trial, time: "")
+    #expect(try trial.dbmend("backup", "docs").exit == 0)
+    try shell(trial, "touch docs/a.txt; rm docs/sub/c.bin")
+    let touched = try FileStatus.of(trial.file("docs/a.txt"))
+    let check = try trial.dbmend("check", "docs")
+    #expect(check.exit == 0 && check.codes == ["file.removed"], "\(check.everything)")
+    #expect(try trial.dbmend("restore", "latest", "docs").exit == 0)
+    #expect(try FileStatus.of(trial.file("docs/a.txt")) == touched)
+    #expect(try state(trial, time: "") == before)
+    try shell(trial, "echo other > docs/sub/b.json")
+    #expect(try trial.dbmend("repair", "docs", "--max-loss", "changes").exit == 0)
+    #expect(try FileStatus.of(trial.file("docs/a.txt")) == touched)
+    #expect(try state(trial, time: "") == before)
+  }
+
+  @Test("a backup of a damaged folder keeps none of what it archived while it checked")
+  func damagedBackup() throws {
+    let trial = try trial()
+    try shell(trial, "echo '{\"name\": ' > docs/sub/b.json")
+    let backup = try trial.dbmend("backup", "docs")
+    #expect(backup.exit == 1)
+    #expect(backup.codes == ["file.malformed"], "\(backup.everything)")
+    let names = try Paths.names(in: trial.file("dbmend-archives"))
+    #expect(names.count { $0.hasSuffix(".tar.zst") } == 1 && !names.contains { $0.hasSuffix(".partial") }, "\(names)")
+    #expect(try trial.dbmend("list").output.contains("damaged"))
+    #expect(try trial.dbmend("restore", "latest", "docs").exit == 1)
+  }
+
   @Test("a rule makes an error of what is missing")
   func ruled() throws {
     let trial = try trial()

@@ -54,6 +54,18 @@ import Testing
     #expect(kept(candidates) { $0.keepWithin = 10 } == [0, 2])
   }
 
+  @Test("copies of what was replaced are kept by the same rules, and counted apart")
+  func replaced() {
+    var candidates = daily(9) { $0 % 3 == 0 }
+    for index in candidates.indices where index % 3 == 1 { candidates[index].isReplaced = true }
+    // 0, 3, 6 are good, 1, 4, 7 were replaced, 2, 5, 8 are damaged.
+    #expect(kept(candidates) { $0.keepLast = 2 } == [3, 4, 6, 7])
+    #expect(
+      kept(candidates) {
+        $0.keepLast = 2; $0.keepDamaged = 1
+      } == [2, 3, 4, 6, 7])
+  }
+
   @Test("order is by sequence: a clock that went back makes no new archive old")
   func clockBack() {
     var candidates = daily(4)

@@ -23,6 +23,67 @@ struct RestoreTests {
     #expect(try site.leftovers() == [])
   }
 
+  @Test("what a restore replaced is not what the next one brings back, and comes back by its name")
+  func again() throws {
+    let site = try Deployment()
+    _ = site.engine.backup([])
+    try site.sql("delete from orders")
+    for _ in 0..<3 {
+      #expect(site.engine.restore(archive: "latest", target: "data").code == .healthy)
+      #expect(try site.value("select count(*) from orders") == "4")
+    }
+    // What was restored is in the backup: only the first of them had something to keep.
+    let records = try site.repository.records()
+    #expect(records.map { $0.manifest?.reason } == ["backup", "restore"])
+    #expect(records.map { $0.manifest?.isGood } == [true, false])
+    #expect(site.engine.restore(archive: Paths.name(of: records[1].path)).code == .healthy)
+    #expect(try site.value("select count(*) from orders") == "0")
+  }
+
+  @Test("a restore that died before the exchange leaves 'latest' at the backup, and the next archives nothing twice")
+  func died() throws {
+    let site = try Deployment()
+    _ = site.engine.backup([])
+    try site.sql("delete from orders")
+    // The hook comes before what is there is archived; the archive itself is what a run that died behind it leaves.
+    let check = site.engine.runChecks(try #require(site.engine.select(["data"]).stores.first), counting: .always)
+    let left = try site.engine.archive(check, reason: Manifest.reasonOfRestore)
+    #expect(left.isNew)
+    #expect(site.engine.restore(archive: "latest", target: "data").code == .healthy)
+    #expect(try site.value("select count(*) from orders") == "4")
+    #expect(try site.repository.records().map { $0.manifest?.reason } == ["backup", "restore"])
+    #expect(try site.engine.status(["data"]).first?.newestGood?.manifest?.reason == "backup")
+  }
+
+  @Test("content that is only in a copy of what was replaced is archived by the next backup")
+  func backupAfterwards() throws {
+    let site = try Deployment()
+    _ = site.engine.backup([])
+    try site.sql("delete from orders where id = 1")
+    _ = site.engine.restore(archive: "latest", target: "data")
+    let copy = try #require(try site.repository.records().last)
+    _ = site.engine.restore(archive: copy.path)
+    #expect(site.engine.backup([]).code == .healthy)
+    let records = try site.repository.records()
+    #expect(records.map { $0.manifest?.reason } == ["backup", "restore", "backup"])
+    #expect(records.last?.manifest?.rows["orders"] == 3)
+  }
+
+  @Test("where nothing but a copy of what was replaced is left, 'latest' names it and takes nothing")
+  func onlyCopy() throws {
+    let site = try Deployment()
+    let backup = try #require(site.engine.backup([]).stores.first?.archive)
+    let away = site.folder.file("away.tar.zst")
+    try Durable.rename(backup, to: away)
+    try Paths.removeFile(backup.dropLast(".tar.zst".count) + ".manifest.json")
+    try site.sql("delete from orders")
+    #expect(site.engine.restore(archive: away).code == .healthy)
+    let report = site.engine.restore(archive: "latest", target: "data")
+    #expect(report.code == .damaged)
+    let copy = try #require(try site.repository.records().last)
+    #expect(report.text.contains(Paths.name(of: copy.path)))
+  }
+
   @Test("a missing store comes back with owner and mode; a log that was left beside it is not replayed")
   func missing() throws {
     let site = try Deployment()

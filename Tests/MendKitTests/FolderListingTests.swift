@@ -40,6 +40,47 @@ struct FolderListingTests {
     }
   }
 
+  @Test(
+    "a line of the plain form is the JSON that it looks like",
+    arguments: ["folder/a.txt", "folder/ä ö/日本.txt", "", "a\"b", "a\\b", "a\nb", "\u{7F}/"])
+  func plain(_ name: String) throws {
+    for modified in [0, 1, -1, Int64.max, 1_700_000_000_123_456_789] {
+      for kind in [MemberKind.file, .folder, .link("../x")] {
+        var file = file(1)
+        (file.name, file.modified, file.kind) = (name, modified, kind)
+        if kind != .file { (file.size, file.sha256, file.xxh3) = (0, "", "") }
+        let line = FileListing.line(file)
+        let json = try JSONValue(parsing: line)
+        #expect(json["name"]?.string == name && json["modified"]?.integer == Int(modified))
+        #expect(json.utf8() + [10] == line, "the writer of any JSON writes the same")
+        #expect(try read(line) == [file])
+      }
+    }
+  }
+
+  @Test("what only looks like a line is none, as for any JSON")
+  func almostPlain() throws {
+    let line = String(decoding: FileListing.line(file(1)), as: UTF8.self)
+    let wrong = [
+      ("\"size\":1", "\"size\":01"), ("\"size\":1", "\"size\":-1"), ("\"size\":1", "\"size\":99999999999999999999"),
+      ("\"user\":1", "\"user\":4294967296"), ("\"mode\":\"640\"", "\"mode\":\"10000\""),
+      ("\"mode\":\"640\"", "\"mode\":\"9\""), ("abab\"", "abag\""), ("abab\"", "ab\""), ("}", "}}"), ("}", ""),
+      ("\"type\":\"file\"", "\"type\":\"pipe\""), ("folder/", "folder/\u{1}"),
+    ]
+    for (part, other) in wrong {
+      let changed = line.replacingOccurrences(of: part, with: other)
+      #expect(changed != line)
+      #expect(throws: FileListing.Flaw.self, "\(changed)") { try read(Array(changed.utf8)) }
+    }
+    var bytes = Array(line.utf8)
+    bytes[10] = 0xFF
+    #expect(throws: FileListing.Flaw.self) { try read(bytes) }
+    let spaced = line.replacingOccurrences(of: ",", with: " , ")
+    #expect(try read(Array(spaced.utf8)) == [file(1)])
+    let upper = line.replacingOccurrences(of: "abab", with: "ABAB")
+    #expect(try read(Array(upper.utf8)).first?.sha256.hasPrefix("ABAB") == true)
+  }
+
   @Test("a walk lists a folder before what is in it, in the order of names, however many folders there are")
   func walk() throws {
     let folder = try TemporaryFolder()

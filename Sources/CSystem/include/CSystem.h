@@ -102,6 +102,10 @@ int csystem_open(const char *path, int flags, mode_t mode);
 int64_t csystem_seek_data(int fd, int64_t offset);
 int64_t csystem_seek_hole(int fd, int64_t offset);
 
+/* Whether a path is on one of the file systems in which Linux shows its own state (proc, sysfs and the like): what looks like a file
+   there holds nobody's data. */
+bool csystem_is_kernel_view(const char *path);
+
 /* Wait until everything that was written to the volume of an open file or folder is on the disk. */
 int csystem_sync_volume(int fd);
 

@@ -5,7 +5,7 @@ import MendKit
 final class ListingWriter {
   private struct Item: Sendable {
     var file: ListedFile
-    var content: [UInt8]?
+    var content: ArraySlice<UInt8>?
   }
 
   private static let itemsAtOnce = 64
@@ -16,7 +16,7 @@ final class ListingWriter {
   private let lane = WorkLane()
 
   /// Adds a line. The checksums of `content`, where there is one, become the file's.
-  func add(_ file: ListedFile, content: [UInt8]? = nil) throws(Problem) {
+  func add(_ file: ListedFile, content: ArraySlice<UInt8>? = nil) throws(Problem) {
     waiting.append(Item(file: file, content: content))
     if waiting.count == Self.itemsAtOnce { try pass() }
   }
@@ -49,7 +49,7 @@ final class ListingWriter {
         content.withUnsafeBytes { digests.update($0) }
         item.file.take(try digests.finish())
       }
-      lines += FileListing.line(item.file)
+      FileListing.append(item.file, to: &lines)
     }
     return lines
   }

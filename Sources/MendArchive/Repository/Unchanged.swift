@@ -21,23 +21,72 @@ extension Repository {
 
   /// The newest archive of the store, if its content is the snapshot's.
   private func newestEqual(to snapshot: StoreSnapshot, draft: Draft) throws(Problem) -> Record? {
-    let isGood = draft.verdict == .healthy || draft.verdict == .repaired
-    let newest = try records(of: draft.store).last { record in
-      guard let manifest = record.manifest, record.problem == nil else { return false }
-      return isGood ? manifest.isGood : manifest.verdict == draft.verdict
+    for record in try newestAlike(draft) where try isEqual(snapshot, to: record) { return record }
+    return nil
+  }
+
+  /// The newest archives that could take the place of another one. A safety copy is needless where there is a good archive of the
+  /// same content or another safety copy; none takes the place of a backup.
+  private func newestAlike(_ draft: Draft) throws(Problem) -> [Record] {
+    let isSound = draft.verdict == .healthy || draft.verdict == .repaired
+    let isSafetyCopy = draft.reason == Manifest.reasonOfPutBack || draft.reason == Manifest.reasonOfRestore
+    let records = try records(of: draft.store).filter { $0.problem == nil && $0.manifest != nil }
+    var alike: [Record?] = []
+    if isSound {
+      alike.append(records.last { $0.manifest?.isGood == true })
+      if isSafetyCopy { alike.append(records.last { $0.manifest?.isReplaced == true }) }
+    } else {
+      alike.append(records.last { $0.manifest?.verdict == draft.verdict })
     }
-    guard let newest, let manifest = newest.manifest, manifest.kind == draft.kind else { return nil }
-    if snapshot.isFolder { return try isEqual(snapshot, to: newest, manifest) ? newest : nil }
-    guard manifest.listing == nil, Self.hasShape(of: manifest, snapshot.members), Self.isReadable(newest)
-    else { return nil }
-    if manifest.stamp == snapshot.stamp, Self.isSettled(snapshot.stamp, at: manifest.taken) { return newest }
+    return alike.compactMap { $0?.manifest?.kind == draft.kind ? $0 : nil }
+  }
+
+  /// Whether the newest good archive of a store is of the very state that a stamp tells.
+  public func hasArchive(of store: StoreIdentity, as stamp: StoreStamp) throws(Problem) -> Bool {
+    let newest = try records(of: store).last { $0.problem == nil && $0.manifest?.isGood == true }
+    return newest?.manifest?.stamp == stamp
+  }
+
+  /// The newest archive of a folder, if its files are those of a listing.
+  func newest(of draft: Draft, holding lines: [UInt8], _ listing: Manifest.Listing) throws(Problem) -> Record? {
+    for newest in try newestAlike(draft) {
+      guard let then = newest.manifest?.listing, then.files == listing.files, then.bytes == listing.bytes,
+        then.folder == listing.folder, Self.isReadable(newest), let archived = try? Self.listing(of: newest)
+      else { continue }
+      if Self.isSame(archived, FileListing(lines)) { return newest }
+    }
+    return nil
+  }
+
+  private static func isSame(_ one: FileListing, _ other: FileListing) -> Bool {
+    var (one, other) = (one, other)
+    do throws(FileListing.Flaw) {
+      while let file = try one.next() {
+        guard let now = try other.next(), now.name == file.name, now.kind == file.kind,
+          now.attributes == file.attributes, now.size == file.size, now.xxh3 == file.xxh3,
+          file.kind != .file || now.modified == file.modified
+        else { return false }
+      }
+      return try other.next() == nil
+    } catch {
+      return false
+    }
+  }
+
+  /// Whether a snapshot's content is an archive's. Reads the store where its stamp does not settle that.
+  private func isEqual(_ snapshot: StoreSnapshot, to record: Record) throws(Problem) -> Bool {
+    guard let manifest = record.manifest else { return false }
+    if snapshot.isFolder { return try isEqual(snapshot, to: record, manifest) }
+    guard manifest.listing == nil, Self.hasShape(of: manifest, snapshot.members), Self.isReadable(record)
+    else { return false }
+    if manifest.stamp == snapshot.stamp, Self.isSettled(snapshot.stamp, at: manifest.taken) { return true }
     let lane = try HashLane(sha256: false)
     for (member, archived) in zip(snapshot.members, manifest.storeMembers) {
       try member.readAll(lane) { (_) throws(Problem) in }
-      guard try lane.finish().xxh3 == archived.xxh3 else { return nil }
+      guard try lane.finish().xxh3 == archived.xxh3 else { return false }
     }
     try snapshot.confirm()
-    return newest
+    return true
   }
 
   /// Whether a folder's files are those of an archive, by their names, sizes, times, owners, modes and attributes, and, where

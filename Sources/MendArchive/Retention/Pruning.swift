@@ -69,7 +69,7 @@ extension Repository {
       candidates.append(
         Retention.Candidate(
           store: manifest.store, sequence: manifest.sequence, taken: manifest.taken, size: size,
-          isGood: manifest.isGood))
+          isGood: manifest.isGood, isReplaced: manifest.isReplaced))
     }
     let retention = Retention(policy: policy, now: clock.now())
     var kept = retention.kept(candidates)

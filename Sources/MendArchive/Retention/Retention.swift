@@ -9,6 +9,8 @@ struct Retention {
     var taken: Int64
     var size: Int
     var isGood: Bool
+    /// Whether it holds sound content that something else took the place of.
+    var isReplaced = false
   }
 
   let policy: RetentionPolicy
@@ -21,7 +23,9 @@ struct Retention {
     for (_, indexes) in Dictionary(grouping: candidates.indices, by: { candidates[$0].store }) {
       let newestFirst = indexes.sorted { candidates[$0].sequence > candidates[$1].sequence }
       kept.formUnion(keptGood(newestFirst.filter { candidates[$0].isGood }, candidates))
-      kept.formUnion(keptDamaged(newestFirst.filter { !candidates[$0].isGood }))
+      // What was replaced is kept by the same rules, and counted apart: it pushes no backup out, and no backup it.
+      kept.formUnion(keptGood(newestFirst.filter { candidates[$0].isReplaced }, candidates))
+      kept.formUnion(keptDamaged(newestFirst.filter { !candidates[$0].isGood && !candidates[$0].isReplaced }))
     }
     return kept
   }

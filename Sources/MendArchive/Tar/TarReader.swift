@@ -21,28 +21,23 @@ struct TarEntry {
 final class TarReader {
   private let library: UnsafePointer<carchive_api>
   private let archive: OpaquePointer
-  private let source: Source
+  private let source: TarSource
   private let path: String
 
-  /// Opens an archive for reading.
-  init(_ path: String) throws(Problem) {
+  /// Opens an archive for reading. With `unpackingAside`, another thread decompresses it.
+  init(_ path: String, unpackingAside: Bool = false) throws(Problem) {
     library = try LibArchive.functions()
     self.path = path
-    source = try Source(path: path)
+    let packed = try PackedSource(path)
+    source = unpackingAside ? try UnpackedSource(packed, path) : packed
     guard let archive = library.pointee.archive_read_new() else {
       throw Problem(.system, tried: "read the archive", on: path, said: "no memory is left")
     }
     self.archive = archive
     let functions = library.pointee
-    try check(functions.archive_read_support_filter_zstd(archive))
+    if !unpackingAside { try check(functions.archive_read_support_filter_zstd(archive)) }
     try check(functions.archive_read_support_format_tar(archive))
-    try check(
-      functions.archive_read_open(
-        archive, Unmanaged.passUnretained(source).toOpaque(), nil,
-        { _, context, buffer in
-          guard let context, let buffer else { return LibArchive.fatal }
-          return Unmanaged<Source>.fromOpaque(context).takeUnretainedValue().next(&buffer.pointee)
-        }, nil))
+    try check(source.open(archive, functions))
   }
 
   deinit { _ = library.pointee.archive_read_free(archive) }
@@ -113,42 +108,5 @@ final class TarReader {
     if let problem = source.problem { return problem }
     let text = said ?? library.pointee.archive_error_string(archive).map { String(cString: $0) }
     return .archive("read the archive", path, text ?? "libarchive gives no reason")
-  }
-}
-
-/// Where libarchive's compressed bytes come from. All of them go through a checksum on their way.
-private final class Source {
-  private let file: FileHandle
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
-  private let digests: Digests
-  private var offset = 0
-  private(set) var problem: Problem?
-
-  init(path: String) throws(Problem) {
-    file = try ArchiveFile.open(path)
-    digests = try Digests(sha256: false)
-  }
-
-  deinit { buffer.deallocate() }
-
-  /// The next bytes of the file; their count, 0 at its end, or libarchive's code for a failure, whose reason is kept.
-  func next(_ start: inout UnsafeRawPointer?) -> Int {
-    do throws(Problem) {
-      let count = try file.read(into: buffer, at: offset)
-      offset += count
-      digests.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      start = UnsafeRawPointer(buffer.baseAddress)
-      return count
-    } catch {
-      problem = error
-      return LibArchive.fatal
-    }
-  }
-
-  func finish() throws(Problem) -> Seal {
-    var start: UnsafeRawPointer?
-    while next(&start) > 0 {}
-    if let problem { throw problem }
-    return Seal(size: offset, xxh3: try digests.finish().xxh3)
   }
 }

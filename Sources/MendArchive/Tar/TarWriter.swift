@@ -85,7 +85,7 @@ final class TarWriter {
   }
 
   /// Writes the next bytes of the member.
-  func write(_ bytes: [UInt8]) throws(Problem) {
+  func write(_ bytes: ArraySlice<UInt8>) throws(Problem) {
     let outcome = bytes.withUnsafeBytes { buffer in
       Result { () throws(Problem) in try write(buffer) }
     }
@@ -99,7 +99,7 @@ final class TarWriter {
   func write(_ name: String, _ bytes: [UInt8], modified: Int64) throws(Problem) {
     let attributes = FileAttributes(user: geteuid(), group: getegid(), mode: 0o600)
     try begin(name, size: bytes.count, attributes: attributes, modified: modified)
-    try write(bytes)
+    try write(bytes[...])
     try end()
   }
 

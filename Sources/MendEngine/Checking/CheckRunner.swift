@@ -24,12 +24,12 @@ extension Engine {
   }
 
   /// Runs the checks of one store in their order, on one session. Nothing is created or changed.
-  /// `workers` is the number of threads that a check may use.
+  /// `workers` is the number of threads that a check may use. `taker` gets what they read of a store of which each byte is read once.
   func runChecks(
     _ store: ManagedStore, _ scope: CheckScope = .place, counting: RowCounting = .never,
-    workers: Int = Workers.processors
+    workers: Int = Workers.processors, taker: ((StoreSnapshot) -> Void)? = nil
   ) -> CheckResult {
-    var run = CheckRun(engine: self, store: store, scope: scope, workers: workers)
+    var run = CheckRun(engine: self, store: store, scope: scope, workers: workers, taker: taker)
     run.runAll()
     run.count(counting)
     run.confirm()
@@ -49,7 +49,9 @@ private struct CheckRun {
   private var obstacle: Problem?
   private var reported: [Problem] = []
 
-  init(engine: Engine, store: ManagedStore, scope: Engine.CheckScope, workers: Int) {
+  init(
+    engine: Engine, store: ManagedStore, scope: Engine.CheckScope, workers: Int, taker: ((StoreSnapshot) -> Void)?
+  ) {
     self.engine = engine
     self.store = store
     result = CheckResult(
@@ -86,7 +88,7 @@ private struct CheckRun {
     context = CheckContext(
       store: store.identity, path: path, driver: result.driver, head: head,
       backups: Self.backups(of: store, result.driver, engine), repository: store.repository,
-      patience: engine.patience, holdsWriters: holdsWriters, workers: workers,
+      patience: engine.patience, holdsWriters: holdsWriters, workers: workers, taker: taker,
       progress: { observer.progressed($0) })
   }
 

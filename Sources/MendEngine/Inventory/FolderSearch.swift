@@ -1,7 +1,7 @@
 import MendKit
 
 /// Looks for stores in a folder and everything below it, by the files' first bytes. Hidden files and folders, folders of
-/// archives, and links to folders are left out.
+/// archives, links to folders, and file systems in which the system shows its own state (`/proc`) are left out.
 struct FolderSearch {
   /// Where archives are kept when nothing else is said.
   static let archiveFolderName = "dbmend-archives"
@@ -33,7 +33,7 @@ struct FolderSearch {
 
   mutating func search(_ folder: String) {
     var files: [File] = []
-    list(folder, resolved: Paths.resolved(folder), &files)
+    list(folder, resolved: Paths.resolved(folder), device: nil, &files)
     let drivers = recognise(files)
     var sidecars: Set<String> = []
     for (file, driver) in zip(files, drivers) {
@@ -43,7 +43,8 @@ struct FolderSearch {
     }
   }
 
-  private mutating func list(_ folder: String, resolved: String, _ files: inout [File]) {
+  /// `device` is that of the folder above; nil of the folder that was named, which is searched wherever it is.
+  private mutating func list(_ folder: String, resolved: String, device: UInt64?, _ files: inout [File]) {
     let names: [String]
     do throws(Problem) {
       names = try Paths.names(in: folder)
@@ -51,6 +52,7 @@ struct FolderSearch {
       problems.append(error)
       return
     }
+    let own = device ?? (try? FileStatus.of(folder).device)
     for name in names where !name.hasPrefix(".") {
       let path = Paths.join(folder, name)
       guard let status = try? FileStatus.of(path, followLinks: false) else {
@@ -61,7 +63,8 @@ struct FolderSearch {
       switch status.kind {
       case .folder:
         guard name != FolderSearch.archiveFolderName, !archiveFolders.contains(below) else { continue }
-        list(path, resolved: below, &files)
+        if status.device != own, Volume.isKernelView(path) { continue }
+        list(path, resolved: below, device: status.device, &files)
       case .file: files.append(File(path: path, resolved: below, size: status.size))
       case .link:
         guard let target = try? FileStatus.of(path), target.kind == .file else { continue }

@@ -13,9 +13,10 @@ struct Archived {
 
 extension Engine {
   /// Archives a store as it is now, synced, read back and verified: a healthy one as the engine's own consistent file, a
-  /// damaged one with every file that belongs to it, byte for byte. Of a healthy one the snapshot may be under way.
+  /// damaged one with every file that belongs to it, byte for byte. Of a healthy one the snapshot may be under way, or the archive
+  /// itself.
   func archive(
-    _ result: CheckResult, reason: String, early: EarlySnapshot? = nil
+    _ result: CheckResult, reason: String, early: EarlySnapshot? = nil, ahead: EarlyArchive? = nil
   ) throws(Problem) -> Archived {
     guard let driver = result.driver else {
       throw Problem(
@@ -27,6 +28,9 @@ extension Engine {
       return try archive(result, driver, form: .raw, verdict: .damaged, reason: reason)
     }
     do throws(Problem) {
+      let observer = observer
+      let draft = draft(result, driver, verdict: result.verdict, reason: reason)
+      if let archived = try ahead?.finish(draft, progress: { observer.progressed($0) }) { return archived }
       return try archive(result, driver, form: .consistent, verdict: result.verdict, reason: reason, early: early)
     } catch {
       guard error.kind == .damaged || error.kind == .unsupported else { throw error }
@@ -63,16 +67,21 @@ extension Engine {
     _ snapshot: StoreSnapshot, _ result: CheckResult, _ driver: any Driver, verdict: Verdict, reason: String
   ) throws(Problem) -> Archived {
     defer { snapshot.close() }
-    let store = result.store
-    let draft = Repository.Draft(
-      store: store.identity, kind: driver.description.id, engine: result.engine, verdict: verdict, reason: reason,
-      rows: snapshot.rows.map { result.rows.merging($0) { $1 } } ?? result.rows, schema: result.schema,
-      version: settings.dbmendVersion)
+    var draft = draft(result, driver, verdict: verdict, reason: reason)
+    if let rows = snapshot.rows { draft.rows.merge(rows) { $1 } }
     let stamp = snapshot.stamp
     let observer = observer
-    let written = try repository(of: store).archiveUnlessUnchanged(
+    let written = try repository(of: result.store).archiveUnlessUnchanged(
       snapshot, draft: draft, progress: { observer.progressed($0) })
     return Archived(record: written.record, stamp: stamp, isNew: written.isNew)
+  }
+
+  private func draft(
+    _ result: CheckResult, _ driver: any Driver, verdict: Verdict, reason: String
+  ) -> Repository.Draft {
+    Repository.Draft(
+      store: result.store.identity, kind: driver.description.id, engine: result.engine, verdict: verdict,
+      reason: reason, rows: result.rows, schema: result.schema, version: settings.dbmendVersion)
   }
 
   /// Removes the archives of a store that the retention no longer keeps. What cannot be removed is a problem of the

@@ -24,7 +24,11 @@ extension Engine {
     }
     let early = beginSnapshot(of: store)
     defer { early?.end() }
-    let result = runChecks(store, .unheld, counting: .always)
+    let ahead = earlyArchive(of: store)
+    defer { ahead.end() }
+    let result = runChecks(store, .unheld, counting: .always, taker: ahead.take)
+    // What it takes on the disk another archive may need.
+    if result.verdict != .healthy { ahead.end() }
     var report = StoreReport(result)
     do throws(Problem) {
       var archived: Archived
@@ -35,7 +39,7 @@ extension Engine {
         archived = archive
       } else {
         guard Engine.isWorthArchiving(result) else { return report }
-        archived = try archive(result, reason: "backup", early: early)
+        archived = try archive(result, reason: "backup", early: early, ahead: ahead)
       }
       report.archive = archived.record.path
       if let obstacle = archived.obstacle {

@@ -84,12 +84,16 @@ extension Engine {
     for problem in (backups as? StoredBackups)?.skipped ?? [] {
       report.notes.append("An archive was passed over: \(problem)")
     }
+    let records = try repository.records(of: store.identity)
     guard let newest else {
+      let copy = records.last { $0.problem == nil && $0.manifest?.isSafetyCopy == true }
       throw Problem(
         .archive, tried: "find a good archive of", on: store.commandLineName,
-        said: "\(store.repository) holds none", advice: "See 'dbmend list' for the archives that there are.")
+        said: "\(store.repository) holds none",
+        advice: copy.map { "What was replaced last is in \(Paths.name(of: $0.path)): name it to bring it back." }
+          ?? "See 'dbmend list' for the archives that there are.")
     }
-    for record in try repository.records(of: store.identity) where record.path == newest.path { return record }
+    for record in records where record.path == newest.path { return record }
     return try Repository.open(archiveAt: newest.path)
   }
 
@@ -218,7 +222,7 @@ private struct Restore {
     var replaced: Archived?
     if var before {
       if before.driver == nil { before.driver = driver }
-      let archived = try engine.archive(before, reason: "restore")
+      let archived = try engine.archive(before, reason: Manifest.reasonOfRestore)
       replaced = archived
       report.archive = archived.record.path
       entry.archive = archived.record.path

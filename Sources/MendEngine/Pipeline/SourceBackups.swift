@@ -1,5 +1,6 @@
 import MendArchive
 import MendKit
+import Synchronization
 
 /// What `--from` names, as the one backup that repairs may draw on: an archive of any store of the kind, or a plain file or
 /// folder.
@@ -16,7 +17,10 @@ struct SourceBackups: Backups {
     let head = try StoreFile.head(of: path)
     if driver.recognise(head) == .certain {
       record = nil
-      listing = driver.keepsFolders ? FolderListing(path, driver, patience: engine.patience) : nil
+      listing =
+        driver.keepsFolders
+        ? FolderListing(
+          path: path, driver: driver, patience: engine.patience, known: engine.sourceListings) : nil
       let status = try FileStatus.of(path)
       backup = Backup(
         path: Paths.absolute(path), taken: status.modified / 1_000_000_000, verdict: .healthy,
@@ -98,25 +102,30 @@ struct SourceBackups: Backups {
   }
 }
 
-/// The listing of a plain folder, made once, when it is first asked for: all of the folder is read.
-private final class FolderListing {
-  private let path: String
-  private let driver: any Driver
-  private let patience: Double
-  private var made: [UInt8]?
-
-  init(_ path: String, _ driver: any Driver, patience: Double) {
-    self.path = path
-    self.driver = driver
-    self.patience = patience
-  }
+/// The listing of a plain folder, made when it is asked for: all of the folder is read.
+private struct FolderListing {
+  let path: String
+  let driver: any Driver
+  let patience: Double
+  let known: SourceListings
 
   func bytes() throws(Problem) -> [UInt8] {
-    if let made { return made }
     let snapshot = try driver.snapshot(path, form: .consistent, staging: nil, patience: patience)
     defer { snapshot.close() }
-    let bytes = try Repository.listing(of: snapshot)
-    made = bytes
-    return bytes
+    if let lines = known[path, snapshot.stamp] { return lines }
+    let lines = try Repository.listing(of: snapshot)
+    known[path, snapshot.stamp] = lines
+    return lines
+  }
+}
+
+/// The listings of plain folders that this run has read: a repair checks the store again and again, and holds it against the same
+/// folder each time. One that was written to since is read again.
+final class SourceListings: Sendable {
+  private let listings = Mutex<[String: (stamp: StoreStamp, lines: [UInt8])]>([:])
+
+  subscript(path: String, stamp: StoreStamp) -> [UInt8]? {
+    get { listings.withLock { $0[path].flatMap { $0.stamp == stamp ? $0.lines : nil } } }
+    set { listings.withLock { $0[path] = newValue.map { (stamp, $0) } } }
   }
 }

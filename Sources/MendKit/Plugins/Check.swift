@@ -44,17 +44,21 @@ public final class CheckContext {
   /// Called now and then with how far a long check is, from 0 to 1.
   public let progress: @Sendable (Double) -> Void
 
+  private let taker: ((StoreSnapshot) -> Void)?
   private var opened: Result<any StoreSession, Problem>?
 
-  /// A context; see the properties.
+  /// A context; see the properties. What a full verification reads of the store is handed to `taker`, where the store's kind
+  /// allows it (`HandingSession`).
   public init(
     store: StoreIdentity, path: String, driver: (any Driver)?, head: FileHead? = nil,
     backups: (any Backups)? = nil,
     repository: String? = nil, patience: Double = 5, holdsWriters: Bool = true,
-    workers: Int = Workers.processors, progress: @escaping @Sendable (Double) -> Void = { _ in }
+    workers: Int = Workers.processors, taker: ((StoreSnapshot) -> Void)? = nil,
+    progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
     self.store = store
     self.path = path
+    self.taker = taker
     self.driver = driver
     self.head = head
     self.backups = backups
@@ -72,9 +76,10 @@ public final class CheckContext {
     let result: Result<any StoreSession, Problem>
     if let driver {
       do throws(Problem) {
-        result = .success(
-          holdsWriters
-            ? try driver.open(path, patience: patience) : try driver.openUnheld(path, patience: patience))
+        let session =
+          holdsWriters ? try driver.open(path, patience: patience) : try driver.openUnheld(path, patience: patience)
+        if let taker { (session as? any HandingSession)?.handOver(to: taker) }
+        result = .success(session)
       } catch {
         result = .failure(error)
       }

@@ -81,9 +81,8 @@ public struct FileListing {
       (end, lines) = (before.end, before.lines)
       while end < bytes.count, files.count < Self.linesAtOnce {
         lines += 1
-        let rest = bytes[end...]
-        let line = rest.prefix { $0 != UInt8(ascii: "\n") }
-        guard let value = try? JSONValue(parsing: line), let file = ListedFile(value) else {
+        let line = bytes[end..<(bytes[end...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count)]
+        guard let file = ListedFile(plain: line) ?? (try? JSONValue(parsing: line)).flatMap(ListedFile.init) else {
           flaw = Flaw(said: "line \(lines) of its listing is malformed")
           return
         }
@@ -95,7 +94,15 @@ public struct FileListing {
 
   /// The line of a file, with its end.
   public static func line(_ file: ListedFile) -> [UInt8] {
-    file.json.utf8() + [UInt8(ascii: "\n")]
+    var line: [UInt8] = []
+    append(file, to: &line)
+    return line
+  }
+
+  /// Adds the line of a file, with its end.
+  public static func append(_ file: ListedFile, to lines: inout [UInt8]) {
+    if !file.appendPlain(to: &lines) { lines += file.json.utf8() }
+    lines.append(UInt8(ascii: "\n"))
   }
 }
 

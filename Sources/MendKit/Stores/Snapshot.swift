@@ -41,16 +41,18 @@ public final class StoreSnapshot {
   public let stagedPath: String?
   /// The rows of each table as the members have them, where the driver counted them there; nil where it did not.
   public let rows: [String: Int]?
+  private let excerpts: () -> [[UInt8]]
   private let annotation: () throws(Problem) -> [UInt8]?
   private let confirmation: () throws(Problem) -> Void
   private let release: () -> Void
   private var isReleased = false
 
-  /// A snapshot. `notes` gives what the driver noted of the main member while it was read; `confirm` throws a problem of kind `changing` when the members, once read, turn out not to be of one
-  /// state; `release` lets locks and files go.
+  /// A snapshot. `sample` gives pieces of the content; `notes` gives what the driver noted of the main member while it was read;
+  /// `confirm` throws a problem of kind `changing` when the members, once read, turn out not to be of one state; `release` lets
+  /// locks and files go.
   public init(
     members: SnapshotMembers, isFolder: Bool = false, stamp: StoreStamp, stagedPath: String? = nil,
-    rows: [String: Int]? = nil,
+    rows: [String: Int]? = nil, sample: @escaping () -> [[UInt8]] = { [] },
     notes: @escaping () throws(Problem) -> [UInt8]? = { () throws(Problem) -> [UInt8]? in nil },
     confirm: @escaping () throws(Problem) -> Void = {},
     release: @escaping () -> Void = {}
@@ -60,10 +62,15 @@ public final class StoreSnapshot {
     self.stamp = stamp
     self.stagedPath = stagedPath
     self.rows = rows
+    excerpts = sample
     annotation = notes
     confirmation = confirm
     self.release = release
   }
+
+  /// Some pieces of the content from here and there, for whoever wants to know what it is like before it reads all of it; none where
+  /// only reading all of it can tell.
+  public func sample() -> [[UInt8]] { excerpts() }
 
   /// What the driver noted of the main member, in a form of its own, when that was read front to back: of a database, sums of
   /// its pages and the tree that each belongs to. An archive keeps it. nil where there is nothing to note.
@@ -143,7 +150,7 @@ public struct SnapshotMember {
   /// Time of the last change, in nanoseconds since 1970; nil for that of the snapshot.
   public var modified: Int64?
   /// All of its content, where the driver has that in memory; it is not read then.
-  public var bytes: [UInt8]?
+  public var bytes: ArraySlice<UInt8>?
   /// The file whose content the member is, byte for byte. A copy on the same volume may share its blocks.
   public var live: FileHandle?
   /// Reads up to the buffer's count of bytes from an offset; the count, 0 at the end.
@@ -163,7 +170,7 @@ public struct SnapshotMember {
   }
 
   /// A member whose content is in memory.
-  public init(name: String, bytes: [UInt8], attributes: FileAttributes, modified: Int64?) {
+  public init(name: String, bytes: ArraySlice<UInt8>, attributes: FileAttributes, modified: Int64?) {
     self.init(name: name, size: bytes.count, attributes: attributes, modified: modified) {
       (offset, buffer) throws(Problem) in
       let part = bytes.dropFirst(offset).prefix(buffer.count)

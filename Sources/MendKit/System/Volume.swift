@@ -19,6 +19,10 @@ public struct Volume: Sendable, Hashable {
     return Volume(size: Int(buffer.f_blocks) * block, available: Int(buffer.f_bavail) * block)
   }
 
+  /// Whether a path is in one of the file systems in which the system shows its own state, such as `/proc`: what looks like a file there
+  /// holds nobody's data, and there are very many of them.
+  public static func isKernelView(_ path: String) -> Bool { csystem_is_kernel_view(path) }
+
   /// The part of the volume that is used, from 0 to 1, as `df` counts it.
   public var usedShare: Double { size == 0 ? 0 : 1 - Double(available) / Double(size) }
 }
