@@ -78,7 +78,7 @@ struct LogMending {
 
 extension LogContent {
   /// What the tables of a database lose that is at a path now, without this: the rows that were inserted; nobody can count them where
-  /// others were deleted or changed, nor of any table where an entry cannot be told.
+  /// others were deleted or changed, nor of a table of which nothing is told where an entry cannot be read.
   func losses(of path: String) -> [String: RowTally] {
     var rows: [String: RowTally] = [:]
     for (table, changes) in tables where table != "?" {
@@ -88,7 +88,9 @@ extension LogContent {
       return rows
     }
     defer { session.end() }
-    for table in session.structure.catalog.tables { rows[table.name] = RowTally(lost: nil) }
+    for table in session.structure.catalog.tables where rows[table.name] == nil {
+      rows[table.name] = RowTally(lost: nil)
+    }
     return rows
   }
 }

@@ -196,6 +196,12 @@ struct Salvage {
       asides[Reassembly.firstAside + table.id] = table.name
     }
     outcome.notes += try recovery.run(client, on: EnginePlace.name, in: new.folder, subject: copy, asides: asides)
+    // An engine of another version may read the pages, and would leave a database that the application cannot open.
+    let format = try StoreFile(FileHandle.read(copy)).format
+    guard try StoreFile(FileHandle.read(new.file)).format == format else {
+      throw EngineWords.refused(
+        format, "it would write a database that the application cannot open", by: client, on: copy)
+    }
     let names = recovery.tables
     var taken: [String: BackupRows.Tally] = [:]
     if let backup {
@@ -227,7 +233,7 @@ struct Salvage {
       )
     }
     for table in found.tables where table.name == nil && table.chain.entries > 0 {
-      outcome.rows["lost_table_\(table.id)"] = RowTally(kept: table.chain.entries, lost: table.lost)
+      outcome.rows["lost_table_\(table.id)"] = RowTally(kept: table.chain.entries, lost: table.lost.map { max(0, $0) })
     }
     for (id, count) in written.aside {
       guard let name = found.tables.first(where: { $0.id == id })?.name else { continue }

@@ -150,9 +150,9 @@ struct LeafChain {
         let isSure = isSettled && gap.entries.map { count <= $0 } ?? true || count == gap.entries
         if !isSure {
           for place in more.indices.suffix(found - before) { more[place].isDoubtful = true }
-        } else {
-          gaps[place].entries = gap.entries.map { $0 - count }
         }
+        // Found entries are counted with the leaves, wherever they go.
+        gaps[place].entries = gap.entries.map { $0 - count }
       }
       guard takesOlder, gap.entries.map({ count < $0 }) ?? true else { continue }
       for (leaf, _) in pool {
