@@ -8,17 +8,7 @@ import Testing
 struct EntrySumsTests {
   /// What is summed up in one reading of a file, index by index: whether both sides agree, and the entries.
   private func sums(_ path: String) throws -> [String: (agree: Bool, entries: Int)] {
-    let connection = try Connection.open(copy: path, create: false)
-    defer { try? connection.close() }
-    let view = try StoreView(path, locking: .none)
-    let header = try #require(view.header)
-    let plan = try Schema.of(connection, format: header.schemaFormat)
-      .plan(connection, encoding: header.encodingOfTexts)
-    let result = FileWalk(
-      pages: try PageMap(view, header: header), header: header, trees: plan.trees,
-      fingerprints: plan.comparisons.count, setting: WalkSetting(header, readsContent: true, perCause: 1), workers: 2,
-      progress: { _ in }
-    ).run()
+    let (plan, result) = try walk(path, perCause: 1)
     return Dictionary(
       uniqueKeysWithValues: plan.comparisons.map {
         let (entries, rows) = (result.ofIndexes[$0.fingerprint], result.ofRows[$0.fingerprint])

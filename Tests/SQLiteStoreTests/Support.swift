@@ -1,6 +1,7 @@
 import CSQLite
 import Foundation
 import MendKit
+import Testing
 
 @testable import SQLiteStore
 
@@ -40,6 +41,22 @@ func script(_ path: String, _ sql: String) throws {
   defer { try? connection.close() }
   csqlite_allow_schema_writes(connection.handle, 1)
   try connection.execute(sql)
+}
+
+/// What one reading of a file finds, with at most so many troubles of each cause, and the plan that it was read by.
+func walk(_ path: String, perCause: Int) throws -> (plan: VerificationPlan, result: FileWalk.Result) {
+  let connection = try Connection.open(copy: path, create: false)
+  defer { try? connection.close() }
+  let view = try StoreView(path, locking: .none)
+  let header = try #require(view.header)
+  let plan = try Schema.of(connection, format: header.schemaFormat)
+    .plan(connection, encoding: header.encodingOfTexts)
+  let result = FileWalk(
+    pages: try PageMap(view, header: header), header: header, trees: plan.trees,
+    fingerprints: plan.comparisons.count, setting: WalkSetting(header, readsContent: true, perCause: perCause),
+    workers: 2, progress: { _ in }
+  ).run()
+  return (plan, result)
 }
 
 /// Another program that does something with a database and then waits until it is told to end, by kill when `isKilled`.

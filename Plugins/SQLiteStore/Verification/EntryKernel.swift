@@ -1,3 +1,5 @@
+import CSystem
+
 /// The innermost loops of a verification: they read an index entry's values, compute its hash, and hold it against the entry
 /// before.
 ///
@@ -90,6 +92,77 @@ enum EntryKernel {
       step += 1
     }
     return hash.hash
+  }
+
+  /// The sum of the hashes by their bytes of entries of a shape.
+  static func sum(_ leaf: EntryLeaf, _ cells: Range<Int>, _ shape: EntryShape) -> Fingerprint {
+    let size = Int(shape.span &- shape.lead)
+    // The loops differ by how many words an entry has, so that each of them has no branch.
+    if size > 0, size <= 8 { return sum(leaf, cells, shape) { hash, body in hash.take(upTo8: body, size) } }
+    if size > 8, size <= 16 { return sum(leaf, cells, shape) { hash, body in hash.take(upTo16: body, size) } }
+    if size > 16, size <= 32 { return sum(leaf, cells, shape) { hash, body in hash.take(upTo32: body, size) } }
+    return sum(leaf, cells, shape) { hash, body in hash.take(body, size) }
+  }
+
+  @inline(__always) private static func sum(
+    _ leaf: EntryLeaf, _ cells: Range<Int>, _ shape: EntryShape, _ take: (inout BytesHash, UnsafeRawPointer) -> Void
+  ) -> Fingerprint {
+    let bodies = leaf.page + Int(shape.lead)
+    let salt = shape.salt
+    var (low, high): (UInt64, UInt64) = (0, 0)
+    var pointer = leaf.pointers + 2 &* cells.lowerBound
+    let end = leaf.pointers + 2 &* cells.upperBound
+    while pointer < end {
+      var hash = salt
+      take(&hash, bodies + pointer.big16(0))
+      let entry = hash.hash
+      low &+= entry.first
+      high &+= entry.second
+      pointer += 2
+    }
+    return Fingerprint(first: low, second: high, count: cells.count)
+  }
+
+  /// How many of sixteen bytes two cells begin alike with.
+  @inline(__always) static func common(_ before: UnsafeRawPointer, _ next: UnsafeRawPointer) -> Int {
+    Int(csystem_common_bytes(before, next))
+  }
+
+  /// The first byte from one on, before another one, in which two cells differ; beyond that where they do not.
+  @inline(__always) static func common(
+    _ before: UnsafeRawPointer, _ next: UnsafeRawPointer, from start: Int, to end: Int
+  ) -> Int {
+    var offset = start
+    while offset < end {
+      let count = common(before + offset, next + offset)
+      offset &+= count
+      if count < 16 { break }
+    }
+    return offset
+  }
+
+  /// Whether the order of two numbers, if there is one, is that of their bytes: it is where neither is below zero. What begins
+  /// with the highest of all other bytes may be no number, and takes a closer look too.
+  @inline(__always) static func isByteOrder(
+    _ before: UnsafeRawPointer, _ next: UnsafeRawPointer, sign: Int
+  ) -> Bool {
+    before.byte(sign) | next.byte(sign) < 0x7F
+  }
+
+  /// Whether an entry plainly stands after the one before, which has another shape: the values before the first one of another
+  /// type tell.
+  @inline(__always) static func isAscending(
+    _ before: UnsafeRawPointer, _ one: UnsafePointer<EntryShape>, _ record: UnsafeRawPointer,
+    _ other: UnsafePointer<EntryShape>
+  ) -> Bool {
+    let place = one.pointee.header.firstDifference(from: other.pointee.header)
+    guard one.pointee.lead == other.pointee.lead, place < ShortHeader.longest else { return false }
+    let prefix = Int(one.pointee.prefix)
+    let shared = min(Int(one.pointee.values[place]), Int(one.pointee.bytewise))
+    let (before, next) = (before - prefix, record - prefix)
+    let offset = common(before, next, from: Int(one.pointee.lead), to: shared)
+    return offset < shared && isByteOrder(before, next, sign: Int(one.pointee.signs[offset]))
+      && before.byte(offset) < next.byte(offset)
   }
 
   /// The hash of a value that is no whole number with a body.

@@ -21,32 +21,47 @@ struct ShapeStep {
 
 /// The entries of indexes that have the same header: it says where each value stands.
 struct EntryShape {
-  /// Bytes of the header; more than there are of any where it has none.
-  var headerSize: Int32 = .max
   /// Bytes of such an entry; -1 where it takes the general way to read one.
   var size: Int32 = -1
-  /// Where two entries first differ before this byte, their order is that of the words there, but for `special` bytes: those
-  /// that hold a number's sign, and all of a real, whose order turns with it.
+  /// Bytes of its size before it in the cell; of that, its size and its header; of the whole cell.
+  var prefix: Int32 = 0
+  var lead: Int32 = .max
+  var span: Int32 = 0
+  /// Where two cells first differ before this byte, their order is that of the bytes there, but for numbers below zero.
   var bytewise: Int32 = 0
-  var special: UInt64 = 0
+  /// For each byte of a cell up to there, the one that holds the sign of the number whose order turns with it: of a whole number
+  /// for its first byte, of a real for all of them. For every other byte that of the header's length, which is no sign.
+  let signs: UnsafeMutablePointer<UInt8>
+  /// For each byte of the header, where the value that it tells of starts in the cell.
+  let values: UnsafeMutablePointer<UInt8>
   /// The hash of such an entry before its body is taken up.
   var salt = BytesHash()
   /// The values, up to `end`.
-  var steps: UnsafePointer<ShapeStep>
-  var end: UnsafePointer<ShapeStep>
+  let steps: UnsafeMutablePointer<ShapeStep>
+  var end: UnsafeMutablePointer<ShapeStep>
 
-  fileprivate var header = ShortHeader()
+  fileprivate(set) var header = ShortHeader()
   /// What the shape is made for; -1 as long as there is none.
   fileprivate var plan = -1
+
+  /// Bytes of a cell that may be compared one by one.
+  fileprivate static let mostBytes = 128
+
+  fileprivate init(place: Int, _ steps: UnsafeMutablePointer<ShapeStep>, _ bytes: UnsafeMutablePointer<UInt8>) {
+    self.steps = steps + place * ShortHeader.longest
+    end = self.steps
+    signs = bytes + place * (Self.mostBytes + ShortHeader.longest)
+    values = signs + Self.mostBytes
+  }
 }
 
 /// The shapes of entries that a walker met last.
 final class EntryShapes {
   private static let bits = 6
-  private static let mostSteps = ShortHeader.longest
 
   private let shapes: UnsafeMutablePointer<EntryShape>
   private let steps: UnsafeMutablePointer<ShapeStep>
+  private let bytes: UnsafeMutablePointer<UInt8>
   private let masks = ShortHeader.masks()
   private let facts: UnsafePointer<TypeFact>
 
@@ -55,52 +70,90 @@ final class EntryShapes {
 
   init(facts: UnsafePointer<TypeFact>) {
     self.facts = facts
-    let count = 1 << Self.bits
-    steps = .allocate(capacity: count * Self.mostSteps)
-    steps.initialize(repeating: ShapeStep(), count: count * Self.mostSteps)
-    shapes = .allocate(capacity: count + 1)
-    shapes.initialize(repeating: EntryShape(steps: steps, end: steps), count: count + 1)
-    none = UnsafePointer(shapes + count)
+    let count = 1 << Self.bits + 1
+    steps = .allocate(capacity: count * ShortHeader.longest)
+    steps.initialize(repeating: ShapeStep(), count: count * ShortHeader.longest)
+    let bytesOfEach = EntryShape.mostBytes + ShortHeader.longest
+    bytes = .allocate(capacity: count * bytesOfEach)
+    bytes.initialize(repeating: 0, count: count * bytesOfEach)
+    shapes = .allocate(capacity: count)
+    for place in 0..<count { (shapes + place).initialize(to: EntryShape(place: place, steps, bytes)) }
+    none = UnsafePointer(shapes + count - 1)
   }
 
   deinit {
     shapes.deallocate()
     steps.deallocate()
+    bytes.deallocate()
     masks.deallocate()
   }
 
   /// The shape of an entry, of which sixteen bytes are readable; one without a size where it takes the general way.
-  @inline(never) func shape(of record: UnsafeRawPointer, _ plan: KeyPlan) -> UnsafePointer<EntryShape> {
+  @inline(__always) func shape(of record: UnsafeRawPointer, _ plan: KeyPlan) -> UnsafePointer<EntryShape> {
     let header = ShortHeader(of: record, masks)
     guard header.isShort else { return none }
-    let fields = plan.fieldCount
     // How an entry is read depends on its header; how two are compared, on which of its bytes may differ and how.
-    let use = fields << 16 | (plan.isBytewise ? plan.firstFree + 1 : 0)
-    let place = header.place(bits: Self.bits)
-    let shape = shapes + place
-    if shape.pointee.plan == use, shape.pointee.header == header { return UnsafePointer(shape) }
-    let first = steps + place * Self.mostSteps
-    var special: UInt64 = 0
-    let found = ShortHeader.values(of: record, facts) { value in
-      guard value.column < fields else { return false }
-      first[value.column] = Self.step(value)
-      if value.start < 64 {
-        if value.fact.kind == TypeFact.Kind.integer { special |= 1 &<< UInt64(value.start) }
-        if value.fact.kind == TypeFact.Kind.real { special |= 0xFF &<< UInt64(value.start) }
-      }
-      return true
-    }
-    shape.pointee = EntryShape(
-      headerSize: Int32(record.byte(0)), special: special, steps: UnsafePointer(first),
-      end: UnsafePointer(first + fields), header: header, plan: use)
-    guard found.columns == fields, found.size >= 0 else { return UnsafePointer(shape) }
-    shape.pointee.salt.take(record, record.byte(0))
-    shape.pointee.size = Int32(truncatingIfNeeded: found.size)
-    if plan.isBytewise {
-      let free = plan.firstFree < fields ? Int(first[plan.firstFree].start) : found.size
-      shape.pointee.bytewise = Int32(min(free, 64))
+    let use = plan.fieldCount << 16 | (plan.isBytewise ? plan.firstFree + 1 : 0)
+    let shape = shapes + header.place(bits: Self.bits)
+    if shape.pointee.plan != use || shape.pointee.header != header {
+      shape.pointee.header = header
+      shape.pointee.plan = use
+      read(record, plan, into: &shape.pointee)
     }
     return UnsafePointer(shape)
+  }
+
+  /// Reads the shape of an entry; it has no size where such entries take the general way.
+  @inline(never) private func read(_ record: UnsafeRawPointer, _ plan: KeyPlan, into shape: inout EntryShape) {
+    let fields = plan.fieldCount
+    let headerSize = record.byte(0)
+    var count = 0
+    let steps = shape.steps
+    let found = ShortHeader.values(of: record, facts) { value in
+      guard value.column < fields else { return false }
+      steps[value.column] = Self.step(value)
+      count = value.column + 1
+      return true
+    }
+    shape.end = steps + count
+    shape.salt = BytesHash()
+    shape.salt.take(record, headerSize)
+    guard found.columns == fields, found.size >= 0, found.size < 1 << 14 else {
+      shape.size = -1
+      return
+    }
+    shape.size = Int32(found.size)
+    shape.prefix = found.size < 0x80 ? 1 : 2
+    shape.lead = shape.prefix + Int32(headerSize)
+    shape.span = shape.prefix + shape.size
+    noteBytes(of: record, plan, in: &shape)
+  }
+
+  /// Notes what the bytes of a cell say of its order.
+  private func noteBytes(of record: UnsafeRawPointer, _ plan: KeyPlan, in shape: inout EntryShape) {
+    let prefix = Int(shape.prefix)
+    let (signs, values) = (shape.signs, shape.values)
+    signs.update(repeating: UInt8(prefix), count: EntryShape.mostBytes)
+    values.update(repeating: 0, count: ShortHeader.longest)
+    let free = plan.firstFree < plan.fieldCount ? Int(shape.steps[plan.firstFree].start) : Int(shape.size)
+    shape.bytewise = plan.isBytewise ? Int32(min(prefix + free, EntryShape.mostBytes)) : 0
+    var type = 1
+    var step = shape.steps
+    while step < shape.end {
+      let (start, end) = (prefix + Int(step.pointee.start), prefix + Int(step.pointee.end))
+      let turning =
+        switch step.pointee.action {
+        case ShapeStep.Action.integer: start + 1
+        case ShapeStep.Action.real: end
+        default: start
+        }
+      for byte in start..<max(start, min(turning, EntryShape.mostBytes)) { signs[byte] = UInt8(start) }
+      repeat {
+        values[type] = UInt8(min(start, EntryShape.mostBytes))
+        type += 1
+      } while record.byte(type - 1) >= 0x80
+      step += 1
+    }
   }
 
   private static func step(_ value: ShortHeader.Value) -> ShapeStep {

@@ -131,28 +131,43 @@ struct BytesHash {
 
   /// Takes up the header of a record, or its body: blocks of sixteen bytes, of which the last one overlaps the one before it.
   @inline(__always) mutating func take(_ bytes: UnsafeRawPointer, _ count: Int) {
-    guard count < 16 else {
-      let last = bytes + count - 16
-      var at = bytes
-      if count > Self.longest {
-        self = afterChunks(bytes, until: last)
-        at += (last - bytes) & ~63
+    guard count > 16 else {
+      if count > 8 {
+        take(upTo16: bytes, count)
+      } else if count > 0 {
+        take(upTo8: bytes, count)
       }
-      while at < last {
-        take(Self.word(at), Self.word(at + 8))
-        at += 16
-      }
-      take(Self.word(last), Self.word(last + 8))
       return
     }
-    guard count > 0 else { return }
-    let last = Self.word(bytes + count - 8)
-    if count > 8 {
-      take(Self.word(bytes), last)
-    } else {
-      let all = last &>> UInt64(truncatingIfNeeded: 64 &- 8 &* count)
-      take(all, all)
+    guard count > 32 else { return take(upTo32: bytes, count) }
+    let last = bytes + count - 16
+    var at = bytes
+    if count > Self.longest {
+      self = afterChunks(bytes, until: last)
+      at += (last - bytes) & ~63
     }
+    while at < last {
+      take(Self.word(at), Self.word(at + 8))
+      at += 16
+    }
+    take(Self.word(last), Self.word(last + 8))
+  }
+
+  /// Likewise, of one to eight bytes.
+  @inline(__always) mutating func take(upTo8 bytes: UnsafeRawPointer, _ count: Int) {
+    let all = Self.word(bytes + count - 8) &>> UInt64(truncatingIfNeeded: 64 &- 8 &* count)
+    take(all, all)
+  }
+
+  /// Likewise, of nine to sixteen.
+  @inline(__always) mutating func take(upTo16 bytes: UnsafeRawPointer, _ count: Int) {
+    take(Self.word(bytes), Self.word(bytes + count - 8))
+  }
+
+  /// Likewise, of seventeen to thirty-two.
+  @inline(__always) mutating func take(upTo32 bytes: UnsafeRawPointer, _ count: Int) {
+    take(Self.word(bytes), Self.word(bytes + 8))
+    take(Self.word(bytes + count - 16), Self.word(bytes + count - 8))
   }
 
   /// Bytes that are taken up without ado.

@@ -34,6 +34,13 @@ struct ShortHeader {
   }
 
   @inline(__always) static func == (one: Self, other: Self) -> Bool { one.low == other.low && one.high == other.high }
+  @inline(__always) static func != (one: Self, other: Self) -> Bool { !(one == other) }
+
+  /// The first byte in which it differs from another one.
+  @inline(__always) func firstDifference(from other: Self) -> Int {
+    let bits = low ^ other.low
+    return bits != 0 ? bits.trailingZeroBitCount &>> 3 : 8 &+ (high ^ other.high).trailingZeroBitCount &>> 3
+  }
 
   /// So many bits that tell headers apart.
   @inline(__always) func place(bits: Int) -> Int {

@@ -75,6 +75,25 @@ static inline void csystem_prefetch(const void *start, size_t count) {
   for (size_t at = 0; at < count; at += 64) __builtin_prefetch((const char *)start + at, 0, 3);
 }
 
+/* How many of sixteen bytes are the same from the start on. */
+static inline unsigned csystem_common_bytes(const void *one, const void *other) {
+#if defined(__SSE2__)
+  typedef char block __attribute__((vector_size(16), aligned(1), may_alias));
+  unsigned same = (unsigned)__builtin_ia32_pmovmskb128(*(const block *)one == *(const block *)other);
+  return (unsigned)__builtin_ctz(~same);
+#else
+  uint64_t first, second, other_first, other_second;
+  __builtin_memcpy(&first, one, 8);
+  __builtin_memcpy(&second, (const char *)one + 8, 8);
+  __builtin_memcpy(&other_first, other, 8);
+  __builtin_memcpy(&other_second, (const char *)other + 8, 8);
+  /* The bytes that differ, from the lowest on: the processors that Swift runs on here are little-endian. */
+  if (first != other_first) return (unsigned)__builtin_ctzll(first ^ other_first) / 8;
+  if (second != other_second) return 8 + (unsigned)__builtin_ctzll(second ^ other_second) / 8;
+  return 16;
+#endif
+}
+
 /* open(2) with close-on-exec added, without variadic arguments. */
 int csystem_open(const char *path, int flags, mode_t mode);
 
