@@ -60,6 +60,9 @@ public struct DuckDBDriver: SQLDriver, SalvagingDriver, ComparingDriver, LoggedD
   /// Opens a working copy for writing.
   public func openCopy(_ path: String) throws(Problem) -> any WorkingCopy { try DuckDBWorkingCopy(path) }
 
+  /// Not where the catalog is an older one: its rows would look like the newest ones then.
+  public func isRewritable(_ path: String) -> Bool { ((try? CatalogAge.contradiction(at: path)) ?? nil) == nil }
+
   /// Makes a new, empty database.
   public func createStore(_ path: String) throws(Problem) -> any WorkingCopy {
     guard !FileStatus.exists(path) else {

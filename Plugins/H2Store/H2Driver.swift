@@ -72,6 +72,9 @@ public struct H2Driver: SQLDriver, SalvagingDriver, ComparingDriver {
     return try H2WorkingCopy(path, login: login, creates: true)
   }
 
+  /// Not where H2 would open an older version, or stop at a page.
+  public func isRewritable(_ path: String) -> Bool { (try? H2WorkingCopy.refuseOlder(path)) != nil }
+
   /// There is nothing beside the file.
   public func settle(_ copy: String) throws(Problem) {}
 

@@ -37,8 +37,8 @@ public struct RestorePagesRepair: Repair {
     return RepairOffer(
       loss: .none, mends: mends,
       reason:
-        "takes \(result.differing) of \(result.parts) \(result.unit) from the archive \(Paths.name(of: backup.path)); nothing "
-        + "was committed since it was taken: \(result.reason)", order: 5)
+        "takes \(result.differing) of \(result.parts) \(result.unit) from the archive \(Paths.name(of: backup.path)); "
+        + (result.isOfParts ? "" : "nothing was committed since it was taken: ") + result.reason, order: 5)
   }
 
   /// Writes the archive's pages over those of the working copy that differ.

@@ -38,7 +38,10 @@ public struct RewriteRepair: Repair {
       description.mends.contains { finding.code.matches($0) }
         && !(finding.code == "page.duplicate-reference" && finding.location.index != nil)
     }
-    guard !mends.isEmpty, try context.readableCatalog() != nil else { return nil }
+    guard !mends.isEmpty, try context.sqlDriver().isRewritable(context.path), try context.readableCatalog() != nil
+    else {
+      return nil
+    }
     let ofRows = mends.filter { Self.ofRows.contains($0.code) && !Self.isOfFreePages($0) }
     let touchesRows = !ofRows.allSatisfy(\.hidesNoRow)
     let reason =

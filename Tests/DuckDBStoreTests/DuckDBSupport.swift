@@ -43,6 +43,15 @@ struct Shop {
     }
     return target
   }
+
+  /// Runs dbmend in the folder.
+  func dbmend(_ words: String...) throws -> ProgramResult {
+    let beside = Paths.join(Paths.folder(of: Paths.resolved(CommandLine.arguments[0])), "dbmend")
+    let program = FileStatus.exists(beside) ? beside : Paths.join(Self.packageRoot, ".build/debug/dbmend")
+    return try run([program] + words, folder: folder.path, environment: ["NO_COLOR": "1"])
+  }
+
+  private static let packageRoot = Paths.folder(of: Paths.folder(of: Paths.folder(of: #filePath)))
 }
 
 /// The condition under which tests of DuckDB databases run: visible where they do not.

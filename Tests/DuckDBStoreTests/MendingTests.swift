@@ -90,6 +90,12 @@ import Testing
       let lost = try shop.copy(as: "lost.db")
       try DuckDBFile.damage(lost, at: place * 4096, count: 4096, with: 0)
       #expect(driver.salvagePlan(lost).loss == .changes)
+      let outcome = try driver.salvage(lost, with: SalvageAid())
+      let session = try driver.open(lost, patience: 1)
+      let tables = try session.catalog().tables.map(\.name)
+      session.end()
+      #expect(Set(outcome.rows.keys) == Set(tables), "what an older state may lack is told of every table")
+      #expect(outcome.rows.values.allSatisfy { $0.lost == nil } && outcome.notes.joined().contains("is lost"))
     }
     let hopeless = try shop.copy(as: "hopeless.db")
     try DuckDBFile.damage(hopeless, at: 0, count: 12_288, with: 0)

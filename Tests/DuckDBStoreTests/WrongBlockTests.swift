@@ -44,6 +44,55 @@ import Testing
     #expect(found.allSatisfy { $0.location.table == "t" })
   }
 
+  @Test("a catalog from before a checkpoint is found, and what it leads to is not called the newest state")
+  func oldCatalog() throws {
+    let shop = try Shop(
+      "CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS m FROM range(60000) r(i); CREATE TABLE u AS SELECT i FROM range(1000) r(i); CHECKPOINT;"
+    )
+    try DuckDBFile.run(
+      shop.path, "UPDATE t SET m = upper(m); INSERT INTO u SELECT i FROM range(4000) r(i); CHECKPOINT;")
+    let block = try FileHandle.read(shop.path).read(262_144, at: DuckDBFile.block(0))
+    try DuckDBFile.run(shop.path, "DELETE FROM t WHERE i % 3 = 0; UPDATE t SET i = i + 1; CHECKPOINT;")
+    try DuckDBFile.run(shop.path, "UPDATE t SET m = lower(m); CHECKPOINT;")
+    try FileHandle.update(shop.path).write(block, at: DuckDBFile.block(0))
+    let found = try findings(shop)
+    #expect(found.contains { $0.code == "file.malformed" && $0.location.page == 0 }, "\(found)")
+    #expect(!driver.isRewritable(shop.path) && driver.salvagePlan(shop.path).loss == .changes)
+    let outcome = try driver.salvage(shop.path, with: SalvageAid())
+    #expect(
+      Set(outcome.rows.keys).isSuperset(of: ["t", "u"]) && outcome.rows.values.allSatisfy { $0.lost == nil },
+      "\(outcome.rows)")
+  }
+
+  @Test(
+    "two blocks that changed places are found by an archive of the same catalog, whatever time the file has, and put back"
+  )
+  func exchanged() throws {
+    let shop = try Shop(
+      "CREATE TABLE t AS SELECT i, [hash(i)] AS x FROM range(300000) r(i); CHECKPOINT;")
+    #expect(try shop.dbmend("backup", "shop.db").exit == 0)
+    let query = "SELECT bit_xor(hash(i::VARCHAR || x::VARCHAR)) FROM t"
+    let sum = try DuckDBFile.value(shop.path, query)
+    let held = try DuckDBFile.value(
+      shop.path,
+      "SELECT DISTINCT block_id FROM pragma_storage_info('t') WHERE column_name = 'x' AND block_id > 0 AND segment_type = 'UBIGINT' "
+        + "AND block_offset = 0 AND count > 20000 ORDER BY 1"
+    ).split(separator: " ").compactMap { Int($0) }
+    try #require(held.count > 1)
+    let file = try FileHandle.update(shop.path)
+    let (first, second) = (DuckDBFile.block(held[0]), DuckDBFile.block(held[1]))
+    let bytes = try file.read(262_144, at: first)
+    try file.write(try file.read(262_144, at: second), at: first)
+    try file.write(bytes, at: second)
+    file.close()
+    #expect(try DuckDBFile.value(shop.path, query) != sum)
+    let check = try shop.dbmend("check", "shop.db")
+    #expect(check.exit == 1 && check.output.contains("page.rotten"), "\(check.output)")
+    let repair = try shop.dbmend("repair", "--yes", "--max-loss", "none", "shop.db")
+    #expect(repair.exit == 0, "\(repair.output)")
+    #expect(try DuckDBFile.value(shop.path, query) == sum)
+  }
+
   @Test("their rows are set aside without them, and none of the wrong values stays")
   func salvage() throws {
     let shop = try Shop(Self.script)

@@ -19,6 +19,10 @@ final class BlockComparison: StoreComparison {
   private var equal = 0
   private var equalHeaders = 0
   private var difference: String?
+  /// A block that is sound and not the archive's, though it stands where the archive has one in use.
+  private var misplaced: Int?
+  /// Whether every block of the catalog is the archive's: then these are the blocks that it leads to.
+  private var isCatalogWhole = true
 
   /// With `restores`, what differs is written over as it comes.
   init(_ path: String, isUnchanged: Bool, restores: Bool) throws(Problem) {
@@ -66,8 +70,13 @@ final class BlockComparison: StoreComparison {
         return
       }
       guard !isFree else { return }
-      difference = "block \(block) can be read and is not the archive's"
-      return
+      misplaced = misplaced ?? block
+      guard isOfRows else {
+        difference = "block \(block) can be read and is not the archive's"
+        return
+      }
+    } else if !isHeader, !isOfRows {
+      isCatalogWhole = false
     }
     differing += 1
     if restores { try file.write(Array(part), at: position) }
@@ -89,11 +98,20 @@ final class BlockComparison: StoreComparison {
     return block >= use.isFree.count || use.isFree[block]
   }
 
+  /// Whether the block is in use, and not of the catalog.
+  private var isOfRows: Bool {
+    guard survey.headers.areSound, let use = survey.use, !use.metadata.isEmpty else { return false }
+    return block < use.isFree.count && !use.isFree[block] && !use.metadata.contains(block)
+  }
+
   func finish() throws(Problem) -> ComparisonResult {
     func result(_ isSame: Bool, _ reason: String) -> ComparisonResult {
       ComparisonResult(isSame: isSame, differing: differing, parts: parts, unit: "headers and blocks", reason: reason)
     }
     if let difference { return result(false, difference) }
+    if let misplaced, !isUnchanged, !isCatalogWhole {
+      return result(false, "block \(misplaced) can be read and is not the archive's")
+    }
     if !isUnchanged, holdsLog { return result(false, "its log holds transactions that were not in the archive") }
     guard isUnchanged || (equalHeaders > 0 && equal > 2) else {
       return result(false, "too little is left of it to tell that it is the archive's state")

@@ -22,6 +22,15 @@ struct BlockNotes {
     sums = (0..<Int(count)).map { bytes.uint64(Self.headerSize + $0 * 8) ?? 0 }
   }
 
+  /// Whether every block of the catalog is as it was noted: then so was every block that the catalog leads to, whatever time the file
+  /// says that it was written.
+  func hasSameCatalog(_ live: [UInt64], _ use: BlockUse) -> Bool {
+    !use.metadata.isEmpty
+      && use.metadata.allSatisfy { id in
+        id < sums.count && id < live.count && sums[id] != 0 && sums[id] == live[id]
+      }
+  }
+
   /// Notes of a file that was surveyed; nil where a block of it is damaged, or nobody knows which are in use.
   static func take(_ survey: FileSurvey) -> [UInt8]? {
     guard survey.unreadable.isEmpty, let header = survey.headers.active, let use = survey.use else { return nil }
@@ -57,8 +66,10 @@ extension DuckDBSession: RotSession {
   /// Blocks that are not the archive's, where nothing was written since: each is sound by its own checksum, and another one's, or
   /// from before. Damaged ones are found without an archive.
   func rottenParts(_ notes: BackupNotes, limit: Int) throws(Problem) -> [Finding] {
-    guard let survey, let stamp, stamp.isSameState(as: notes.stamp), let use = survey.use,
-      let known = BlockNotes(try notes.read()), known.blockSize == survey.headers.active?.blockSize
+    guard let survey, let stamp, let use = survey.use, let known = BlockNotes(try notes.read()),
+      known.blockSize == survey.headers.active?.blockSize,
+      stamp.isSameState(as: notes.stamp)
+        || stamp.changeCounter == notes.stamp.changeCounter && known.hasSameCatalog(survey.sums, use)
     else { return [] }
     let unreadable = Set(survey.unreadable)
     let count = min(known.sums.count, survey.sums.count, use.isFree.count)
@@ -72,8 +83,8 @@ extension DuckDBSession: RotSession {
       return Finding(
         "page.rotten", .error,
         at: Finding.Location(table: table, page: id, byte: FileHeaders.end + id * known.blockSize),
-        "block \(id)\(table.map { " of table \($0)" } ?? "") is not what it was when the newest good archive was taken, and nothing "
-          + "was committed since",
+        "block \(id)\(table.map { " of table \($0)" } ?? "") is not what it was when the newest good archive was taken, and no "
+          + "checkpoint was written since",
         evidence: "its checksum is right, and another than in \(Paths.name(of: notes.archive))")
     }
     if rotten.count > limit { findings[limit - 1].count = rotten.count - limit + 1 }

@@ -6,6 +6,8 @@ struct BlockUse {
   private(set) var isFree: [Bool]
   /// The blocks that hold the catalog and what leads to the rows.
   private(set) var metadata: Set<Int>
+  /// Whether the list has what the header leads to in use.
+  private(set) var hasCatalog = true
 
   /// Reads the list. `block` gives a block whose checksum is right, nil for any other. nil where the list cannot be read.
   init?(_ header: DatabaseHeader, _ block: (Int) throws(Problem) -> [UInt8]?) throws(Problem) {
@@ -26,9 +28,15 @@ struct BlockUse {
     guard let sharedCount = next(), sharedCount <= UInt64(header.blockCount) else { return nil }
     cursor += Int(sharedCount) * 12
     guard let metadataCount = next(), metadataCount <= UInt64(header.blockCount) else { return nil }
+    var unusedParts: [Int: UInt64] = [:]
     for _ in 0..<metadataCount {
-      guard let id = next(), next() != nil, id < UInt64(header.blockCount) else { return nil }
+      guard let id = next(), let parts = next(), id < UInt64(header.blockCount) else { return nil }
       metadata.insert(Int(id))
+      unusedParts[Int(id)] = parts
+    }
+    if header.metaBlock != DatabaseHeader.nowhere {
+      let parts = unusedParts[Int(header.metaBlock & (1 << 56 - 1))]
+      hasCatalog = parts.map { $0 & (1 << (header.metaBlock >> 56)) == 0 } ?? false
     }
   }
 

@@ -71,10 +71,27 @@ struct LogMending {
       kept > 0
         ? "\(count(kept)) of the log \(kept == 1 ? "was" : "were") kept; of the rest it held: \(told)"
         : "the log was set aside; it held: \(told)")
-    for (table, changes) in lost.tables where table != "?" {
-      outcome.rows[table] = RowTally(lost: changes.deleted == 0 && changes.updated == 0 ? changes.inserted : nil)
-    }
+    outcome.rows = lost.losses(of: path)
     return outcome
+  }
+}
+
+extension LogContent {
+  /// What the tables of a database lose that is at a path now, without this: the rows that were inserted; nobody can count them where
+  /// others were deleted or changed, nor of a table of which nothing is told where an entry cannot be read.
+  func losses(of path: String) -> [String: RowTally] {
+    var rows: [String: RowTally] = [:]
+    for (table, changes) in tables where table != "?" {
+      rows[table] = RowTally(lost: changes.deleted == 0 && changes.updated == 0 ? changes.inserted : nil)
+    }
+    guard unreadable > 0 || tables["?"] != nil, let session = try? DuckDBSession.open(path, patience: 1) else {
+      return rows
+    }
+    defer { session.end() }
+    for table in session.structure.catalog.tables where rows[table.name] == nil {
+      rows[table.name] = RowTally(lost: nil)
+    }
+    return rows
   }
 }
 

@@ -8,6 +8,8 @@ final class Salvage {
   private let copy: String
   private let aid: SalvageAid
   private var outcome = RepairOutcome()
+  /// Why the rows may be those of another state than the newest; nil where they are of that.
+  private var doubt: String?
 
   init(_ copy: String, _ aid: SalvageAid) {
     self.copy = copy
@@ -16,6 +18,18 @@ final class Salvage {
 
   /// Works on the copy, and says what became of each table's rows.
   func run() throws(Problem) -> RepairOutcome {
+    var outcome = try mend()
+    guard let doubt, let session = try? DuckDBSession.open(copy, patience: 1) else { return outcome }
+    defer { session.end() }
+    outcome.notes.append(doubt)
+    for table in session.structure.catalog.tables {
+      let kept = outcome.rows[table.name] == nil ? try session.rowCount(of: table) : 0
+      outcome.rows[table.name, default: RowTally(kept: kept)].lost = nil
+    }
+    return outcome
+  }
+
+  private func mend() throws(Problem) -> RepairOutcome {
     try mendHeaders()
     var survey = try surveyed()
     if try correctBlocks(survey) { survey = try surveyed() }
@@ -26,8 +40,11 @@ final class Salvage {
     }
     if !survey.unreadable.isEmpty { return try rebuild(survey, backup: nil) }
     // Blocks are sound, and the engine may still stumble: it is asked to write everything anew where it does.
-    if outcome.notes.isEmpty { return try rebuild(survey, backup: try aid.backup()) }
-    return outcome
+    guard outcome.notes.isEmpty else { return outcome }
+    if try CatalogAge.contradiction(at: copy) != nil {
+      doubt = "the catalog is not that of the newest checkpoint: rows may be as they were before it, or be missing"
+    }
+    return try rebuild(survey, backup: try aid.backup())
   }
 
   /// Puts single bytes right that the checksums tell; whether there were any.
@@ -63,7 +80,10 @@ final class Salvage {
       throw Problem(
         .damaged, tried: "put the headers right of", on: copy, said: "none of them tells where the catalog is",
         code: "file.malformed")
-    case .rewrite, .renew, .older:
+    case .older(let words):
+      doubt = words
+      fallthrough
+    case .rewrite, .renew:
       try HeaderMending(headers).run(file)
       try file.sync()
       outcome.notes.append("wrote \(headers.damaged.joined(separator: " and ")) anew")
@@ -89,11 +109,21 @@ final class Salvage {
       // What the damage hit may be what the log's replay needs.
       guard let log, aid.takesUnproved, error.kind == .damaged else { throw error }
       try Sidecars.remove(beside: copy)
-      let made = try rebuildAsItIs(survey, backup: backup)
+      var made = try rebuildAsItIs(survey, backup: backup)
       try SetAsideMark.write(beside: copy, kept: 0)
+      var lost = log.content
+      lost.add(log.rest)
+      for (table, own) in lost.losses(of: copy) {
+        guard var tally = made.rows[table] else {
+          made.rows[table] = own
+          continue
+        }
+        tally.lost = tally.lost.flatMap { before in own.lost.map { before + $0 } }
+        made.rows[table] = tally
+      }
       outcome.notes.append(
         "the log was set aside, since it cannot be replayed into the damaged file; it held: "
-          + (log.content.words ?? "nothing that can be read"))
+          + (lost.words ?? "nothing that can be read"))
       return RepairOutcome(rows: made.rows, notes: outcome.notes)
     }
   }

@@ -58,6 +58,13 @@ enum SalvagePlan {
         : (.rows, rowByRow)
     }
     defer { session.end() }
+    if let old = try? CatalogAge.contradiction(session) {
+      return (
+        .changes,
+        "takes over every row that the catalog leads to, which is from before the newest checkpoint (it has \(old.content) in "
+          + "block \(old.block), which was given back since)"
+      )
+    }
     // Where every block is what was written, what the engine stumbled over is of a table, and not of an index.
     guard let found = try? session.verifyIntegrity(IntegrityRequest(isFull: false)), !found.isEmpty,
       found.allSatisfy({ $0.code == "index.malformed" })

@@ -238,6 +238,9 @@ class DuckDBSession: SQLSession {
     var findings: [Finding] = []
     if let survey, !survey.unreadable.isEmpty { findings += try SurveyFindings(self, survey).findings(request) }
     guard request.isFull else { return findings }
+    if findings.isEmpty, let old = try CatalogAge.contradiction(self) {
+      findings.append(old.finding(blockSize: blockSize))
+    }
     let reading = FullReading(self, without: Set(findings.compactMap(\.location.table)))
     findings += try reading.findings(request, isDamaged: !findings.isEmpty)
     for (table, count) in reading.counts { counts[table] = count }

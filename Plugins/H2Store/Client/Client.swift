@@ -4,7 +4,8 @@ import MendKit
 /// H2's own programs, run by Java in a process of their own.
 struct Client: Sendable {
   private let java: ClientProgram
-  private let jar: String
+  /// H2 itself.
+  let jar: String
   /// Who opens databases.
   let login: Login
   /// How long a run may take, in seconds.

@@ -77,10 +77,10 @@ struct StoreHeaders: Hashable {
   static func isEncrypted(_ bytes: [UInt8]) -> Bool { bytes.starts(with: Array("H2encrypt\n".utf8)) }
 
   /// Both headers for a store whose newest chunk is this one, as H2 writes them. `old` tells when the store was made.
-  static func bytes(for chunk: Chunk, like old: Header?) -> [UInt8] {
+  static func bytes(for chunk: Chunk, like old: Header?, format: Int) -> [UInt8] {
     var line =
       "H:2,block:\(hexadecimal(chunk.block)),blockSize:1000,chunk:\(hexadecimal(chunk.id)),"
-      + "created:\(String(old?.created ?? 0, radix: 16)),format:\(hexadecimal(old?.format ?? 2))"
+      + "created:\(String(old?.created ?? 0, radix: 16)),format:\(hexadecimal(old?.format ?? format))"
     if let old, old.readFormat != old.format { line += ",formatRead:\(hexadecimal(old.readFormat))" }
     line += ",version:\(hexadecimal(chunk.version))"
     let sum = Fletcher.sum(Array(line.utf8)[...])

@@ -7,9 +7,10 @@ import MendKit
 struct BackupRows {
   /// The damaged database, before anything was written into it.
   let evidence: [String: RowEvidence]
-  /// When the damaged database was made.
-  let created: UInt64?
-  let aid: SalvageAid
+  let backup: BackupCopy
+  /// Whether the backup is of the damaged database itself: in any other one the numbers of rows mean nothing, unless they are the keys.
+  let isSameStore: Bool
+  let takesUnproved: Bool
   let client: Client
 
   /// What became of the rows of a table.
@@ -26,20 +27,19 @@ struct BackupRows {
   }
 
   /// Fills the tables of the new database that is called so in a folder; what became of each table, and what could not be done.
-  func fill(_ database: String, in folder: String, subject: String) throws(Problem) -> ([String: Tally], [String]) {
-    guard !evidence.isEmpty, let path = try aid.backup() else { return ([:], []) }
-    let place = try EnginePlace(in: folder)
-    try Durable.rename(path, to: place.file)
-    let handle = try FileHandle.read(place.file)
-    let survey = try FileSurvey.make(handle)
-    guard survey.isSound else { return ([:], ["the backup has damaged pages itself, and no rows are taken from it"]) }
-    let isSameStore = survey.headers.newest?.created == created
-    let catalog = try H2Catalog(client.run(H2Catalog.statements, on: EnginePlace.name, in: place.folder), of: path)
-    var parts: [Part] = []
+  func fill(_ database: String, in folder: String) throws(Problem) -> ([String: Tally], [String]) {
+    let place = backup.place
+    // The engine may write to what it opens: before that, the pages are as the survey has them.
+    var rows: [(table: String, missing: [(Int64, RowEvidence.Verdict)])] = []
     for (name, evidence) in evidence.sorted(by: { $0.key < $1.key }) {
+      if let missing = try evidence.missing(name, in: backup.survey, backup.handle) { rows.append((name, missing)) }
+    }
+    let answers = try client.run(H2Catalog.statements, on: EnginePlace.name, in: place.folder)
+    let catalog = try H2Catalog(answers, of: place.file)
+    var parts: [Part] = []
+    for (name, missing) in rows {
       guard let table = catalog.catalog.table(name), let sql = catalog.paths[table.name],
-        // In another store the numbers mean nothing, unless they are the keys.
-        isSameStore || table.keyIsStructural, let missing = try evidence.missing(name, in: survey, handle)
+        isSameStore || table.keyIsStructural
       else { continue }
       let proved = missing.filter { $0.1 == .proved }.map(\.0)
       let unproved = missing.filter { $0.1 == .unproved }.map(\.0)
@@ -78,7 +78,7 @@ struct BackupRows {
             + "\("jdbc:h2:\(Paths.join(backup.folder, EnginePlace.name));IFEXISTS=TRUE".asLiteral), "
             + "\(client.login.user.asLiteral), \(try client.login.password().asLiteral), 'PUBLIC', 'DBMEND_ROWS_\(number)') READONLY"
         ))
-      for (rows, isTaken) in [(part.proved, true), (part.unproved, aid.takesUnproved)] where !rows.isEmpty {
+      for (rows, isTaken) in [(part.proved, true), (part.unproved, takesUnproved)] where !rows.isEmpty {
         let file = Paths.join(backup.folder, "rows-\(number)-\(isTaken)-\(statements.count)")
         try Durable.write(Array(("R\n" + rows.map { "\($0)\n" }.joined()).utf8), to: file, mode: 0o600)
         let source =

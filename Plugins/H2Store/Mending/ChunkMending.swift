@@ -56,8 +56,12 @@ struct ChunkMending {
         if !newest.broken.isEmpty {
           notes.append("wrote headers and footers of \(newest.broken.count) chunks anew, as the layout has them")
         }
+        if survey.headers.isClean, try renewUnused(newest) {
+          notes.append("wrote headers and footers of chunks anew of which nothing is in use, and which H2 looks at")
+        }
         if !survey.headers.damaged.isEmpty {
-          try file.handle.write(StoreHeaders.bytes(for: newest.last, like: survey.headers.newest), at: 0)
+          try file.handle.write(
+            StoreHeaders.bytes(for: newest.last, like: survey.headers.newest, format: file.format), at: 0)
           notes.append("wrote \(survey.headers.damaged.joined(separator: " and ")) anew")
         }
       }
@@ -65,7 +69,7 @@ struct ChunkMending {
       return notes
     case .complete(let chunk):
       try renew(chunk)
-      try file.handle.write(StoreHeaders.bytes(for: chunk, like: survey.headers.newest), at: 0)
+      try file.handle.write(StoreHeaders.bytes(for: chunk, like: survey.headers.newest, format: file.format), at: 0)
       try file.handle.sync()
       return ["wrote the header and the footer of the newest chunk anew, as the rest of it has them"]
     case .older(let version), .headers(let version):
@@ -126,8 +130,32 @@ struct ChunkMending {
         try file.handle.write(zeros, at: start + StoreHeaders.blockSize - Chunk.footerSize)
       }
     }
-    try file.handle.write(StoreHeaders.bytes(for: last, like: survey.headers.newest), at: 0)
+    try file.handle.write(StoreHeaders.bytes(for: last, like: survey.headers.newest, format: file.format), at: 0)
     try file.handle.sync()
+  }
+
+  /// Writes headers and footers of chunks of which nothing is in use: nobody reads their pages. Whether there were any.
+  private func renewUnused(_ version: StoreVersion) throws(Problem) -> Bool {
+    var isChanged = false
+    for chunk in version.brokenUnused {
+      let others = version.chunks.values.filter {
+        $0.block < chunk.block + chunk.length && chunk.block < $0.block + $0.length
+      }
+      guard others.isEmpty, chunk.block + chunk.length <= file.blocks else { continue }
+      try file.handle.write(Array((Self.header(of: chunk) + "\n").utf8), at: chunk.start)
+      try file.handle.write(
+        Self.footer(of: chunk, format: file.format), at: chunk.start + chunk.size - Chunk.footerSize)
+      isChanged = true
+    }
+    return isChanged
+  }
+
+  private static func header(of chunk: Chunk) -> String {
+    func hexadecimal(_ number: Int) -> String { String(number, radix: 16) }
+    return
+      "chunk:\(hexadecimal(chunk.id)),block:\(hexadecimal(chunk.block)),len:\(hexadecimal(chunk.length)),map:0,max:0,"
+      + "pages:\(hexadecimal(chunk.pages)),root:\(String(chunk.root, radix: 16)),time:\(String(chunk.time, radix: 16)),"
+      + "version:\(hexadecimal(chunk.version)),toc:\(hexadecimal(chunk.contents))"
   }
 
   /// Writes the header and the footer of a chunk as the layout has it.
@@ -135,11 +163,7 @@ struct ChunkMending {
     var reader = ByteReader(try file.handle.read(chunk.pages * 8, at: chunk.start + chunk.contents))
     var first = chunk.size
     while let entry = reader.number(8) { first = min(first, PagePosition(entry).offset) }
-    func hexadecimal(_ number: Int) -> String { String(number, radix: 16) }
-    let text =
-      "chunk:\(hexadecimal(chunk.id)),block:\(hexadecimal(chunk.block)),len:\(hexadecimal(chunk.length)),map:0,max:0,"
-      + "pages:\(hexadecimal(chunk.pages)),root:\(String(chunk.root, radix: 16)),time:\(String(chunk.time, radix: 16)),"
-      + "version:\(hexadecimal(chunk.version)),toc:\(hexadecimal(chunk.contents))"
+    let text = Self.header(of: chunk)
     guard
       try file.header(at: chunk.block, id: chunk.id) != nil || (text.utf8.count < first && first <= Chunk.longestHeader)
     else { return }
@@ -147,7 +171,7 @@ struct ChunkMending {
       let padding = [UInt8](repeating: 0x20, count: first - 1 - text.utf8.count)
       try file.handle.write(Array(text.utf8) + padding + [0x0A], at: chunk.start)
     }
-    let footer = Self.footer(of: chunk, format: file.headers.newest?.format ?? 2)
+    let footer = Self.footer(of: chunk, format: file.format)
     try file.handle.write(footer, at: chunk.start + chunk.size - Chunk.footerSize)
   }
 

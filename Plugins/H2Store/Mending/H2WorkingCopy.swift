@@ -30,7 +30,7 @@ final class H2WorkingCopy: H2Session, WorkingCopy {
   }
 
   /// Throws where H2 would open an older version without a word, which loses what was committed since.
-  private static func refuseOlder(_ path: String) throws(Problem) {
+  static func refuseOlder(_ path: String) throws(Problem) {
     let survey = try FileSurvey.make(FileHandle.read(path))
     // H2 never looks into an index for what a script of the database says.
     func isOfIndex(_ damage: FileSurvey.Damage) -> Bool { damage.map.flatMap { survey.objects[$0]?.index } != nil }

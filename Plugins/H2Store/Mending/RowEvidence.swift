@@ -5,10 +5,22 @@ import MendKit
 struct RowEvidence {
   private var left: Set<Int64>
   private var indexes: [[Int64: UInt64]]
+  /// The leaves that are left, where no tree leads to them all.
+  private var chain: LeafChain?
   /// The columns of each sound index.
   let columns: [[Int]]
   /// Columns of the table.
   let width: Int
+
+  private init(left: Set<Int64>, indexes: [[Int64: UInt64]], columns: [[Int]], width: Int) {
+    (self.left, self.indexes, self.columns, self.width) = (left, indexes, columns, width)
+  }
+
+  /// Of a table of which leaves are left, and nothing else: these rows. A row that the leaves would have to have was deleted.
+  init(_ rows: Set<Int64>, in chain: LeafChain?, width: Int) {
+    self.init(left: rows, indexes: [], columns: [], width: width)
+    self.chain = chain
+  }
 
   /// Notes rows that are not lost after all.
   mutating func take(_ numbers: Set<Int64>) { left.formUnion(numbers) }
@@ -25,7 +37,7 @@ struct RowEvidence {
     case proved
     /// No index tells, or it has other values now.
     case unproved
-    /// A sound index does not have it: it was deleted.
+    /// A sound index, or what is left of the table, does not have it: it was deleted.
     case refuted
   }
 
@@ -67,7 +79,7 @@ struct RowEvidence {
     else { return nil }
     var missing: [(Int64, Verdict)] = []
     for (place, number) in rows.sums.numbers.enumerated() where !left.contains(number) {
-      var verdict = indexes.isEmpty ? Verdict.unproved : .proved
+      var verdict = chain?.covers(number) == true ? Verdict.refuted : indexes.isEmpty ? .unproved : .proved
       for (index, entries) in indexes.enumerated() {
         guard let mark = entries[number] else {
           verdict = .refuted

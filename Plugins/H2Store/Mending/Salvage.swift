@@ -100,15 +100,13 @@ struct Salvage {
       let after = try FileSurvey.make(file)
       if !notes.isEmpty, after.isSound { return try counted(notes) { _ in 0 } }
       guard let found = try Reassembly(file, after) else { throw nothingLeft }
-      var evidence = try RowEvidence.collect(after, file)
-      return try rebuild(after, &evidence, found, notes)
-    case .older:
+      return try rebuild(after, RowEvidence.collect(after, file), found, notes)
+    case .older(let version):
+      if let outcome = try backupInPlace(of: version, survey) { return outcome }
       // What a version held that is gone nobody can count.
       let notes = try ChunkMending(file).run()
       return try counted(notes) { _ in nil }
-    case .reassembly(let found):
-      var evidence = try RowEvidence.collect(survey, file)
-      return try rebuild(survey, &evidence, found, [])
+    case .reassembly(let found): return try rebuild(survey, RowEvidence.collect(survey, file), found, [])
     case .nothing: throw nothingLeft
     }
   }
@@ -133,13 +131,30 @@ struct Salvage {
     return outcome
   }
 
-  /// Makes a new database of what was put together.
+  /// Puts the backup in the place of the copy, where that is of a newer version than the newest one that is whole.
+  private func backupInPlace(of version: Int, _ survey: FileSurvey) throws(Problem) -> RepairOutcome? {
+    guard aid.takesUnproved, let backup = try BackupCopy(aid, in: Paths.folder(of: copy)), backup.survey.isSound,
+      backup.isOf(survey.headers), backup.version > version
+    else { return nil }
+    try Durable.rename(backup.place.file, to: copy)
+    var outcome = try counted(["the newest version that is whole is older than the backup, which took its place"]) {
+      _ in
+      nil
+    }
+    for (table, tally) in outcome.rows { outcome.rows[table] = RowTally(fromBackup: tally.kept, lost: nil) }
+    return outcome
+  }
+
+  /// Makes a new database of what was put together. With `prefersBackup`, what is left of a lost version gives way to a backup of a
+  /// newer one.
   private func rebuild(
-    _ survey: FileSurvey, _ evidence: inout [String: RowEvidence], _ reassembly: Reassembly, _ notes: [String]
+    _ survey: FileSurvey, _ collected: [String: RowEvidence], _ reassembly: Reassembly, _ notes: [String],
+    prefersBackup: Bool = true
   ) throws(Problem) -> RepairOutcome {
     let client = try Client.find(login)
     let folder = Paths.folder(of: copy)
     var found = reassembly
+    var evidence = collected
     var notes = notes
     if found.tables.contains(where: { $0.name == nil && $0.chain.entries > 0 }) {
       do throws(Problem) {
@@ -147,6 +162,17 @@ struct Salvage {
       } catch {
         notes.append(error.description)
       }
+    }
+    var backup = evidence.isEmpty && found.isSurveyed ? nil : try BackupCopy(aid, in: folder)
+    if backup?.survey.isSound == false {
+      notes.append("the backup has damaged pages itself, and no rows are taken from it")
+      backup = nil
+    }
+    let isSameStore = backup?.isOf(survey.headers) ?? false
+    var gaveWay = false
+    if let backup, !found.isSurveyed {
+      if isSameStore, aid.takesUnproved, prefersBackup { gaveWay = try found.giveWay(to: backup) }
+      evidence.merge(try found.evidence()) { $1 }
     }
     let place = try EnginePlace(in: folder)
     let proofs = survey.objects.objects.compactMapValues { $0.index == nil ? evidence[$0.table] : nil }
@@ -157,6 +183,7 @@ struct Salvage {
     let script = Paths.join(place.folder, EnginePlace.name + ".h2.sql")
     let recovered = try client.recover(EnginePlace.name, in: place.folder)
     guard recovered.isSuccess, FileStatus.exists(script) else {
+      try refuseOtherFormat(place, client)
       throw Problem(
         .damaged, tried: "have H2 recover what is left of", on: copy, said: recovered.lastWords,
         advice: "Restore it from a backup: dbmend restore latest.")
@@ -169,10 +196,24 @@ struct Salvage {
       asides[Reassembly.firstAside + table.id] = table.name
     }
     outcome.notes += try recovery.run(client, on: EnginePlace.name, in: new.folder, subject: copy, asides: asides)
+    // An engine of another version may read the pages, and would leave a database that the application cannot open.
+    let format = try StoreFile(FileHandle.read(copy)).format
+    guard try StoreFile(FileHandle.read(new.file)).format == format else {
+      throw EngineWords.refused(
+        format, "it would write a database that the application cannot open", by: client, on: copy)
+    }
     let names = recovery.tables
-    let backup = BackupRows(evidence: evidence, created: survey.headers.newest?.created, aid: aid, client: client)
-    let (taken, more) = try backup.fill(EnginePlace.name, in: new.folder, subject: copy)
-    outcome.notes += more
+    var taken: [String: BackupRows.Tally] = [:]
+    if let backup {
+      let rows = BackupRows(
+        evidence: evidence, backup: backup, isSameStore: isSameStore, takesUnproved: aid.takesUnproved, client: client)
+      let (tallies, failures) = try rows.fill(EnginePlace.name, in: new.folder)
+      if gaveWay, !failures.isEmpty {
+        return try rebuild(survey, collected, reassembly, notes + failures, prefersBackup: false)
+      }
+      taken = tallies
+      outcome.notes += failures
+    }
     let counted = try client.run(
       names.map { .query("SELECT COUNT(*) FROM \($0.sql)") }, on: EnginePlace.name, in: new.folder)
     for (table, answer) in zip(names, counted) {
@@ -192,7 +233,7 @@ struct Salvage {
       )
     }
     for table in found.tables where table.name == nil && table.chain.entries > 0 {
-      outcome.rows["lost_table_\(table.id)"] = RowTally(kept: table.chain.entries, lost: table.lost)
+      outcome.rows["lost_table_\(table.id)"] = RowTally(kept: table.chain.entries, lost: table.lost.map { max(0, $0) })
     }
     for (id, count) in written.aside {
       guard let name = found.tables.first(where: { $0.id == id })?.name else { continue }
@@ -211,6 +252,14 @@ struct Salvage {
     }
     try Durable.rename(new.file, to: copy)
     return outcome
+  }
+
+  /// Throws where the engine does not open what it is to recover because that is of another version than the engine.
+  private func refuseOtherFormat(_ place: EnginePlace, _ client: Client) throws(Problem) {
+    guard let words = try client.run([.query("SELECT 1")], on: EnginePlace.name, in: place.folder).first?.failure,
+      EngineWords.problem(words, on: copy).code == "schema.unsupported"
+    else { return }
+    throw EngineWords.refused(try StoreFile(FileHandle.read(copy)).format, words, by: client, on: copy)
   }
 
   /// The rows that a table lost: those that it had, as its tree tells, or else one of its indexes, less those that it has; nil where

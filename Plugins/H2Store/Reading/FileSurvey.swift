@@ -110,6 +110,14 @@ struct FileSurvey {
   }
 
   private mutating func noteBroken(_ version: StoreVersion) {
+    for chunk in version.brokenUnused where headers.isClean {
+      damages.append(
+        Damage(
+          kind: .chunk, chunk: chunk.id, byte: chunk.start,
+          said:
+            "the header or the footer of chunk \(chunk.id), at block \(chunk.block), is not what was written: nothing of it is in use, but "
+            + "H2 takes it for a sign of a crash, and would open an older version without a word"))
+    }
     for chunk in version.broken {
       damages.append(
         Damage(

@@ -20,8 +20,8 @@ struct MapTypes {
   init(_ version: StoreVersion, meta: [String: String], in file: StoreFile) throws(Problem) {
     pairs[0] = Pair(keys: .text, values: .text)
     pairs[version.metaMap] = Pair(keys: .text, values: .text)
-    // Later formats may write other things under the same names.
-    guard file.headers.newest?.format ?? 2 == 2, let list = meta["name._"].flatMap({ Int($0, radix: 16) }),
+    // Formats 2 and 3 write the same under the same names; a later one may write other things.
+    guard (2...3).contains(file.format), let list = meta["name._"].flatMap({ Int($0, radix: 16) }),
       let root = version.roots[list]
     else { return }
     let types = try Self.types(PageReader(file, chunks: version.chunks), root, list)

@@ -43,7 +43,8 @@ struct NativeCopy {
     throw changed(source)
   }
 
-  private static func copyContent(_ file: FileHandle, to copy: FileHandle) throws(Problem) {
+  /// Copies what an open file holds.
+  static func copyContent(_ file: FileHandle, to copy: FileHandle) throws(Problem) {
     if csystem_clone_file(file.descriptor, copy.descriptor) == 0 { return }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }

@@ -32,7 +32,7 @@ struct PageReader {
   init(_ file: StoreFile, chunks: [Int: Chunk]) {
     self.file = file
     self.chunks = chunks
-    hasPageNumbers = (file.headers.newest?.format ?? 2) >= 2
+    hasPageNumbers = file.format >= 2
   }
 
   /// Where a page begins in the file; nil where its chunk is not known.

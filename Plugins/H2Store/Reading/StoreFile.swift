@@ -8,12 +8,22 @@ final class StoreFile {
   let blocks: Int
   /// The headers.
   let headers: StoreHeaders
+  /// The version of the format: what the headers say, or, where both are lost, the form of the first chunk's footer.
+  private(set) var format = 2
 
   /// Reads the headers of an open file.
   init(_ handle: FileHandle) throws(Problem) {
     self.handle = handle
     headers = try StoreHeaders(handle)
     blocks = try handle.status().size / StoreHeaders.blockSize
+    if let newest = headers.newest { format = newest.format } else { format = try formatOfChunks() }
+  }
+
+  private func formatOfChunks() throws(Problem) -> Int {
+    for block in 3..<max(4, blocks + 1) {
+      if let footer = try footer(before: block) { return footer.length == nil ? 2 : 3 }
+    }
+    return 2
   }
 
   /// The chunk whose header stands at the beginning of a block; nil where there is none.

@@ -12,6 +12,11 @@ struct StoreVersion {
   let metaMap: Int
   /// Chunks in use whose header or footer is not in order, by their numbers, where the layout says that they are.
   let broken: [Chunk]
+  /// Chunks of which nothing is in use any more, and which the layout still has: the newest of them that are not in order, though H2
+  /// looks at them before it takes a store for one that was closed. Of one that was not, it passes them over.
+  let brokenUnused: [Chunk]
+  /// So many chunks H2 looks at, the newest ones (`readStoreHeader`).
+  private static let mostLookedAt = 19
 
   /// Reads the layout of the version that a chunk completed; a flaw where that cannot be read. `known` are whole chunks wherever
   /// they are.
@@ -45,8 +50,10 @@ struct StoreVersion {
     var chunks = [last.id: last]
     var roots: [Int: PagePosition] = [0: PagePosition(last.root)]
     var broken: [Chunk] = []
+    var told: [Chunk] = []
     for (name, value) in entries {
       if name.hasPrefix("chunk."), let said = Self.chunk(value) {
+        told.append(said)
         guard said.isLive, said.id != last.id else { continue }
         if let whole = try file.whole(at: said.block, id: said.id) {
           chunks[said.id] = whole
@@ -65,6 +72,11 @@ struct StoreVersion {
     self.chunks = chunks
     self.roots = roots
     self.broken = broken.sorted { $0.id < $1.id }
+    var brokenUnused: [Chunk] = []
+    for chunk in told.sorted(by: { $0.version > $1.version }).prefix(Self.mostLookedAt) where !chunk.isLive {
+      if try file.whole(at: chunk.block, id: chunk.id) == nil { brokenUnused.append(chunk) }
+    }
+    self.brokenUnused = brokenUnused
     metaMap = entries["meta.id"].flatMap { Int($0, radix: 16) } ?? 1
   }
 

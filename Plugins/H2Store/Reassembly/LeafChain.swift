@@ -18,6 +18,8 @@ struct LeafChain {
     var isFound = false
     /// Whether nothing tells that it is of the newest version, though it stood below a lost node.
     var isDoubtful = false
+    /// Whether it may be of an older state.
+    var isUnsure = false
   }
 
   /// A part of the tree that is not there: the page itself cannot be read.
@@ -30,17 +32,19 @@ struct LeafChain {
     /// Whether it is a node that is lost, so that leaves below it may be left.
     var isNode: Bool
 
-    fileprivate func contain(_ leaf: Leaf) -> Bool {
-      from.map { $0 <= leaf.first } ?? true && to.map { leaf.last < $0 } ?? true
-    }
+    fileprivate func contain(_ leaf: Leaf) -> Bool { contain(leaf.first) && contain(leaf.last) }
+
+    fileprivate func contain(_ key: Int64) -> Bool { from.map { $0 <= key } ?? true && to.map { key < $0 } ?? true }
   }
 
   /// The leaves, in the order of their keys.
   private(set) var leaves: [Leaf] = []
   /// What the tree does not lead to.
   private(set) var gaps: [Gap] = []
+  /// The version that the tree is of; nil where there is no root.
+  private(set) var version: Int?
   /// How many of the entries are in leaves that may be of an older state.
-  private(set) var unsure = 0
+  var unsure: Int { leaves.reduce(0) { $0 + ($1.isUnsure ? $1.entries.count : 0) } }
   /// How many leaves were found below lost nodes.
   private(set) var found = 0
 
@@ -61,6 +65,7 @@ struct LeafChain {
       gaps = [Gap(isNode: true)]
       return
     }
+    self.version = version(root.chunk)
     guard root.isSaved else { return }
     try walk(root, Gap(isNode: root.isNode), version, depth: 0)
   }
@@ -145,20 +150,42 @@ struct LeafChain {
         let isSure = isSettled && gap.entries.map { count <= $0 } ?? true || count == gap.entries
         if !isSure {
           for place in more.indices.suffix(found - before) { more[place].isDoubtful = true }
-        } else {
-          gaps[place].entries = gap.entries.map { $0 - count }
         }
+        // Found entries are counted with the leaves, wherever they go.
+        gaps[place].entries = gap.entries.map { $0 - count }
       }
       guard takesOlder, gap.entries.map({ count < $0 }) ?? true else { continue }
       for (leaf, _) in pool {
-        for part in try parts(of: leaf, in: gap, taken) {
+        for var part in try parts(of: leaf, in: gap, taken) {
           taken.insert(part.first, part.last)
+          part.isUnsure = true
           more.append(part)
-          unsure += part.entries.count
         }
       }
     }
     leaves = (leaves + more).sorted { $0.first < $1.first }
+  }
+
+  /// Leaves out what is not newer than a version that somebody else has whole. `layout` is the version that all of the tree is of,
+  /// where a layout tells that.
+  mutating func leaveOut(upTo version: Int, layout: Int?) {
+    if (layout ?? self.version ?? 0) > version {
+      leaves.removeAll { $0.isUnsure && $0.version <= version }
+    } else {
+      leaves.removeAll { $0.version <= version }
+      gaps = [Gap(isNode: true)]
+    }
+  }
+
+  /// Whether an entry with this key would have to be in what is left, if there had been one.
+  func covers(_ key: Int64) -> Bool {
+    guard gaps.contains(where: { $0.contain(key) }) else { return true }
+    var (low, high) = (0, leaves.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if leaves[middle].last < key { low = middle + 1 } else { high = middle }
+    }
+    return low < leaves.count && leaves[low].first <= key
   }
 
   /// The runs of a leaf's entries that a gap can hold and no newer leaf reaches.

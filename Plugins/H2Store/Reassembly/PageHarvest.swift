@@ -35,7 +35,7 @@ struct PageHarvest {
 
   init(_ file: StoreFile) throws(Problem) {
     self.file = file
-    hasPageNumbers = (file.headers.newest?.format ?? 2) >= 2
+    hasPageNumbers = file.format >= 2
     owned = [Bool](repeating: false, count: file.blocks + 1)
     for (chunk, _) in try headed() { try take(chunk, isFramed: true) }
     for chunk in try told() { try take(chunk, isFramed: false) }

@@ -49,7 +49,7 @@ extension Reassembly {
   /// Writes everything into a new file, which H2's `Recover` reads. `evidence` are the sound indexes of the tables, by the names of
   /// their maps: a row that nothing leads to is one of the table when they have it, and none when they lack it.
   func write(to path: String, _ evidence: [String: RowEvidence] = [:]) throws(Problem) -> Written {
-    let writer = try StoreWriter(path, like: file.headers.newest)
+    let writer = try StoreWriter(path, like: file.headers.newest, format: file.format)
     var written = Written()
     var roots: [Int: PagePosition] = [:]
     var free = (names.keys.max() ?? 1) + (tables.map(\.map).max() ?? 1) + 2

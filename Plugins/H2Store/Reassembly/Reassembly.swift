@@ -19,6 +19,11 @@ struct Reassembly {
     /// Whether its root is that of the newest version.
     var isSure: Bool
 
+    /// Its columns.
+    var width: Int {
+      if case .versioned(.row(let columns, _)) = types.values { columns.count } else { 0 }
+    }
+
     /// Rows that are known to be missing; nil where nobody can count them.
     var lost: Int? {
       guard isSure, chain.unsure == 0 else { return nil }
@@ -49,6 +54,8 @@ struct Reassembly {
   /// The newest version, where its layout can be read, or the one that takes its place.
   private(set) var layout: StoreVersion?
   private let isOlder: Bool
+  /// Whether the survey read the layout: then it tells of the indexes, too.
+  let isSurveyed: Bool
   private(set) var names: [Int: String] = [:]
   private var types = MapTypes()
   private var harvest: PageHarvest?
@@ -58,6 +65,7 @@ struct Reassembly {
     file = try StoreFile(handle)
     isOlder = older != nil
     layout = older ?? (survey.damages.contains { $0.kind == .version } ? nil : survey.newest)
+    isSurveyed = layout != nil && !isOlder
     reader = PageReader(file, chunks: layout?.chunks ?? [:])
     if layout == nil { try findLayout() }
     let isNamed =

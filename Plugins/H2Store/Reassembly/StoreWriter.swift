@@ -31,6 +31,7 @@ final class StoreWriter {
 
   private let file: FileHandle
   private let header: StoreHeaders.Header?
+  private let format: Int
   /// The chunk that is being written, and the block that it begins at.
   private var chunk = 1
   private var block = 2
@@ -40,10 +41,11 @@ final class StoreWriter {
   private var contents: [UInt64] = []
   private var layout: [String: String] = [:]
 
-  /// Makes the file. `header` is of the store that the pages are from.
-  init(_ path: String, like header: StoreHeaders.Header?) throws(Problem) {
+  /// Makes the file. `header` and `format` are of the store that the pages are from.
+  init(_ path: String, like header: StoreHeaders.Header?, format: Int) throws(Problem) {
     file = try FileHandle.create(path, mode: 0o600)
     self.header = header
+    self.format = format
   }
 
   private var start: Int { block * StoreHeaders.blockSize }
@@ -146,7 +148,7 @@ final class StoreWriter {
     if flushed + buffer.count > Self.mostBytes / 2 { try endChunk(root: nil) }
     let last = try endChunk(root: texts(0, layout))
     try file.truncate(to: last.start + last.size)
-    try file.write(StoreHeaders.bytes(for: last, like: header), at: 0)
+    try file.write(StoreHeaders.bytes(for: last, like: header, format: format), at: 0)
     try file.sync()
   }
 
@@ -166,7 +168,7 @@ final class StoreWriter {
     }
     let padding = [UInt8](repeating: 0x20, count: max(0, Self.headerSize - 1 - text.utf8.count))
     try file.write(Array(text.utf8) + padding + [0x0A], at: start)
-    let footer = ChunkMending.footer(of: ended, format: header?.format ?? 2)
+    let footer = ChunkMending.footer(of: ended, format: format)
     try file.write(footer, at: start + ended.size - Chunk.footerSize)
     layout["chunk." + hexadecimal(chunk)] = text
     chunk += 1

@@ -25,6 +25,14 @@ enum EngineWords {
     return Problem(.damaged, tried: tried, on: path, said: words, code: "file.malformed")
   }
 
+  /// A file of a format that the engine here does not open.
+  static func refused(_ format: Int, _ words: String, by client: Client, on path: String) -> Problem {
+    let versions = format == 2 ? "2.0 and 2.1" : "2.2 and newer"
+    return unsupported(
+      "its format is \(format), that of H2 \(versions), and \(client.jar) is of another version: \(words)", on: path,
+      advice: "Set H2_JAR to the application's own jar, or to another one of H2 \(versions).")
+  }
+
   /// A file of a version that the engine here cannot open.
   static func unsupported(
     _ words: String, on path: String,

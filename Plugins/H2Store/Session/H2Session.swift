@@ -49,8 +49,13 @@ class H2Session: SQLSession {
     do throws(Problem) {
       known = try Self.catalog(of: copy.source, client, shell)
     } catch {
+      var error = error
+      if error.code == "schema.unsupported", let format = copy.survey.headers.newest?.format {
+        error = EngineWords.refused(format, error.said, by: client, on: copy.source)
+      }
       guard !copy.survey.isSound else { throw error }
-      throw SurveyFindings.problem(copy.survey, on: copy.source, said: error.kind == .damaged ? error.said : nil)
+      let isOfFile = error.kind == .damaged || error.code == "schema.unsupported"
+      throw SurveyFindings.problem(copy.survey, on: copy.source, said: isOfFile ? error.said : nil)
     }
     let header = copy.survey.headers.newest
     facts = StoreFacts(

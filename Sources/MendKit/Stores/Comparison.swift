@@ -25,13 +25,19 @@ public struct ComparisonResult: Sendable, Hashable {
   public var parts: Int
   /// What the parts are: pages, bytes.
   public var unit: String
+  /// Whether the parts alone are the backup's: something may have been committed since that changed others.
+  public var isOfParts: Bool
   /// What proves that nothing was committed since, or what speaks against it: the part of a sentence.
   public var reason: String
   /// After restoring, rows of the parts that were written over, table by table.
   public var rows: [String: Int]
 
   /// A result; see the properties.
-  public init(isSame: Bool, differing: Int, parts: Int, unit: String, reason: String, rows: [String: Int] = [:]) {
+  public init(
+    isSame: Bool, differing: Int, parts: Int, unit: String, reason: String, isOfParts: Bool = false,
+    rows: [String: Int] = [:]
+  ) {
+    self.isOfParts = isOfParts
     self.isSame = isSame
     self.differing = differing
     self.parts = parts

@@ -5,9 +5,16 @@ public protocol SQLDriver: Driver {
 
   /// Makes a new, empty store for a repair that builds one anew.
   func createStore(_ path: String) throws(Problem) -> any WorkingCopy
+
+  /// Whether writing all content of a damaged store anew may come to something: not where it is known beforehand that its engine
+  /// would refuse to, or leave content out.
+  func isRewritable(_ path: String) -> Bool
 }
 
 extension SQLDriver {
+  /// For kinds whose engine tells when it is asked to.
+  public func isRewritable(_ path: String) -> Bool { true }
+
   /// Opens the copy, which has the engine read its log, and closes it.
   public func settle(_ copy: String) throws(Problem) {
     guard sidecars(of: copy).contains(where: { FileStatus.exists($0) }) else { return }
