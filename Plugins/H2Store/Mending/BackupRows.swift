@@ -81,8 +81,14 @@ struct BackupRows {
       for (rows, isTaken) in [(part.proved, true), (part.unproved, takesUnproved)] where !rows.isEmpty {
         let file = Paths.join(backup.folder, "rows-\(number)-\(isTaken)-\(statements.count)")
         try Durable.write(Array(("R\n" + rows.map { "\($0)\n" }.joined()).utf8), to: file, mode: 0o600)
+        // Each row is looked up by its number: a list of the numbers would be read again for every row.
+        let numbers = "DBMEND_NUMBERS_\(number)_\(statements.count)"
+        statements.append(
+          .command(
+            "CREATE LOCAL TEMPORARY TABLE \(numbers)(R BIGINT PRIMARY KEY) AS SELECT CAST(R AS BIGINT) FROM CSVREAD(\(file.asLiteral))"
+          ))
         let source =
-          "SELECT \(list) FROM DBMEND_FROM_\(number) WHERE DBMEND_ROW IN (SELECT CAST(R AS BIGINT) FROM CSVREAD(\(file.asLiteral)))"
+          "SELECT \(list) FROM DBMEND_FROM_\(number) F WHERE EXISTS (SELECT 1 FROM \(numbers) N WHERE N.R = F.DBMEND_ROW)"
         wanted.append((part.table.name, !isTaken, rows.count, statements.count))
         statements.append(
           .command(
