@@ -12,8 +12,9 @@ public struct ReindexRepair: Repair {
       behind are kept in a table `dbmend_set_aside_INDEX`, and rows that none of a table's several indexes has, and \
       which were therefore most probably deleted, are moved to `dbmend_set_aside_TABLE` rather than brought back.
 
-      A row of a PostgreSQL database of which an index holds another value (`row.contradicted`) stays as its table has it, which costs \
-      `changes`; with the value of the index it stands in `dbmend_set_aside_TABLE`.
+      A row of a PostgreSQL or H2 database of which an index holds another value (`row.contradicted`) stays as its table has it, \
+      which costs `changes`. In PostgreSQL the row with the value of the index stands in `dbmend_set_aside_TABLE`; of H2 the file \
+      as it was is in the archive that a repair writes first.
       """,
     kind: .repair,
     mends: ["index.*", "row.contradicted", "row.refuted", "page.stale", "page.duplicate-reference"],

@@ -10,7 +10,7 @@ import Testing
   private static let script = """
     CREATE TABLE t(id INTEGER PRIMARY KEY, x UBIGINT, sku VARCHAR, d DOUBLE);
     INSERT INTO t SELECT i, (i * 10000000000000 + hash(i) % 10000000000000)::UBIGINT, format('{:08d}', i) || md5(i::VARCHAR),
-      i + hash(i) % 1000 / 1000.0 FROM range(150000) r(i); CHECKPOINT;
+      i + (hash(i) % 10000000000000)::DOUBLE / 10000000000000 FROM range(150000) r(i); CHECKPOINT;
     """
 
   private func blocks(_ path: String, of column: String) throws -> [Int] {

@@ -26,7 +26,8 @@ enum SurveyFindings {
     return findings
   }
 
-  /// The indexes that do not hold what their tables ask for.
+  /// The indexes that do not hold what their tables ask for. Where one has as many entries as its table has rows, and other values,
+  /// either may be what was changed.
   static func indexes(_ survey: FileSurvey, catalog: Catalog) -> [Finding] {
     survey.disagreeing.keys.sorted().compactMap { map in
       guard let object = survey.objects[map], let name = object.index, let table = catalog.table(object.table),
@@ -39,11 +40,11 @@ enum SurveyFindings {
       }
       let isCount = rows.map { $0.value != entries } ?? false
       return Finding(
-        isCount ? "index.entry-count" : "index.entry-missing", .error,
+        isCount ? "index.entry-count" : "row.contradicted", .error,
         at: Finding.Location(table: table.name, index: name),
         isCount
           ? "the index \(name) of \(table.name) has \(entries) entries, and the table \(rows?.value ?? 0) rows"
-          : "the index \(name) of \(table.name) has other values than the rows: some row is not found by it",
+          : "the index \(name) of \(table.name) has other values than the rows; either may be right",
         evidence: "map \(map)")
     }
   }
