@@ -148,7 +148,7 @@ extension TreeWalker {
     let isWhole = followOverflow(
       first, size: place.size, local: place.local, page: number, at: place.at, into: buffer, upTo: available,
       claims: counts)
-    guard isWhole else { return }
+    guard isWhole else { return assembly.takeBack() }
     let record = UnsafeRawPointer(buffer)
     if available < place.size { unread.insert(tree) }
     if let key {

@@ -75,4 +75,7 @@ struct PayloadAssembly: ~Copyable {
     (base + 8).copyMemory(from: cell, byteCount: local)
     return base + 8
   }
+
+  /// The payload that was begun last is of no use: the next one takes its place, rather than that of the one before.
+  mutating func takeBack() { isSecond.toggle() }
 }
