@@ -126,6 +126,39 @@ void csystem_unmap(int slot);
 /* Bound the memory that another process of this user may map, in bytes; 0, or -1 with errno where the system cannot. */
 int csystem_limit_memory(pid_t pid, uint64_t bytes);
 
+/* A program that is not trusted, and what it may take. */
+typedef struct {
+  const char *path;
+  char *const *arguments; /* both end with NULL */
+  char *const *variables;
+  const char *folder;     /* where it starts; NULL leaves it here */
+  int streams[3];         /* its standard streams; it gets no other descriptor */
+  int status;             /* gets one csystem_program_ending */
+  uint64_t memory;        /* bytes: of each process's own data, and resident of all together; 0 for no bound, as below */
+  uint64_t files;         /* open ones of each process */
+  uint64_t file_size;     /* bytes of any file that it writes */
+  unsigned processes;     /* at a time */
+  bool confines;          /* it may write below `writable` and nowhere else, as far as this system can hold it to that */
+  const int *writable;    /* descriptors of folders, or of files */
+  size_t writable_count;
+} csystem_program;
+
+/* What became of it. */
+typedef struct {
+  int start_error; /* an error number: it was not started */
+  int exceeded;    /* what it was ended for */
+  int status;      /* as of wait(2), where neither is set */
+} csystem_program_ending;
+enum { csystem_memory_exceeded = 1, csystem_processes_exceeded = 2 };
+
+/* Start a program in a process group of its own, below a process that watches over it and, once it has ended, ends all that it
+   started, whatever groups or sessions these have made. The process id of the watching one, which is to be waited for; SIGTERM
+   has it end everything at once, as does the end of the calling thread. -1 with errno. */
+pid_t csystem_supervise(const csystem_program *program);
+
+/* Whether this system can keep a program from writing elsewhere (Landlock). */
+bool csystem_can_confine(void);
+
 /* Give the exit status parts of wait(2) as functions: the macros are not imported. */
 bool csystem_exited(int status);
 int csystem_exit_code(int status);

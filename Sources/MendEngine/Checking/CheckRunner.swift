@@ -121,6 +121,8 @@ private struct CheckRun {
     engine.observer.began(.checking(store.identity, check: configured.title))
     let start = engine.clock.steady()
     context.account = nil
+    context.said = nil
+    context.measures = []
     let verdict: Verdict
     do throws(Problem) {
       if let obstacle, !check.looksAtPlace { throw obstacle }
@@ -131,8 +133,11 @@ private struct CheckRun {
       verdict = take(error, from: configured, isOfPlace: check.looksAtPlace)
     }
     let seconds = engine.clock.steady() - start
-    result.outcomes.append(
-      CheckOutcome(check: configured.title, verdict: verdict, seconds: seconds, verified: context.account))
+    var outcome = CheckOutcome(
+      check: configured.title, verdict: verdict, seconds: seconds, verified: context.account)
+    outcome.said = context.said
+    outcome.measures = context.measures
+    result.outcomes.append(outcome)
   }
 
   /// Applies the rules. The same trouble that an earlier check found is not listed again.

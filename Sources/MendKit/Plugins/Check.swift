@@ -41,6 +41,10 @@ public final class CheckContext {
   public var previous: [Finding] = []
   /// Set by a check that verifies the store in more than one way, for the report; empty again before the next check.
   public var account: VerificationAccount?
+  /// Set by a check that has something to say beyond its findings, in a line for the report; empty again before the next check.
+  public var said: String?
+  /// Set by a check that measures something, for the report; empty again before the next check.
+  public var measures: [Measure] = []
   /// Called now and then with how far a long check is, from 0 to 1.
   public let progress: @Sendable (Double) -> Void
 

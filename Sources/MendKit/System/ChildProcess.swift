@@ -116,7 +116,7 @@ public enum ChildProcess {
   }
 
   /// Words as C wants them; `body` gives an error number.
-  private static func withCStrings(
+  static func withCStrings(
     _ words: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32
   ) -> Int32 {
     var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]

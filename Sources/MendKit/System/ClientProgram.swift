@@ -157,7 +157,7 @@ final class Pipe {
 }
 
 /// Feeds a program and listens to it, all at once, so that neither side waits for the other.
-private struct Exchange {
+struct Exchange {
   let input: [UInt8]
   let standardInput: Pipe
   let standardOutput: Pipe
@@ -250,7 +250,7 @@ func withoutBrokenPipes(_ work: () -> Int) -> Int {
 
 extension String {
   /// Without white space at either end.
-  fileprivate func trimmed() -> String {
+  func trimmed() -> String {
     String(String(drop { $0.isWhitespace }.reversed()).drop { $0.isWhitespace }.reversed())
   }
 }

@@ -18,6 +18,8 @@ public struct Finding: Sendable, Hashable {
   public var hidesNoRow = false
   /// Whether somebody may have meant it: then it is mended where the operator allows a repair to cost changes, and only then.
   public var isPerhapsMeant = false
+  /// What was measured that shows it.
+  public var measures: [Measure] = []
   /// The check that found it, as reports list it (`CheckOutcome.check`); nil until the rule engine has set it.
   public var check: String?
 

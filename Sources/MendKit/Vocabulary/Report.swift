@@ -113,6 +113,10 @@ public struct CheckOutcome: Sendable, Hashable {
   public var seconds: Double
   /// Which way it verified the parts of the store; nil where there is one way only.
   public var verified: VerificationAccount?
+  /// What the check has to say of the store, in a line; nil for one that says nothing but its findings.
+  public var said: String?
+  /// What it measured.
+  public var measures: [Measure] = []
 
   /// An outcome of a check.
   public init(check: String, verdict: Verdict, seconds: Double, verified: VerificationAccount? = nil) {
