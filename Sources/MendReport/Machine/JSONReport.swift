@@ -36,6 +36,7 @@ struct JSONReport {
           .object([
             "check": .string(check.check), "verdict": .string(check.verdict.rawValue),
             "seconds": .number(rounded(check.seconds)), "verified": check.verified.flatMap(verified),
+            "said": check.said.map { .string($0) }, "measures": unlessEmpty(check.measures.map(measure)),
           ])
         }),
       "findings": .array(store.findings.map(finding)),
@@ -86,6 +87,20 @@ struct JSONReport {
       "evidence": finding.evidence.map { .string($0) },
       "message": .string(finding.message),
       "mended": .boolean(finding.mended),
+      "measures": unlessEmpty(finding.measures.map(measure)),
+    ])
+  }
+
+  /// What was measured, of a store or of what a finding speaks of.
+  static func measure(_ measure: Measure) -> JSONValue {
+    .object([
+      "name": .string(measure.name),
+      "value": .number(measure.value),
+      "unit": measure.unit.isEmpty ? nil : .string(measure.unit),
+      "warning": measure.warning.map { .string($0) },
+      "critical": measure.critical.map { .string($0) },
+      "minimum": measure.minimum.map { .number($0) },
+      "maximum": measure.maximum.map { .number($0) },
     ])
   }
 

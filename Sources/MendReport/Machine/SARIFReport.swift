@@ -74,6 +74,7 @@ struct SARIFReport {
       "properties": .object([
         "store": .string(store.store.description), "severity": .string(finding.severity.rawValue),
         "page": finding.location.page.map { .integer($0) }, "mended": finding.mended ? .boolean(true) : nil,
+        "measures": finding.measures.isEmpty ? nil : .array(finding.measures.map(JSONReport.measure)),
       ]),
     ])
   }
@@ -118,7 +119,8 @@ struct SARIFReport {
   private func fingerprint(_ finding: Finding, _ store: StoreReport) -> String {
     let place = finding.location
     let parts = [place.table, place.index, place.column, place.file].map { $0 ?? "" }
-    return ([store.store.description, finding.code.rawValue] + parts).joined(separator: "|")
+    let name = finding.name.map { [$0] } ?? []
+    return ([store.store.description, finding.code.rawValue] + parts + name).joined(separator: "|")
   }
 
   private func message(_ text: String) -> JSONValue { .object(["text": .string(text)]) }
