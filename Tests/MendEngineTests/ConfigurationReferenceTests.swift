@@ -34,7 +34,8 @@ struct ConfigurationReferenceTests {
     func titles(_ section: FileSection) -> Set<String> {
       section.keys.reduce(into: [section.title]) { result, key in
         switch key.shape {
-        case .pathOrSection(let inner), .section(let inner), .named(let inner), .sections(let inner):
+        case .pathOrSection(let inner), .section(let inner), .named(let inner), .sections(let inner),
+          .pathsOrSections(let inner):
           result.formUnion(titles(inner))
         case .value, .text, .checks, .kindOptions: break
         }
