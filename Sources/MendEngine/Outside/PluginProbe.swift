@@ -62,7 +62,7 @@ public struct PluginProbe: Sendable {
         StoreMessage.store(
           store, kind: kind, engine: session?.facts.engine, bytes: session?.facts.bytes,
           snapshot: plugin.wantsSnapshot && !isRepair ? path : nil, catalog: catalog,
-          place: needs.contains(.place) ? StoreMessage.place(path, nil) : nil)))
+          place: needs.contains(.place) ? StoreMessage.place(path, nil, repository: nil) : nil)))
     if isRepair {
       members.append(JSONMember("copy", .string(path)))
       members.append(JSONMember("max_loss", .string("everything")))
