@@ -207,6 +207,28 @@ import Testing
     #expect(try trial.folder.names().filter { $0.hasPrefix(".") } == [], "something is left beside the store")
   }
 
+  @Test("a repair that may write to the live store and does is a finding")
+  func strays() throws {
+    let trial = try Trial("app.db")
+    try repairing(
+      trial,
+      """
+      for path in [os.environ["LIVE"], request["copy"]]:
+              rows = sqlite3.connect(path)
+              rows.execute("update users set name = 'A. L.' where name = 'Ada'")
+              rows.commit()
+          return {}
+      """)
+    try trial.configure(
+      "app.db",
+      more:
+        "plugins: [{ path: ada, environment: { LIVE: \(trial.file("app.db")) }, writes: [.] }]\nchecks: [integrity, ada]"
+    )
+    let outcome = try trial.dbmend("repair", "production/app")
+    #expect(outcome.codes.contains("plugin.strayed"), "\(outcome.everything)")
+    #expect(outcome.store()?["plan"]?.array?.first?["outcome"]?.string != "mended", "\(outcome.everything)")
+  }
+
   @Test("a repair that ruins its copy is found out by the checks, and the store stays as it is")
   func ruin() throws {
     let trial = try Trial("app.db")

@@ -101,8 +101,14 @@ struct OutsideRepair: Repair {
       return try self.request(.repair, findings, context, store: store(reading, snapshot: nil), scratch: desk.scratch)
     }
     let before = work.marks
+    let live = call.mayReach(context.store.path) ? try? context.driver.stamp(context.store.path) : nil
     let reply = try call.ask(
       request, MessageFormat.repairReply, asked, scratch: desk.scratch, writable: work.folder.map { [$0] } ?? [])
+    if let live, (try? context.driver.stamp(context.store.path)) != live {
+      throw .failed(
+        call.failure(.strayed, asked, "the store itself changed while it ran, and nothing here kept the plugin from it")
+      )
+    }
     if let complaint = work.complaint(since: before) { throw .failed(call.failure(.strayed, asked, complaint)) }
     return RepairOutcome(
       rows: ReplyReading.rows(in: reply),
