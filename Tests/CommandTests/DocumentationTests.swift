@@ -86,7 +86,9 @@ import Testing
     }
     let commands = page.blocks.filter { $0.language == "sh" }.map(\.text).joined()
     for (language, name) in [(PluginLanguage.c, "ledger"), (.swift, "file-types")] {
-      for command in language.build(name, usesSQLite: false) { #expect(commands.contains(command + "\n"), "\(command)") }
+      for command in language.build(name, usesSQLite: false) {
+        #expect(commands.contains(command + "\n"), "\(command)")
+      }
     }
   }
 

@@ -84,6 +84,27 @@ struct MonitoringTrials {
     #expect(text.errors.contains("dbmend.yaml:9:31: this is no command: '|' is for a shell"))
   }
 
+  @Test(
+    "a configuration that everybody may write, or that a stranger left here, has no program run",
+    .enabled(if: geteuid() == 0))
+  func distrust() throws {
+    let trial = try trial("command: { name: it, run: \"touch ran\" }", "sql: { name: one, query: select 1, expect: 1 }")
+    chmod(trial.file("dbmend.yaml"), 0o666)
+    let open = try trial.text("check")
+    #expect(
+      open.exit == 2 && open.errors.contains("dbmend.yaml:8:26: everybody may write this file, so no program"),
+      "\(open)")
+    chmod(trial.file("dbmend.yaml"), 0o644)
+    chown(trial.file("dbmend.yaml"), 65534, 65534)
+    let stranger = try trial.text("check")
+    #expect(
+      stranger.exit == 2 && stranger.errors.contains("belongs to another user, and nobody named it"), "\(stranger)")
+    #expect(!FileStatus.exists(trial.file("ran")))
+    // Who names it answers for it.
+    #expect(try trial.dbmend("check", "--config", "dbmend.yaml").exit == 0)
+    #expect(FileStatus.exists(trial.file("ran")))
+  }
+
   @Test("the real ones of Debian", .enabled(if: FileStatus.exists("/usr/lib/nagios/plugins/check_disk")))
   func real() throws {
     let trial = try trial(

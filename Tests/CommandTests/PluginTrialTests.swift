@@ -108,6 +108,21 @@ import Testing
     #expect(foreign.bad["well"]?.contains("plugin.foreign-finding was found") == true, "\(foreign)")
   }
 
+  @Test("one that hangs keeps nobody waiting for long")
+  func hangs() throws {
+    let result = try test(
+      """
+      if '"describe"' in sys.stdin.read():
+          describe()
+      else:
+          import time; time.sleep(600)
+      """)
+    #expect(result.bad.values.count { $0.contains("did not end within") } >= 2, "\(result)")
+    #expect(result.bad.values.contains("not sent: it did not answer others in time"))
+    // An example is a finding like any other.
+    #expect(result.bad["well"]?.contains("plugin.timed-out was found") == true)
+  }
+
   @Test("every line of a description that is not right, with the right word")
   func descriptions() throws {
     let result = try test(

@@ -69,7 +69,8 @@ public enum ConfigurationLoader {
       (registry, loaded) = try outside.load(files + named, into: registry)
     }
     let reader = ConfigurationReader(
-      registry: registry, source: source, complaints: complaints, othersMayWrite: othersMayWrite)
+      registry: registry, source: source, complaints: complaints, othersMayWrite: othersMayWrite,
+      isTrusted: outside.trustsConfiguration)
     // Behind a place where the text stops being YAML nothing can be said of what is missing.
     var configuration = Configuration()
     if let root = document.root {
@@ -119,8 +120,22 @@ private struct ConfigurationReader {
   let source: SourceText
   let complaints: ComplaintList
   let othersMayWrite: Bool
+  /// Whether it belongs to this user or to root, or was named by the operator.
+  let isTrusted: Bool
 
-  private var checks: CheckReader { CheckReader(registry: registry, source: source, complaints: complaints) }
+  private var checks: CheckReader {
+    CheckReader(registry: registry, source: source, complaints: complaints, distrust: distrust)
+  }
+
+  /// Why checks that run a program of the file's choice are refused; nil where they are not.
+  private var distrust: String? {
+    if othersMayWrite {
+      return "everybody may write this file, so no program that it names is run; use chmod o-w on it"
+    }
+    if isTrusted { return nil }
+    return
+      "this file belongs to another user, and nobody named it, so no program that it names is run; name it with --config"
+  }
 
   func configuration(_ root: YAMLNode) -> Configuration {
     var configuration = Configuration()

@@ -80,6 +80,8 @@ public struct PluginProbe: Sendable {
     case reply(finds: Int)
     /// Not as a plugin answers: what became of it, or what is wrong with its reply.
     case failure(String)
+    /// Not in time; what became of it.
+    case late(String)
   }
 
   /// Sends any bytes at all. Where a reply is none that says that it could not be done, it is to be the one to a check or to a repair.
@@ -96,7 +98,8 @@ public struct PluginProbe: Sendable {
       }
       return .reply(finds: reply["findings"]?.array?.count ?? 0)
     } catch {
-      return .failure(error.fate + (error.lastWords.isEmpty ? "" : "; its last words: \(error.lastWords)"))
+      let said = error.fate + (error.lastWords.isEmpty ? "" : "; its last words: \(error.lastWords)")
+      return error.kind == .timedOut ? .late(said) : .failure(said)
     }
   }
 

@@ -90,7 +90,7 @@ enum PluginsCommand: Subcommand {
     if let word = words.dropFirst().first { throw unexpected(word) }
     var file = PluginFile(path, path: Paths.absolute(path))
     // A plugin that takes longer for an example is one that nobody waits for.
-    file.limits.seconds = 20
+    file.limits.seconds = 10
     let trial = try PluginTrial(file, registry: BuiltInPlugins.registry)
     let text = PluginTrialText(trial, console.outputStyle)
     let detail: ReportContext.Detail =
