@@ -151,7 +151,8 @@ enum MonitoringProgram {
           ? "\(file) is there, but is no program that may be run here: chmod +x makes it one"
           : "there is no program \(file)")
     }
-    let places = path.split(separator: ":").map(String.init) + folders
+    // What is relative in PATH would be taken from another folder than the one in which the program runs.
+    let places = path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") } + folders
     for place in places where isProgram(Paths.join(place, program)) { return .found(Paths.join(place, program)) }
     let known = folders.flatMap { (try? Paths.names(in: $0)) ?? [] }
     let near = NearestWord.suggestion(for: program, among: known)

@@ -66,7 +66,7 @@ import Testing
   func existing() throws {
     let trial = try Trial()
     let first = try trial.text("plugins", "new", "check", "quota", "--language", "c")
-    #expect(first.exit == 0, "\(first)")
+    #expect(first.exit == 0 && first.output.contains("next:\n  cc -std=c11 "), "\(first)")
     #expect(try trial.folder.names() == ["dbmend_plugin.h", "quota.c", "quota.test.sh"])
     let again = try trial.text("plugins", "new", "check", "quota", "--language", "c")
     #expect(

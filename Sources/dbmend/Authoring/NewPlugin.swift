@@ -62,7 +62,7 @@ struct NewPlugin {
     let files = files
     for file in files {
       let path = Paths.join(folder, file.path)
-      guard FileStatus.exists(path) || (try? FileStatus.of(path, followLinks: false)) != nil else { continue }
+      guard (try? FileStatus.of(path, followLinks: false)) != nil else { continue }
       if file.isShared, let bytes = try? FileHandle.read(path).readAll(limit: 1 << 20), bytes == Array(file.text.utf8) {
         continue
       }
@@ -82,7 +82,7 @@ struct NewPlugin {
 
   /// What is to be done next, for a person.
   func nextSteps(in folder: String) -> [String] {
-    let place = folder == Paths.current ? [] : ["cd \(PluginTemplate.shell(folder))"]
+    let place = Paths.resolved(folder) == Paths.resolved(".") ? [] : ["cd \(PluginTemplate.shell(folder))"]
     return place + build + [trial]
   }
 }
