@@ -107,15 +107,15 @@ private struct ConfigurationReader {
     configuration.checks = checks.checks(
       in: fields["checks"]?.value, over: fields["checks"] == nil ? Configuration.standardChecks : [])
     configuration.environments = environments(fields["environments"]?.value, over: configuration.checks)
-    let stores = configuration.environments.flatMap { environment in
-      environment.stores.map { "\(environment.name)/\($0.name)" }
-    }
-    configuration.rules = RuleReader(registry: registry, source: source, complaints: complaints, stores: stores)
-      .rules(in: fields["rules"]?.value)
     configuration.hooks = hooks(fields["hooks"])
     if let pair = fields["plugins"], pair.value.value.texts?.isEmpty == false {
       complaints.add(at: pair.position, "plugins from outside are not supported by this version")
     }
+    // Last, since rules are held against everything else.
+    let rules = RuleReader(
+      registry: registry, source: source, complaints: complaints, environments: configuration.environments,
+      othersMayWrite: othersMayWrite)
+    configuration.rules = rules.rules(in: fields["rules"]?.value)
     return configuration
   }
 
