@@ -24,7 +24,10 @@ public struct SQLiteDriver: SQLDriver, SalvagingDriver, ComparingDriver {
         FindingDescription("file.malformed", .fatal, "SQLite gives up on the file"),
         FindingDescription("schema.malformed", .fatal, "the schema table cannot be read"),
         FindingDescription("schema.unsupported", .error, "the schema needs a newer SQLite than the one linked here"),
-        FindingDescription("wal.malformed", .error, "a committed frame of the write-ahead log is damaged"),
+        FindingDescription(
+          "schema.mismatch", .fatal, "a row of the schema table contradicts its own definition, and SQLite refuses it"),
+        FindingDescription(
+          "wal.malformed", .error, "a committed frame of the write-ahead log is damaged", or: [.fatal]),
         FindingDescription(
           "journal.hot", .warning, "a transaction was interrupted and is left out of what was checked"),
         FindingDescription("wal.foreign", .error, "the write-ahead log beside the file is of another database"),

@@ -34,9 +34,10 @@ struct ConfigurationReferenceTests {
     func titles(_ section: FileSection) -> Set<String> {
       section.keys.reduce(into: [section.title]) { result, key in
         switch key.shape {
-        case .pathOrSection(let inner), .section(let inner), .named(let inner), .sections(let inner):
+        case .pathOrSection(let inner), .section(let inner), .named(let inner), .sections(let inner),
+          .sectionOrSections(let inner):
           result.formUnion(titles(inner))
-        case .value, .text, .checks, .kindOptions: break
+        case .value, .text, .texts, .checks, .kindOptions: break
         }
       }
     }

@@ -25,8 +25,11 @@ struct TriedRepairs {
   /// Whether the repair did not fail on such a copy yet.
   func allows(_ repair: String) -> Bool { failed[repair]?.contains(done) != true }
 
-  func allows(_ repair: String, for finding: Finding) -> Bool {
-    guard allows(repair) else { return false }
+  /// Whether the repair may do for a finding. One that a ladder names is not tried a second time: a ladder only goes up.
+  func allows(_ repair: String, for ruled: RuledFinding) -> Bool {
+    let isRung = ruled.wanted?.ladder.contains(repair) == true
+    guard isRung ? failed[repair] == nil : allows(repair) else { return false }
+    let finding = ruled.finding
     return !(insufficient[repair] ?? []).contains { $0.isSameTrouble(as: finding) }
   }
 }
@@ -59,7 +62,7 @@ extension Engine {
         refuse("a rule\(places.isEmpty ? "" : " (\(places))") keeps it from \(Self.codes(of: able))")
         continue
       }
-      let asked = allowed.filter { tried.allows(description.id, for: $0.finding) }
+      let asked = allowed.filter { tried.allows(description.id, for: $0) }
       guard !asked.isEmpty else {
         refuse("it was tried, and did not do")
         continue

@@ -61,10 +61,12 @@ extension RuleInspection {
   }
 
   private func severity(
-    _ condition: Configuration.Condition, _ codes: [RuleWorld.Code], _ given: Set<Severity>, _ subject: String
+    _ condition: Configuration.Condition, _ codes: [RuleWorld.Code], _ given: RuleWorld.Given, _ subject: String
   ) -> (key: String?, said: String)? {
     guard codes.allSatisfy({ world.severities(of: $0, condition, given).isEmpty }) else { return nil }
-    let all = codes.reduce(into: given) { $0.formUnion($1.severities) }.sorted().map(\.rawValue)
+    var anyone = condition
+    anyone.severities = []
+    let all = codes.reduce(into: Set<Severity>()) { $0.formUnion(world.severities(of: $1, anyone, given)) }.sorted().map(\.rawValue)
     let wanted = condition.severities.map(\.rawValue).joined(separator: " or ")
     return ("severity", "no check gives \(subject) the severity \(wanted); it is \(all.joined(separator: " or "))")
   }

@@ -39,7 +39,7 @@ struct RuleInspection {
   private struct Reach {
     var stores: Set<Int>
     var codes: Set<Int>
-    var given: Set<Severity>
+    var given: RuleWorld.Given
   }
 
   /// Everything that is wrong, in the order of the rules.

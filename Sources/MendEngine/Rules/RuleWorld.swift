@@ -12,6 +12,8 @@ struct RuleWorld: Sendable {
     var isOpen: Bool
     /// Whether its findings never name a table or an index.
     var isOfStore: Bool
+    /// The checks that may come to it, by id; nil where any may that opens the store.
+    var finders: Set<String>?
   }
 
   /// One store of the file.
@@ -20,11 +22,14 @@ struct RuleWorld: Sendable {
     var environment: String
     /// Nil where it is detected.
     var kind: String?
-    /// The severities that its checks are configured to give.
-    var given: Set<Severity>
+    /// The severities that its checks are configured to give, by the check's id.
+    var given: Given
   }
 
   var codes: [Code]
+  /// Severities by the check that is configured to give them.
+  typealias Given = [String: Set<Severity>]
+
   /// Empty where the file has none: then nothing is said of stores.
   var stores: [Store]
   /// The kinds of store that there is a driver for.
@@ -42,30 +47,41 @@ struct RuleWorld: Sendable {
   /// The world of a registry and of the environments of a file.
   init(_ registry: PluginRegistry, _ environments: [Configuration.Environment]) {
     self.init(
-      codes: Self.codes(registry.descriptions.flatMap(\.finds)),
+      codes: Self.codes(Self.descriptions(registry)),
       stores: environments.flatMap { environment in
         environment.stores.map { store in
           Store(
             name: "\(environment.name)/\(store.name)", environment: environment.name, kind: store.kind,
-            given: Set(store.checks.compactMap(\.severity)))
+            given: store.checks.reduce(into: [:]) { given, check in
+              if let severity = check.severity { given[check.id, default: []].insert(severity) }
+            })
         }
       },
       kinds: registry.drivers.map(\.description.id),
       repairs: registry.repairs.map { ($0.description.id, $0.description.mends) })
   }
 
+  /// What drivers describe, and what is wrong with the file in its place, any check comes to that has to open the store.
+  private static func descriptions(_ registry: PluginRegistry) -> [(description: FindingDescription, finder: String?)] {
+    registry.drivers.flatMap { driver in driver.description.finds.map { ($0, nil) } }
+      + registry.checks.flatMap { check in
+        check.description.finds.map { ($0, check.looksAtPlace ? nil : check.description.id) }
+      }
+  }
+
   /// What several plugins say of one code holds together: each of them may be the one that finds it.
-  static func codes(_ descriptions: [FindingDescription]) -> [Code] {
+  static func codes(_ descriptions: [(description: FindingDescription, finder: String?)]) -> [Code] {
     var codes: [Code] = []
     var places: [String: Int] = [:]
-    for description in descriptions {
+    for (description, finder) in descriptions {
       let name = description.code.rawValue
       let place = places[name] ?? codes.count
       if place == codes.count {
         places[name] = place
-        codes.append(Code(pattern: name, severities: [], measures: [:], isOpen: false, isOfStore: true))
+        codes.append(Code(pattern: name, severities: [], measures: [:], isOpen: false, isOfStore: true, finders: []))
         codes[place].measures[MeasureDescription.count.name] = .count
       }
+      if let finder { codes[place].finders?.insert(finder) } else { codes[place].finders = nil }
       codes[place].severities.formUnion(description.severities)
       // An area's findings are not told one by one.
       codes[place].isOpen = codes[place].isOpen || description.isOpen || name.contains("*")
@@ -104,8 +120,8 @@ extension RuleWorld {
   }
 
   /// The severities that checks are configured to give in some of the stores.
-  func severitiesGiven(_ places: Set<Int>) -> Set<Severity> {
-    places.reduce(into: []) { $0.formUnion(stores[$1].given) }
+  func severitiesGiven(_ places: Set<Int>) -> Given {
+    places.reduce(into: [:]) { $0.merge(stores[$1].given) { $0.union($1) } }
   }
 
   private func mayBe(_ store: Store, _ condition: Condition) -> Bool {
@@ -123,7 +139,7 @@ extension RuleWorld {
     pattern.map { Glob.matches($0, text) } ?? true
   }
 
-  func mayBe(_ code: Code, _ condition: Condition, _ given: Set<Severity>) -> Bool {
+  func mayBe(_ code: Code, _ condition: Condition, _ given: Given) -> Bool {
     guard condition.code.map({ Glob.meet($0, code.pattern) }) ?? true else { return false }
     guard severities(of: code, condition, given).isEmpty == false else { return false }
     if code.isOfStore, condition.table != nil || condition.index != nil { return false }
@@ -131,8 +147,10 @@ extension RuleWorld {
   }
 
   /// The severities with which a finding of the code may reach the condition.
-  func severities(of code: Code, _ condition: Condition, _ given: Set<Severity>) -> Set<Severity> {
-    let all = code.severities.union(given)
+  func severities(of code: Code, _ condition: Condition, _ given: Given) -> Set<Severity> {
+    let all = given.reduce(into: code.severities) { all, given in
+      if code.finders?.contains(given.key) ?? true { all.formUnion(given.value) }
+    }
     return condition.severities.isEmpty ? all : all.intersection(condition.severities)
   }
 
@@ -168,7 +186,7 @@ extension RuleWorld {
 extension RuleWorld {
   /// Whether every finding of the code for which `inner` holds, in the stores at hand, is one for which `outer` holds.
   /// In case of doubt not.
-  func takesIn(_ outer: Condition, _ inner: Condition, _ code: Code, _ given: Set<Severity>) -> Bool {
+  func takesIn(_ outer: Condition, _ inner: Condition, _ code: Code, _ given: Given) -> Bool {
     if let pattern = outer.code, !Glob.covers(pattern, code.pattern),
       !(inner.code.map { Glob.covers(pattern, $0) } ?? false)
     {
