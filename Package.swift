@@ -13,6 +13,7 @@ let package = Package(
     // C libraries. libarchive and libcrypto are loaded when they are first needed (their own libraries cost 2 ms of a
     // start that takes 2), so their targets are small loaders and not link lines.
     .target(name: "CSystem"),
+    .target(name: "CPlugin"),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
@@ -22,7 +23,7 @@ let package = Package(
     // Rooms.
     .target(name: "MendKit", dependencies: ["CSystem"]),
     .target(name: "MendArchive", dependencies: ["MendKit", "CArchive", "CCrypto", "CSystem", "CXXHash"]),
-    .target(name: "MendEngine", dependencies: ["MendKit", "MendArchive", "CYAML"]),
+    .target(name: "MendEngine", dependencies: ["MendKit", "MendArchive", "CPlugin", "CYAML"]),
     .target(name: "MendReport", dependencies: ["MendKit"]),
 
     // Plugins.

@@ -51,6 +51,9 @@ public struct Engine: Sendable {
   /// Puts the parts of a report together: the verdict of all stores, and the time since `start`.
   func finish(_ report: Report, since start: Double) -> Report {
     var report = report
+    for index in report.stores.indices {
+      report.stores[index].findings += configuration.failures.findings(of: report.stores[index])
+    }
     report.verdict = Verdict.combined(report.stores.map(\.verdict))
     // What kept a run from its stores says nothing of their health.
     let isStopped = report.stores.isEmpty && !report.problems.isEmpty

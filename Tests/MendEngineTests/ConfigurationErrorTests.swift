@@ -65,8 +65,19 @@ struct ConfigurationErrorTests {
       ("version: 1\nschema:\n", "2:8: 'schema': expected a path, found nothing"),
       ("version: 1\nhooks: { on_failur: x }\n", "2:10: unknown key 'on_failur'; did you mean 'on_failure'?"),
       ("version: 1\nhooks: { on_failure: [x] }\n", "2:22: 'on_failure': expected a shell command, found a list"),
-      ("version: 1\nplugins: [x.so]\n", "2:1: plugins from outside are not supported by this version"),
-      ("version: 1\nplugins: x.so\n", "2:1: plugins from outside are not supported by this version"),
+      (
+        "version: 1\nplugins: x.so\n",
+        "2:10: 'plugins': expected a list, each item a path, or a map of a plugin file's keys, found 'x.so'"
+      ),
+      (
+        "version: 1\nplugins: [{ path: x, sha256: 12ab }]\n",
+        "2:22: '12ab' is no SHA-256: 64 hexadecimal digits, as sha256sum prints them"
+      ),
+      ("version: 1\nplugins: [{ path: x, timeout: 0s }]\n", "2:22: 'timeout': nothing runs within 0"),
+      ("version: 1\nplugins: [{ path: x, pass: [A=B] }]\n", "2:22: 'A=B' is no name of a variable"),
+      ("version: 1\nplugins: [{ path: x, memroy: 1GiB }]\n", "2:22: unknown key 'memroy'; did you mean 'memory'?"),
+      ("version: 1\nplugins: [{ timeout: 1s }]\n", "2:11: a map of a plugin file's keys needs the key 'path': a path"),
+      ("version: 1\nplugins: [x, ./x]\n", "2:14: './x' is listed twice"),
       ("version: 1\nchecks: integrity\n", "2:9: 'checks': expected a list or a map of checks, found 'integrity'"),
       (
         "version: 1\nchecks: [[integrity]]\n",

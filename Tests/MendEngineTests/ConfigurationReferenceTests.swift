@@ -35,7 +35,8 @@ struct ConfigurationReferenceTests {
       section.keys.reduce(into: [section.title]) { result, key in
         switch key.shape {
         case .pathOrSection(let inner), .section(let inner), .named(let inner), .sections(let inner),
-          .sectionOrSections(let inner):
+          .sectionOrSections(let inner),
+          .pathsOrSections(let inner):
           result.formUnion(titles(inner))
         case .value, .text, .texts, .checks, .kindOptions: break
         }

@@ -131,6 +131,7 @@ struct CheckReader {
   private func read(_ pair: YAMLPair, into mention: inout CheckMention, of description: PluginDescription) {
     mention.written.insert(pair.key)
     let options = description.options + [FileFormat.checkSeverity]
+    if description.takesAnyOption, pair.key != FileFormat.checkSeverity.name { return }
     guard let option = options.first(where: { $0.name == pair.key }) else {
       let known = options.map(\.name)
       let near = NearestWord.suggestion(for: pair.key, among: known)

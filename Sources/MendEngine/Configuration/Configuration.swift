@@ -23,8 +23,12 @@ public struct Configuration: Sendable {
   public var rules: [Rule] = []
   /// Commands around the steps of the pipeline.
   public var hooks: [Hook.Moment: String] = [:]
-  /// Files of plugins from outside.
-  public var plugins: [String] = []
+  /// The plugins that it was held against: those of dbmend itself, and those from outside.
+  public var registry = PluginRegistry()
+  /// The files of plugins from outside that it and the command line name, with what came of each.
+  public var outside: [OutsidePlugins.Loaded] = []
+  /// What became of repairs from outside in this run.
+  public var failures = PluginFailureLog()
 
   /// An empty configuration with the defaults.
   public init() {}

@@ -7,15 +7,28 @@ public enum ConfigurationLoader {
   public static let fileName = "dbmend.yaml"
 
   /// The configuration in a file. Throws a problem of kind `configuration` when the file cannot be read or holds errors;
-  /// its `said` has a line `FILE:LINE:COLUMN: what is wrong` for each, followed by the source line and a caret.
-  public static func load(file: String, registry: PluginRegistry) throws(Problem) -> Configuration {
+  /// its `said` has a line `FILE:LINE:COLUMN: what is wrong` for each, followed by the source line and a caret. The plugins from
+  /// outside that it names, and those of the command line, are asked what they are, and stand in its registry beside those given.
+  public static func load(
+    file: String, registry: PluginRegistry, outside: OutsidePlugins = OutsidePlugins()
+  ) throws(Problem) -> Configuration {
     let text = try ConfigurationFile.read(file, tried: tried)
-    return try parse(text.bytes, file: file, registry: registry, othersMayWrite: text.othersMayWrite)
+    return try parse(
+      text.bytes, file: file, registry: registry, outside: outside, othersMayWrite: text.othersMayWrite)
+  }
+
+  /// What holds without a configuration, with the plugins of the command line.
+  public static func standard(registry: PluginRegistry, outside: OutsidePlugins) throws(Problem) -> Configuration {
+    var configuration = Configuration.standard
+    (configuration.registry, configuration.outside) = try outside.load(outside.named, into: registry)
+    configuration.failures = outside.failures
+    configuration.addUnnamedChecks()
+    return configuration
   }
 
   /// The configuration in a text that is, or is to become, the content of `file`. Relative paths are relative to its folder.
   public static func parse(_ bytes: [UInt8], file: String, registry: PluginRegistry) throws(Problem) -> Configuration {
-    try parse(bytes, file: file, registry: registry, othersMayWrite: false)
+    try parse(bytes, file: file, registry: registry, outside: OutsidePlugins(), othersMayWrite: false)
   }
 
   /// The nearest `dbmend.yaml` in a folder or above it; nil when there is none. Above the folder itself a file counts only
@@ -37,11 +50,20 @@ public enum ConfigurationLoader {
   private static let tried = "use the configuration"
 
   private static func parse(
-    _ bytes: [UInt8], file: String, registry: PluginRegistry, othersMayWrite: Bool
+    _ bytes: [UInt8], file: String, registry: PluginRegistry, outside: OutsidePlugins, othersMayWrite: Bool
   ) throws(Problem) -> Configuration {
     let source = SourceText(file: file, bytes: bytes)
     let complaints = ComplaintList()
     let document = YAMLDocument(parsing: bytes, complaints: complaints)
+    let plugins = document.root?.pairs?.first { $0.key == "plugins" }
+    let files = PluginReader(source: source, complaints: complaints, othersMayWrite: othersMayWrite).files(in: plugins)
+    var registry = registry
+    var loaded: [OutsidePlugins.Loaded] = []
+    // Nothing is run for a file with errors in what is to be run.
+    if complaints.isEmpty {
+      let named = outside.named.filter { file in !files.contains { $0.path == file.path } }
+      (registry, loaded) = try outside.load(files + named, into: registry)
+    }
     let reader = ConfigurationReader(
       registry: registry, source: source, complaints: complaints, othersMayWrite: othersMayWrite)
     // Behind a place where the text stops being YAML nothing can be said of what is missing.
@@ -55,6 +77,10 @@ public enum ConfigurationLoader {
       throw source.problem(
         complaints, tried: tried, advice: "Nothing was run. docs/configuration.md describes every key.")
     }
+    configuration.registry = registry
+    configuration.outside = loaded
+    configuration.failures = outside.failures
+    configuration.addUnnamedChecks()
     return configuration
   }
 }
@@ -108,9 +134,6 @@ private struct ConfigurationReader {
       in: fields["checks"]?.value, over: fields["checks"] == nil ? Configuration.standardChecks : [])
     configuration.environments = environments(fields["environments"]?.value, over: configuration.checks)
     configuration.hooks = hooks(fields["hooks"])
-    if let pair = fields["plugins"], pair.value.value.texts?.isEmpty == false {
-      complaints.add(at: pair.position, "plugins from outside are not supported by this version")
-    }
     // Last, since rules are held against everything else.
     let rules = RuleReader(
       registry: registry, source: source, complaints: complaints, environments: configuration.environments,

@@ -38,6 +38,8 @@ struct FileKey: Sendable {
     case sections(FileSection)
     /// One mapping, or a list of several.
     case sectionOrSections(FileSection)
+    /// A list of paths, or of mappings that have one under the key `path`.
+    case pathsOrSections(FileSection)
     case checks
     /// The options of the store's kind.
     case kindOptions
@@ -64,6 +66,7 @@ struct FileKey: Sendable {
     case .sections(let section): "a list, each item \(section.title)"
     case .sectionOrSections(let section): "\(section.title), or a list of them"
     case .texts(let what): "\(what), or a list"
+    case .pathsOrSections(let section): "a list, each item a path, or \(section.title)"
     case .checks: "a list or a map of checks"
     case .kindOptions: "a map of the kind's options"
     }
@@ -112,7 +115,8 @@ enum FileFormat {
         "rules", .sections(rule), "What becomes of findings, where it is not what the plugins say of themselves."),
       FileKey("hooks", .section(hooks), "Commands that run around the steps of the pipeline."),
       FileKey(
-        "plugins", .value(.list(.string)), "Files of plugins from outside. This version supports none."),
+        "plugins", .pathsOrSections(plugin),
+        "Files of plugins from outside: programs, and shared objects. `checks:` and `rules:` name what is in them."),
     ])
 
   static let repository = FileSection(
@@ -222,11 +226,42 @@ enum FileFormat {
     discussion: "Each is a command for the shell. A hook that fails stops the run before the change. A rule may have one of its own.",
     keys: Hook.Moment.allCases.map { FileKey($0.rawValue, .text("a shell command"), $0.meaning) })
 
+  private static let limits = ConfinedProgram.Limits.plugin
+
+  static let plugin = FileSection(
+    title: "a map of a plugin file's keys",
+    discussion:
+      "`- plugins/check_quota` and `- { path: plugins/check_quota }` say the same. A file that others than its owner can "
+      + "write, or that stands in a folder that they can write, is refused. A plugin runs in a process of its own with no more than "
+      + "this, and can write nowhere but into folders that go away afterwards (Linux 5.13 and newer hold it to that).",
+    keys: [
+      FileKey("path", .text("a path"), isRequired: true, "The file: a program, or a shared object."),
+      FileKey(
+        "sha256", .value(.string), "What its SHA-256 has to be, as `sha256sum` prints it; anything else is refused."),
+      FileKey(
+        "timeout", .value(.duration), default: "\(Int(limits.seconds))s",
+        "How long a call may take; a check's own `timeout` goes before."),
+      FileKey(
+        "memory", .value(.size), default: "\(limits.memory >> 30)GiB", "How much memory all of its processes may take."),
+      FileKey("output", .value(.size), default: "\(limits.output >> 20)MiB", "How long a reply may be."),
+      FileKey(
+        "files", .value(.integer(8...65536)), default: "\(limits.files)", "How many files a process may have open."),
+      FileKey(
+        "processes", .value(.integer(1...200)), default: "\(limits.processes)",
+        "How many processes there may be at a time."),
+      FileKey(
+        "pass", .value(.list(.string)), "The variables of the environment that it gets; by itself it gets none of them."
+      ),
+      FileKey("environment", .value(.map(.string)), "Variables that it gets with these values."),
+      FileKey("writes", .value(.list(.string)), "Folders, and files, that it may write to beside its own."),
+    ])
+
   /// Every section, in the order of the documentation.
   static let sections: [(path: String, section: FileSection)] = [
     ("", document), ("repository", repository), ("retention", retention), ("environments.NAME", environment),
     ("environments.NAME.stores.NAME", store), ("rules[]", rule), ("rules[].when", condition),
     ("rules[].accept", acceptance), ("hooks", hooks),
+    ("plugins[]", plugin),
   ]
 }
 

@@ -60,7 +60,7 @@ extension ComplaintList {
     case .section, .sectionOrSections: return true  // Held against the section's keys next.
     case .kindOptions: isShaped = node.pairs != nil
     case .named: isShaped = node.pairs != nil
-    case .sections: isShaped = node.items != nil
+    case .sections, .pathsOrSections: isShaped = node.items != nil
     case .checks: isShaped = node.items != nil || node.pairs != nil
     }
     if !isShaped { add(at: node.position, "'\(key.name)': expected \(key.title), found \(node.value.words)") }

@@ -199,7 +199,7 @@ extension Engine {
     ManagedStore(
       identity: StoreIdentity(environment: StoreIdentity.adhoc, name: Self.name(of: resolved), path: resolved),
       writtenPath: path, maxLoss: settings.maxLoss ?? Configuration.standard.maxLoss,
-      checks: Configuration.standardChecks,
+      checks: Configuration.standardChecks + configuration.unnamedChecks,
       repository: Paths.absolute(settings.repository ?? Engine.repository(beside: resolved)), isConfigured: false)
   }
 

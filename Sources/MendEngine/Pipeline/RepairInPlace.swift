@@ -102,7 +102,10 @@ private struct RepairInPlace {
 
   /// Whether the plan is for a store that a server keeps, and no step of it costs anything or needs a new store.
   private func isForTheStoreItself(_ plan: Plan) -> Bool {
-    driver is any ServerDriver && plan.steps.allSatisfy { $0.offer.loss == .none && !$0.offer.replacesStore }
+    driver is any ServerDriver
+      && plan.steps.allSatisfy { step in
+        step.offer.loss == .none && !step.offer.replacesStore && engine.registry.repair(step.repair)?.needsCopy == false
+      }
   }
 
   /// Mends the store itself, after an archive of it; false where findings remain that a new store could mend. The server makes

@@ -228,8 +228,11 @@ extension Engine {
     guard !mending.isHealthy else { return }
     report.notes += mending.uncovered.map(Engine.sentence)
     report.neededLoss = Plan.neededLoss(mending.uncovered)
-    // What kept every repair from its work, and is no matter of the store, decides the exit code: a full disk, a lock.
-    for failure in mending.failures where ExitCode(for: failure) == .unchecked { report.add(failure) }
+    // What kept every repair from its work, and is no matter of the store, decides the exit code: a full disk, a lock. That of a
+    // plugin is among the findings.
+    for failure in mending.failures where ExitCode(for: failure) == .unchecked {
+      if failure.code?.matches("plugin.*") != true { report.add(failure) }
+    }
   }
 
   /// What was found before, what of it is gone being marked as mended, and what is new.

@@ -143,7 +143,7 @@ struct RuleReader {
   }
 
   private func complainOfUnknown(_ id: String, at position: TextPosition) {
-    guard registry.repair(id) == nil else { return }
+    guard registry.repair(id) == nil, registry.isWholeKnown else { return }
     let ids = registry.repairs.map(\.description.id)
     let near = NearestWord.suggestion(for: id, among: ids + [Self.none])
     complaints.add(

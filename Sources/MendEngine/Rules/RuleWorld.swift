@@ -63,10 +63,12 @@ struct RuleWorld: Sendable {
 
   /// What drivers describe, and what is wrong with the file in its place, any check comes to that has to open the store.
   private static func descriptions(_ registry: PluginRegistry) -> [(description: FindingDescription, finder: String?)] {
-    registry.drivers.flatMap { driver in driver.description.finds.map { ($0, nil) } }
+    var anything = FindingDescription("*", .error, "what a plugin finds that could not say what that is")
+    anything.isOpen = true
+    return registry.drivers.flatMap { driver in driver.description.finds.map { ($0, nil) } }
       + registry.checks.flatMap { check in
         check.description.finds.map { ($0, check.looksAtPlace ? nil : check.description.id) }
-      }
+      } + (registry.isWholeKnown ? [] : [(anything, nil)])
   }
 
   /// What several plugins say of one code holds together: each of them may be the one that finds it.
@@ -237,4 +239,10 @@ extension RuleWorld {
     left.narrow(comparison.relation.opposite, comparison.number)
     return left.isEmpty
   }
+}
+
+extension PluginRegistry {
+  /// Whether every plugin of the run could say what it is. Where one could not, that is a finding, and a rule about what it would
+  /// find or mend is no error.
+  var isWholeKnown: Bool { !checks.contains { $0.description.takesAnyOption } }
 }

@@ -49,6 +49,7 @@ public final class CheckContext {
   public let progress: @Sendable (Double) -> Void
 
   private let taker: ((StoreSnapshot) -> Void)?
+  private var copy: SnapshotCopy?
   private var opened: Result<any StoreSession, Problem>?
 
   /// A context; see the properties. What a full verification reads of the store is handed to `taker`, where the store's kind
@@ -101,8 +102,23 @@ public final class CheckContext {
   /// The store as one that answers SQL; nil when its kind does not.
   public func sqlSession() throws(Problem) -> (any SQLSession)? { try session() as? any SQLSession }
 
+  /// A copy of the store as one consistent state, for who must not touch the store itself; nobody else's, and gone when the session
+  /// ends. Made at the first call, and again where its files were changed since.
+  public func snapshotCopy() throws(Problem) -> SnapshotCopy {
+    if let copy, copy.isUntouched { return copy }
+    guard let driver else {
+      _ = try session()
+      throw Problem(.unsupported, tried: "copy", on: path, said: "no driver here knows a file of this kind")
+    }
+    copy = nil
+    let made = try SnapshotCopy(of: path, driver, patience: patience)
+    copy = made
+    return made
+  }
+
   /// Ends the session, if one was opened: its locks are let go, and a working copy can be written to.
   public func end() {
+    copy = nil
     openSession?.end()
     opened = nil
   }

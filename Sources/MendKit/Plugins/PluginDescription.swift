@@ -22,6 +22,8 @@ public struct PluginDescription: Sendable {
   public var options: [OptionDescription]
   /// Whether the configuration may name a check several times for one store, told apart by the option `name`.
   public var isRepeatable: Bool
+  /// Whether nothing is known of its options, so that any are taken.
+  public var takesAnyOption: Bool
   /// Stores that it must pass and stores that it must flag or mend; the tests run them all.
   public var examples: [Example]
 
@@ -29,7 +31,7 @@ public struct PluginDescription: Sendable {
   public init(
     id: String, title: String, discussion: String, kind: Kind, finds: [FindingDescription] = [],
     mends: [String] = [], loss: Loss? = nil, options: [OptionDescription] = [], isRepeatable: Bool = false,
-    examples: [Example] = []
+    takesAnyOption: Bool = false, examples: [Example] = []
   ) {
     self.id = id
     self.title = title
@@ -40,6 +42,7 @@ public struct PluginDescription: Sendable {
     self.loss = loss
     self.options = options
     self.isRepeatable = isRepeatable
+    self.takesAnyOption = takesAnyOption
     self.examples = examples
   }
 }

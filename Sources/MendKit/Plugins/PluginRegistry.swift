@@ -7,7 +7,7 @@ public struct PluginRegistry: Sendable {
   /// Repairs, in the order in which they are preferred among equals.
   public private(set) var repairs: [any Repair]
   /// Where each check stands. With many stores they are looked up many times, and a description is a large value.
-  private let checkPlaces: [String: Int]
+  private var checkPlaces: [String: Int]
 
   /// A registry of these plugins.
   public init(drivers: [any Driver] = [], checks: [any Check] = [], repairs: [any Repair] = []) {
@@ -16,6 +16,15 @@ public struct PluginRegistry: Sendable {
     self.repairs = repairs
     checkPlaces = Dictionary(checks.enumerated().map { ($1.description.id, $0) }) { first, _ in first }
   }
+
+  /// Adds a check, which runs after those that are there.
+  public mutating func add(_ check: any Check) {
+    checkPlaces[check.description.id] = checks.count
+    checks.append(check)
+  }
+
+  /// Adds a repair, which comes after those that are there among equals.
+  public mutating func add(_ repair: any Repair) { repairs.append(repair) }
 
   /// The check of an id.
   public func check(_ id: String) -> (any Check)? { checkPlaces[id].map { checks[$0] } }

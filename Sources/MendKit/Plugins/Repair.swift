@@ -3,11 +3,19 @@ public protocol Repair: Sendable {
   /// What the repair says of itself.
   var description: PluginDescription { get }
 
+  /// Whether it works on a copy alone, also where a server could undo all of it at once.
+  var needsCopy: Bool { get }
+
   /// What the repair would do about these findings, and at what cost; nil when it has nothing to offer. Reads only.
   func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer?
 
   /// Carries the offer out on the working copy of the context. Whether it worked is for the checks to say, which run next.
   func mend(_ findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOutcome
+}
+
+extension Repair {
+  /// Most go through the store's driver, which makes each step whole or not at all.
+  public var needsCopy: Bool { false }
 }
 
 /// What a repair proposes for the findings at hand.

@@ -25,6 +25,8 @@ public struct FileStatus: Sendable, Hashable {
   public var links: Int
   /// Last change of the content, in nanoseconds since 1970.
   public var modified: Int64
+  /// Last change of the content, the owner or the mode, in nanoseconds since 1970; nobody can set it.
+  public var changed: Int64
 
   init(_ status: stat) {
     switch status.st_mode & S_IFMT {
@@ -45,8 +47,10 @@ public struct FileStatus: Sendable, Hashable {
     links = Int(status.st_nlink)
     #if canImport(Darwin)
       modified = Int64(status.st_mtimespec.tv_sec) * 1_000_000_000 + Int64(status.st_mtimespec.tv_nsec)
+      changed = Int64(status.st_ctimespec.tv_sec) * 1_000_000_000 + Int64(status.st_ctimespec.tv_nsec)
     #else
       modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+      changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
     #endif
   }
 

@@ -4,7 +4,7 @@ enum OptionName: String, CaseIterable, Sendable {
   case config, env, format, report
   case failOn = "fail-on"
   case maxLoss = "max-loss"
-  case repository, quiet, verbose
+  case repository, plugin, quiet, verbose
   case noColor = "no-color"
   case help
   // Of the program alone.
@@ -13,10 +13,12 @@ enum OptionName: String, CaseIterable, Sendable {
   case explain, expect, plan, output, from, schema, provenance, with, yes, force, keep
   case dryRun = "dry-run"
   case completions, man, configuration
+  case pluginMessage = "plugin-message"
+  case pluginSchema = "plugin-schema"
 
   /// What a run understands whatever it does.
   static let common: [OptionName] = [
-    .config, .env, .format, .report, .failOn, .maxLoss, .repository, .quiet, .verbose, .noColor, .help,
+    .config, .env, .format, .report, .failOn, .maxLoss, .repository, .plugin, .quiet, .verbose, .noColor, .help,
   ]
 
   /// The option as it is typed: `--format`.
@@ -75,6 +77,12 @@ extension OptionName {
       OptionFacts(
         metavar: "DIR", completion: .folders, variable: "DBMEND_REPOSITORY",
         meaning: "The folder of archives; without a configuration dbmend-archives/ beside each store")
+    case .plugin:
+      OptionFacts(
+        metavar: "FILE", completion: .files, isRepeatable: true,
+        meaning:
+          "A plugin from outside, a program or a shared object, beside those of the configuration; its checks run on every "
+          + "store, its repairs where they mend something")
     case .quiet: OptionFacts(letter: "q", meaning: "Say only what is wrong")
     case .verbose: OptionFacts(letter: "v", meaning: "Say every check, every table and every finding")
     case .noColor: OptionFacts(meaning: "Use no colours; NO_COLOR in the environment does the same")
@@ -119,6 +127,8 @@ extension OptionName {
       OptionFacts(
         metavar: "SHELL", values: ["bash", "zsh", "fish"], meaning: "Print the completions for a shell")
     case .configuration: OptionFacts(meaning: "Print the reference of dbmend.yaml, as Markdown")
+    case .pluginMessage: OptionFacts(meaning: "Print the reference of the message to plugins, as Markdown")
+    case .pluginSchema: OptionFacts(meaning: "Print the JSON Schema of the message to plugins")
     case .man: OptionFacts(meaning: "Print the manual page, as roff")
     }
   }

@@ -11,7 +11,7 @@ enum HelpCommand: Subcommand {
       ArgumentDescription(
         metavar: "COMMAND", meaning: "The command to explain; without it, all in a line each", completion: .commands)
     ],
-    ownOptions: [.completions, .man, .configuration],
+    ownOptions: [.completions, .man, .configuration, .pluginMessage, .pluginSchema],
     commonOptions: [.noColor, .help],
     formats: ["text"],
     examples: [
@@ -36,6 +36,8 @@ enum HelpCommand: Subcommand {
     }
     if invocation.has(.man) { return ManPage(program: program).text }
     if invocation.has(.configuration) { return ConfigurationReference.markdown(registry: BuiltInPlugins.registry) }
+    if invocation.has(.pluginMessage) { return MessageReference.markdown }
+    if invocation.has(.pluginSchema) { return MessageReference.schema }
     let help = HelpText(program: program, style: console.outputStyle)
     guard let name = invocation.arguments.first else { return help.overview }
     guard let command = program.command(name) else {

@@ -18,10 +18,11 @@ struct RunSetup {
     self.console = console
     format = invocation.value(.format).flatMap(ReportFormat.init(rawValue:)) ?? .text
     reportFile = invocation.value(.report)
-    let registry = BuiltInPlugins.registry
-    let configuration = try Self.configuration(invocation, registry)
+    let configuration = try Self.configuration(invocation)
+    let registry = configuration.registry
     if let reportFile { try Self.refuseReport(over: reportFile, invocation, configuration) }
-    var settings = try Self.settings(invocation, isReportOnOutput: format.isForMachines && reportFile == nil)
+    var settings = try Self.settings(
+      invocation, registry, isReportOnOutput: format.isForMachines && reportFile == nil)
     let isRepair = [.plan, .repair, .repairToFile].contains(purpose)
     settings.takesFolders = purpose != .check
     settings.mendsMeant = isRepair && (settings.maxLoss ?? Loss.none) >= .changes
@@ -46,24 +47,33 @@ struct RunSetup {
 
   // MARK: - Beginning
 
-  private static func configuration(_ invocation: Invocation, _ registry: PluginRegistry) throws(Problem)
-    -> Configuration
-  {
-    if let file = invocation.value(.config) { return try ConfigurationLoader.load(file: file, registry: registry) }
+  /// The configuration that the command line names, or the nearest one, with the plugins of both in its registry.
+  static func configuration(_ invocation: Invocation) throws(Problem) -> Configuration {
+    let registry = BuiltInPlugins.registry
+    var outside = OutsidePlugins()
+    outside.named = invocation.values(.plugin).map { PluginFile($0, path: Paths.absolute($0), runsUnnamed: true) }
+    if let file = invocation.value(.config) {
+      return try ConfigurationLoader.load(file: file, registry: registry, outside: outside)
+    }
     let folder = Paths.current
-    guard let file = ConfigurationLoader.find(from: folder) else { return .standard }
+    guard let file = ConfigurationLoader.find(from: folder) else {
+      return try ConfigurationLoader.standard(registry: registry, outside: outside)
+    }
     // Messages name a file of this folder as the user would.
     let isHere = Paths.folder(of: file) == folder
-    return try ConfigurationLoader.load(file: isHere ? Paths.name(of: file) : file, registry: registry)
+    return try ConfigurationLoader.load(
+      file: isHere ? Paths.name(of: file) : file, registry: registry, outside: outside)
   }
 
-  private static func settings(_ invocation: Invocation, isReportOnOutput: Bool) throws(Problem) -> RunSettings {
+  private static func settings(
+    _ invocation: Invocation, _ registry: PluginRegistry, isReportOnOutput: Bool
+  ) throws(Problem) -> RunSettings {
     var settings = RunSettings(dbmendVersion: ProgramDescription.version)
     settings.maxLoss = invocation.value(.maxLoss).flatMap(Loss.init(rawValue:))
     settings.failOn = invocation.value(.failOn).flatMap(Severity.init(rawValue:)) ?? .error
     settings.repository = invocation.value(.repository).map(Paths.absolute)
     settings.environment = invocation.value(.env)
-    settings.askedForRepairs = try repairs(invocation)
+    settings.askedForRepairs = try repairs(invocation, registry)
     settings.commandOutput = isReportOnOutput ? .standardError : .inherited
     settings.replacesOutput = invocation.has(.yes)
     settings.tellsProvenance = invocation.has(.provenance)
@@ -75,8 +85,8 @@ struct RunSetup {
     return settings
   }
 
-  private static func repairs(_ invocation: Invocation) throws(Problem) -> Set<String> {
-    let known = BuiltInPlugins.registry.repairs.map(\.description.id)
+  private static func repairs(_ invocation: Invocation, _ registry: PluginRegistry) throws(Problem) -> Set<String> {
+    let known = registry.repairs.map(\.description.id)
     for name in invocation.values(.with) where !known.contains(name) {
       let hint = NearestWord.suggestion(for: name, among: known)
       throw Problem(
@@ -88,7 +98,7 @@ struct RunSetup {
 
   /// The options without which the next command would speak of something else.
   private static func repeated(_ invocation: Invocation) -> [String] {
-    repeated(invocation, [.config, .repository])
+    repeated(invocation, [.config, .repository, .plugin])
   }
 
   /// What decides, with a plan, what is done.
