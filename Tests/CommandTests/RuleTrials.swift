@@ -38,11 +38,11 @@ import Testing
   func accepted() throws {
     try configure("{ when: { code: foreign-key.violated }, accept: { until: \(later), because: ticket <4711> } }")
     let sentence = "accepted until 2999-12-31: ticket <4711>"
-    let text = try trial.dbmend("check", "--no-color")
+    let text = try trial.text("check", "--no-color")
     #expect(text.exit == 0 && text.output.contains(sentence), "\(text.output)")
     #expect(text.output.contains("known    foreign-key.violated"), "\(text.output)")
-    #expect(try trial.dbmend("check", "--quiet").output.contains(sentence))
-    #expect(try trial.dbmend("status").output.contains(sentence))
+    #expect(try trial.text("check", "--quiet").output.contains(sentence))
+    #expect(try trial.text("status").output.contains(sentence))
     let json = try JSONValue(parsing: Array(try trial.dbmend("check", "--format", "json").output.utf8))
     let finding = try #require(json["stores"]?.array?.first?["findings"]?.array?.first)
     #expect(finding["accepted"]?["until"]?.string == later && finding["severity"]?.string == "error")
@@ -50,14 +50,14 @@ import Testing
     #expect(finding["accepted"]?["rule"]?.string == "dbmend.yaml:4")
     #expect(finding["measures"]?.array?.first?["name"]?.string == "rows")
     #expect(json["verdict"]?.string == "healthy")
-    let sarif = try JSONValue(parsing: Array(try trial.dbmend("check", "--format", "sarif").output.utf8))
+    let sarif = try JSONValue(parsing: Array(try trial.text("check", "--format", "sarif").output.utf8))
     let result = try #require(sarif["runs"]?.array?.first?["results"]?.array?.first)
     #expect(result["suppressions"]?.array?.first?["status"]?.string == "accepted")
     #expect(result["suppressions"]?.array?.first?["justification"]?.string == sentence)
-    let junit = try trial.dbmend("check", "--format", "junit").output
+    let junit = try trial.text("check", "--format", "junit").output
     #expect(junit.contains("<skipped message=\"foreign-key.violated is accepted until 2999-12-31: ticket &lt;4711&gt;\"/>"))
     #expect(junit.contains("failures=\"0\"") && !junit.contains("<failure"))
-    let github = try trial.dbmend("check", "--format", "github")
+    let github = try trial.text("check", "--format", "github")
     #expect(github.exit == 0 && github.output.hasPrefix("::notice "))
     #expect(github.output.contains("foreign-key.violated (accepted)") && github.output.contains(sentence))
   }
@@ -65,7 +65,7 @@ import Testing
   @Test("what was accepted until a day that has passed is an error that says so")
   func ended() throws {
     try configure("{ when: { code: foreign-key.violated }, severity: info, accept: { until: 2001-01-31, because: x } }")
-    let text = try trial.dbmend("check")
+    let text = try trial.text("check")
     #expect(text.exit == 1)
     #expect(text.output.contains("(it was accepted until 2001-01-31, by a rule (dbmend.yaml:4): x)"), "\(text.output)")
   }
@@ -95,7 +95,7 @@ import Testing
       """)
     try configure("{ when: { code: foreign-key.* }, ignore: true }")
     let before = try trial.folder.read("a.db")
-    let text = try trial.dbmend("check", "--explain")
+    let text = try trial.text("check", "--explain")
     #expect(text.exit == 1)
     for part in [
       "found index.entry-missing of the index orders_sku: error as 'integrity' says of itself; 1 rule before is for other codes",
@@ -109,7 +109,7 @@ import Testing
   @Test("a rule that can do nothing stops everything, with its place and what was meant")
   func mistaken() throws {
     try configure("{ when: { code: foreign-key.violatd }, severity: info }")
-    let text = try trial.dbmend("check")
+    let text = try trial.text("check")
     #expect(text.exit == 2)
     #expect(
       text.errors.contains("dbmend.yaml:4:21: no check finds 'foreign-key.violatd'; did you mean 'foreign-key.violated'?"),

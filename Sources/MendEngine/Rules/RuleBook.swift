@@ -94,7 +94,7 @@ struct RuleBook: Sendable {
     because = "\(finding.severity.rawValue), since it was accepted only until \(terms.until) (\(terms.because)), \(who)"
   }
 
-  private static func asConfigured(_ finding: Finding, by check: Configuration.ConfiguredCheck) -> Finding {
+  static func asConfigured(_ finding: Finding, by check: Configuration.ConfiguredCheck) -> Finding {
     var finding = finding
     finding.severity = check.severity ?? finding.severity
     return finding
@@ -108,77 +108,4 @@ struct RuleBook: Sendable {
   }
 
   static func place(_ origin: String?) -> String { origin.map { " (\($0))" } ?? "" }
-}
-
-// MARK: - Conditions
-
-extension RuleBook {
-  /// Why a rule does not hold.
-  struct Refusal: Hashable {
-    var because: String
-    /// Whether the rule is for other codes, of which there is nothing more to say.
-    var isForOtherCodes = false
-  }
-
-  /// The rules before the one that decided, or all of them, with the reason for which each did not hold.
-  func passedOver(
-    _ finding: Finding, of place: Place, by check: Configuration.ConfiguredCheck, until decided: Int?
-  ) -> [Explanation.PassedOver] {
-    let finding = Self.asConfigured(finding, by: check)
-    return rules[..<(decided ?? rules.count)].compactMap { rule in
-      Self.refusal(rule, of: finding, in: place).map { refusal in
-        Explanation.PassedOver(
-          rule: rule.name, because: refusal.because, isForOtherCodes: refusal.isForOtherCodes)
-      }
-    }
-  }
-
-  /// Why a rule does not hold for a finding; nil where it does.
-  static func refusal(_ rule: Configuration.Rule, of finding: Finding, in place: Place) -> Refusal? {
-    if let refusal = refusal(rule.when, of: finding, in: place) { return refusal }
-    for exception in rule.unless where refusal(exception, of: finding, in: place) == nil {
-      return Refusal(because: "its exception holds: \(words(exception))")
-    }
-    return nil
-  }
-
-  private static func refusal(_ condition: Configuration.Condition, of finding: Finding, in place: Place) -> Refusal? {
-    if let code = condition.code, !finding.code.matches(code) {
-      return Refusal(because: "it is for \(code)", isForOtherCodes: true)
-    }
-    if !condition.severities.isEmpty, !condition.severities.contains(finding.severity) {
-      let wanted = condition.severities.map(\.rawValue).joined(separator: " or ")
-      return Refusal(because: "it is for the severity \(wanted)")
-    }
-    let names: [(what: String, pattern: String?, text: String?)] = [
-      ("store", condition.store, place.store.description), ("environment", condition.environment, place.store.environment),
-      ("kind", condition.kind, place.kind), ("table", condition.table, finding.location.table),
-      ("index", condition.index, finding.location.index),
-    ]
-    for (what, pattern, text) in names {
-      guard let pattern else { continue }
-      guard let text else { return Refusal(because: "it is for the \(what) \(pattern), and the finding names none") }
-      if !Glob.matches(pattern, text) { return Refusal(because: "it is for the \(what) \(pattern)") }
-    }
-    for comparison in condition.measured where !comparison.holds(for: finding) {
-      let measure = Comparison.measure(comparison.measure, of: finding)
-      let found = measure.map { "\(comparison.measure) is \($0.words)" } ?? "the finding did not measure it"
-      return Refusal(because: "\(comparison) does not hold: \(found)")
-    }
-    return nil
-  }
-
-  private static func words(_ condition: Configuration.Condition) -> String {
-    var parts: [String] = []
-    if let code = condition.code { parts.append("code \(code)") }
-    if !condition.severities.isEmpty {
-      parts.append("severity \(condition.severities.map(\.rawValue).joined(separator: " or "))")
-    }
-    if let store = condition.store { parts.append("store \(store)") }
-    if let environment = condition.environment { parts.append("environment \(environment)") }
-    if let kind = condition.kind { parts.append("kind \(kind)") }
-    if let table = condition.table { parts.append("table \(table)") }
-    if let index = condition.index { parts.append("index \(index)") }
-    return (parts + condition.measured.map(\.description)).joined(separator: ", ")
-  }
 }

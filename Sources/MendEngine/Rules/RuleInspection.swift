@@ -97,22 +97,27 @@ struct RuleInspection {
 
   // MARK: - Earlier rules
 
-  /// The rule whose findings are all decided by rules before it.
+  /// Each rule is held against all before it: of more than so many that would take longer than the run.
+  private static let mostRules = 1000
+
+  /// What is wrong with a rule whose findings are all decided by rules before it.
   private func decidedBefore(_ place: Int, _ reaches: [Reach]) -> RuleSlip? {
     let (rule, reach) = (rules[place], reaches[place])
-    guard !reach.codes.isEmpty else { return nil }
+    guard !reach.codes.isEmpty, place < Self.mostRules else { return nil }
+    // What a rule excepts comes to later ones; so that counts for one that excepts the same, and for codes that it cannot be about.
+    let candidates = (0..<place).filter { earlier in
+      let before = rules[earlier].when
+      return Self.takesInPlaces(before, rule.when) && world.takesIn(before, rule.when, reach.stores)
+    }.map { earlier in
+      let excepted = rules[earlier].unless.filter { !rule.unless.contains($0) }.map { self.reach($0).codes }
+      return (earlier, codes: excepted.reduce(reaches[earlier].codes) { $0.subtracting($1) })
+    }
+    guard !candidates.isEmpty else { return nil }
     var deciding: [Int] = []
     for code in reach.codes.sorted() {
-      let earlier = (0..<place).first { earlier in
-        let before = rules[earlier]
-        guard reaches[earlier].codes.contains(code), world.takesIn(before.when, rule.when, reach.stores),
-          world.takesIn(before.when, rule.when, world.codes[code], reach.given)
-        else { return false }
-        // What the earlier rule excepts comes to this one, unless it excepts the same.
-        return before.unless.allSatisfy { exception in
-          rule.unless.contains(exception) || !world.codes(of: exception, in: world.stores(of: exception)).contains(code)
-        }
-      }
+      let earlier = candidates.first { earlier, codes in
+        codes.contains(code) && world.takesIn(rules[earlier].when, rule.when, world.codes[code], reach.given)
+      }?.0
       guard let earlier else { return nil }
       if !deciding.contains(earlier) { deciding.append(earlier) }
     }
@@ -121,6 +126,11 @@ struct RuleInspection {
       rule: place, part: .rule, kind: .neverDecides,
       said: "the rule never decides anything: every finding that it is about is decided before it, by \(names); "
         + "put it before, or leave it out")
+  }
+
+  /// Whether the names that an earlier rule asks for leave nothing out, whatever the code.
+  private static func takesInPlaces(_ outer: Condition, _ inner: Condition) -> Bool {
+    RuleWorld.covers(outer.table, inner.table) && RuleWorld.covers(outer.index, inner.index)
   }
 
   // MARK: - Repairs

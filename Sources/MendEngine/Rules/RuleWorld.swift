@@ -216,7 +216,7 @@ extension RuleWorld {
     }
   }
 
-  private static func covers(_ outer: String?, _ inner: String?) -> Bool {
+  static func covers(_ outer: String?, _ inner: String?) -> Bool {
     guard let outer else { return true }
     return inner.map { Glob.covers(outer, $0) } ?? false
   }
