@@ -11,10 +11,10 @@ import Testing
     "one that crashes": ("echo before >&2; kill -SEGV $$", "", "plugin.died", ["killed by signal 11", "before"]),
     "one that says nothing": ("exit 0", "", "plugin.died", ["ended without a reply"]),
     "one that hangs": (
-      "echo waiting >&2; sleep 100", "timeout: 300ms", "plugin.timed-out", ["within 300 ms", "waiting"]
+      "echo waiting >&2; sleep 100", "timeout: 3s", "plugin.timed-out", ["within 3.0 s", "waiting"]
     ),
     "one that hangs behind its streams": (
-      "exec >&- 2>&-; sleep 100", "timeout: 300ms", "plugin.timed-out", ["within 300 ms"]
+      "exec >&- 2>&-; sleep 100", "timeout: 3s", "plugin.timed-out", ["within 3.0 s"]
     ),
     "one that leaves a process at its output": (
       "(sleep 100; echo late) & echo '{\"findings\": []}'", "timeout: 20s", "", []
@@ -129,7 +129,9 @@ import Testing
       ])
       try #require(built.exit == 0, "\(built.errors)")
       chmod(trial.file("lib\(name).so"), 0o755)
-      try trial.configure("app.db", more: "plugins: [{ path: lib\(name).so, timeout: 1s }]\nchecks: [integrity]")
+      try trial.configure(
+        "app.db",
+        more: "plugins: [{ path: lib\(name).so, timeout: \(name == "loop" ? "1s" : "30s") }]\nchecks: [integrity]")
       let outcome = try trial.dbmend("check")
       #expect(outcome.codes == [code], "\(name): \(outcome.everything)")
       let finding = outcome.finding(code)
@@ -205,6 +207,28 @@ import Testing
     #expect(try trial.folder.names().filter { $0.hasPrefix(".") } == [], "something is left beside the store")
   }
 
+  @Test("a repair that may write to the live store and does is a finding")
+  func strays() throws {
+    let trial = try Trial("app.db")
+    try repairing(
+      trial,
+      """
+      for path in [os.environ["LIVE"], request["copy"]]:
+              rows = sqlite3.connect(path)
+              rows.execute("update users set name = 'A. L.' where name = 'Ada'")
+              rows.commit()
+          return {}
+      """)
+    try trial.configure(
+      "app.db",
+      more:
+        "plugins: [{ path: ada, environment: { LIVE: \(trial.file("app.db")) }, writes: [.] }]\nchecks: [integrity, ada]"
+    )
+    let outcome = try trial.dbmend("repair", "production/app")
+    #expect(outcome.codes.contains("plugin.strayed"), "\(outcome.everything)")
+    #expect(outcome.store()?["plan"]?.array?.first?["outcome"]?.string != "mended", "\(outcome.everything)")
+  }
+
   @Test("a repair that ruins its copy is found out by the checks, and the store stays as it is")
   func ruin() throws {
     let trial = try Trial("app.db")
@@ -247,6 +271,18 @@ import Testing
     symlink("/nowhere", trial.file("link"))
     let missing = try trial.dbmend("check", "app.db", "--plugin", "link")
     #expect(missing.exit == 2 && missing.errors.contains("No such file"), "\(missing.everything)")
+  }
+
+  @Test("a configuration of somebody else's that nobody named has no plugin run", .enabled(if: geteuid() == 0))
+  func foreignConfiguration() throws {
+    let trial = try Trial("app.db")
+    try trial.plugin("quota", describing: OutsidePluginTests.count, OutsidePluginTests.counting)
+    try trial.configure("app.db", more: "plugins: [quota]\nchecks: [quota]")
+    chown(trial.file("dbmend.yaml"), 65534, 65534)
+    let found = try trial.dbmend("check")
+    #expect(
+      found.exit == 2 && found.errors.contains("belongs to another user, and nobody named it"), "\(found.everything)")
+    #expect(try trial.dbmend("check", "--config", "dbmend.yaml").codes.contains("quota.exceeded"))
   }
 
   @Test("a pinned plugin runs as it was, and is refused when it changed")

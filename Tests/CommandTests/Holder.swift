@@ -10,6 +10,12 @@ final class Holder {
   /// Opens a database and runs statements on it; the connection stays open until the holder lets go.
   init(_ path: String, _ statements: String...) throws {
     let output = Pipe()
+    // What another test starts meanwhile and leaves running would keep this one's input open for ever.
+    for end in [
+      input.fileHandleForWriting, input.fileHandleForReading, output.fileHandleForReading, output.fileHandleForWriting,
+    ] {
+      _ = fcntl(end.fileDescriptor, F_SETFD, FD_CLOEXEC)
+    }
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments =
       [

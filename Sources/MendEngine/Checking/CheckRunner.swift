@@ -210,7 +210,8 @@ private struct CheckRun {
   private func isConsequence(_ finding: Finding) -> Bool {
     let earlier = result.findings.filter { $0.severity >= .error }
     if earlier.contains(where: { $0.isSameTrouble(as: finding) }) { return false }
-    if context.openSession != nil { return !earlier.isEmpty }
+    // Only what is damaged has a plugin from outside give up in this way.
+    if context.openSession != nil || finding.code.matches("plugin.*") { return !earlier.isEmpty }
     // What stands under the name is no store: the check of the file has said so in more fitting words.
     return earlier.contains { $0.code.matches("file.*") }
   }

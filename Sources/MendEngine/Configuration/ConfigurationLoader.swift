@@ -13,6 +13,8 @@ public enum ConfigurationLoader {
     file: String, registry: PluginRegistry, outside: OutsidePlugins = OutsidePlugins()
   ) throws(Problem) -> Configuration {
     let text = try ConfigurationFile.read(file, tried: tried)
+    var outside = outside
+    if [0, UInt32(geteuid())].contains(text.owner) { outside.trustsConfiguration = true }
     return try parse(
       text.bytes, file: file, registry: registry, outside: outside, othersMayWrite: text.othersMayWrite)
   }
@@ -56,7 +58,9 @@ public enum ConfigurationLoader {
     let complaints = ComplaintList()
     let document = YAMLDocument(parsing: bytes, complaints: complaints)
     let plugins = document.root?.pairs?.first { $0.key == "plugins" }
-    let files = PluginReader(source: source, complaints: complaints, othersMayWrite: othersMayWrite).files(in: plugins)
+    let files = PluginReader(
+      source: source, complaints: complaints, othersMayWrite: othersMayWrite, isTrusted: outside.trustsConfiguration
+    ).files(in: plugins)
     var registry = registry
     var loaded: [OutsidePlugins.Loaded] = []
     // Nothing is run for a file with errors in what is to be run.
@@ -87,7 +91,9 @@ public enum ConfigurationLoader {
 
 /// A small file that a person wrote, read with the care that any file deserves.
 enum ConfigurationFile {
-  static func read(_ file: String, tried: String) throws(Problem) -> (bytes: [UInt8], othersMayWrite: Bool) {
+  static func read(
+    _ file: String, tried: String
+  ) throws(Problem) -> (bytes: [UInt8], othersMayWrite: Bool, owner: UInt32) {
     do throws(Problem) {
       let status = try FileStatus.of(file)
       guard status.kind == .file else {
@@ -97,7 +103,7 @@ enum ConfigurationFile {
           advice: "Name a YAML file.")
       }
       let limit = YAMLDocument.maximalSize
-      return (try FileHandle.read(file).readAll(limit: limit), status.mode & 0o002 != 0)
+      return (try FileHandle.read(file).readAll(limit: limit), status.mode & 0o002 != 0, status.user)
     } catch {
       throw Problem(
         .configuration, tried: tried, on: file, said: error.said,

@@ -5,6 +5,8 @@ struct PluginReader {
   let source: SourceText
   let complaints: ComplaintList
   let othersMayWrite: Bool
+  /// Whether it belongs to this user or to root, or was named by the operator.
+  let isTrusted: Bool
 
   /// The files under `plugins`, in the order of the file.
   func files(in pair: YAMLPair?) -> [PluginFile] {
@@ -12,6 +14,12 @@ struct PluginReader {
     if othersMayWrite, !items.isEmpty {
       complaints.add(
         at: pair.position, "everybody may write this file, so its plugins are not run; use chmod o-w on it")
+      return []
+    }
+    if !isTrusted, !items.isEmpty {
+      complaints.add(
+        at: pair.position,
+        "this file belongs to another user, and nobody named it, so its plugins are not run; name it with --config")
       return []
     }
     var files: [PluginFile] = []

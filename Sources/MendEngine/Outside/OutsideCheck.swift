@@ -24,7 +24,10 @@ struct OutsideCheck: Check {
   var looksAtPlace: Bool { outside.needs == [.place] }
 
   func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
-    guard let kind = context.driver?.description.id, outside.kinds?.contains(kind) ?? true else { return [] }
+    let kind = context.driver?.description.id
+    if let kinds = outside.kinds {
+      guard let kind, kinds.contains(kind) else { return [] }
+    }
     // On a store that is damaged anyway, a plugin that stumbles over the damage says nothing new.
     let isOnDamage = !looksAtPlace && context.previous.contains { $0.severity >= .error }
     do throws(OutsideTrouble) {
@@ -40,7 +43,7 @@ struct OutsideCheck: Check {
   }
 
   private func ask(
-    _ context: CheckContext, _ options: Options, kind: String, asked: String
+    _ context: CheckContext, _ options: Options, kind: String?, asked: String
   ) throws(OutsideTrouble) -> [Finding] {
     var call = call
     call.limits.seconds = options.seconds("timeout") ?? call.limits.seconds
@@ -67,21 +70,29 @@ struct OutsideCheck: Check {
   }
 
   private func request(
-    _ context: CheckContext, _ options: Options, kind: String, snapshot: String?, scratch: String,
+    _ context: CheckContext, _ options: Options, kind: String?, snapshot: String?, scratch: String,
     _ limits: ConfinedProgram.Limits
   ) throws(Problem) -> JSONValue {
     var members = StoreMessage.common(
       .check, plugin: outside.plugin, options: options, scratch: scratch, limits: limits)
     var facts: StoreFacts?
     var catalog: JSONValue?
-    if !outside.needs.isDisjoint(with: [.snapshot, .catalog, .rows]) {
-      let session = try context.session()
-      facts = session.facts
-      if !outside.needs.isDisjoint(with: [.catalog, .rows]) {
-        catalog = try StoreMessage.catalog(session, countsRows: outside.needs.contains(.rows))
+    if !looksAtPlace {
+      do throws(Problem) {
+        let session = try context.session()
+        facts = session.facts
+        if !outside.needs.isDisjoint(with: [.catalog, .rows]) {
+          catalog = try StoreMessage.catalog(session, countsRows: outside.needs.contains(.rows))
+        }
+      } catch {
+        // What is left of a damaged store is for the plugin to judge; one that cannot be reached is not.
+        guard error.kind == .damaged, context.driver != nil else { throw error }
       }
     }
-    let place = outside.needs.contains(.place) ? StoreMessage.place(context.path, context.driver) : nil
+    var place: JSONValue?
+    if outside.needs.contains(.place) {
+      place = StoreMessage.place(context.path, context.driver, repository: context.repository)
+    }
     members.append(
       JSONMember(
         "store",
@@ -144,7 +155,7 @@ extension PluginCall {
         Problem(
           .program, tried: asked + " with the plugin", on: title,
           said: String((error["said"]?.string ?? "").prefix(1000)),
-          advice: error["advice"]?.string.map { String($0.prefix(1000)) }))
+          advice: error["advice"]?.string.map { String($0.prefix(1000)) }, code: "plugin.unable"))
     }
     let complaints = shape.complaints(about: reply)
     guard let first = complaints.first else { return reply }

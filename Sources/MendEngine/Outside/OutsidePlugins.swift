@@ -6,6 +6,8 @@ public struct OutsidePlugins: Sendable {
   public var host: String
   /// The files that the command line names.
   public var named: [PluginFile]
+  /// Whether the operator named the configuration: one that was come upon, and belongs to somebody else, has no plugins run.
+  public var trustsConfiguration = true
   /// Where the failures of repairs are kept.
   public let failures = PluginFailureLog()
 

@@ -75,15 +75,18 @@ struct OutsideRepair: Repair {
         call.failure(.nonsense, asked, "it offers to mend finding \(place) of \(findings.count), counted from 0"))
     }
     let loss = offer["loss"]?.string.flatMap(Loss.init(rawValue:)) ?? Loss.none
-    if loss > outside.plugin.loss ?? Loss.none {
+    let most = max(loss, offer["allowed_loss"]?.string.flatMap(Loss.init(rawValue:)) ?? loss)
+    if most > outside.plugin.loss ?? Loss.none {
       throw .failed(
         call.failure(
           .nonsense, asked,
-          "its offer may cost '\(loss.rawValue)', and its description says '\((outside.plugin.loss ?? Loss.none).rawValue)' at most"
+          "its offer may cost '\(most.rawValue)', and its description says '\((outside.plugin.loss ?? Loss.none).rawValue)' at most"
         ))
     }
     return RepairOffer(
-      loss: loss, mends: places.map { findings[$0] }, reason: String((offer["reason"]?.string ?? "").prefix(500)),
+      loss: loss, allowedLoss: offer["allowed_loss"]?.string.flatMap(Loss.init(rawValue:)),
+      mends: places.map { findings[$0] }, reason: String((offer["reason"]?.string ?? "").prefix(500)),
+      order: offer["order"]?.integer ?? 50, replacesStore: offer["replaces"] == .boolean(true),
       details: offer["details"]?.texts ?? [])
   }
 
@@ -98,8 +101,14 @@ struct OutsideRepair: Repair {
       return try self.request(.repair, findings, context, store: store(reading, snapshot: nil), scratch: desk.scratch)
     }
     let before = work.marks
+    let live = call.mayReach(context.store.path) ? try? context.driver.stamp(context.store.path) : nil
     let reply = try call.ask(
       request, MessageFormat.repairReply, asked, scratch: desk.scratch, writable: work.folder.map { [$0] } ?? [])
+    if let live, (try? context.driver.stamp(context.store.path)) != live {
+      throw .failed(
+        call.failure(.strayed, asked, "the store itself changed while it ran, and nothing here kept the plugin from it")
+      )
+    }
     if let complaint = work.complaint(since: before) { throw .failed(call.failure(.strayed, asked, complaint)) }
     return RepairOutcome(
       rows: ReplyReading.rows(in: reply),
@@ -117,6 +126,9 @@ struct OutsideRepair: Repair {
     if method == .repair { members.append(JSONMember("copy", .string(context.path))) }
     members.append(JSONMember("findings", .array(findings.map(StoreMessage.finding))))
     members.append(JSONMember("max_loss", .string(context.maxLoss.rawValue)))
+    members.append(JSONMember("found", .array(context.found.map(StoreMessage.finding))))
+    members.append(JSONMember("asked", .boolean(context.askedFor.contains(description.id))))
+    members.append(JSONMember("provenance", .boolean(context.tellsProvenance)))
     if let schema = context.schema {
       members.append(JSONMember("schema", .object(["path": .string(schema.path), "text": .string(schema.text)])))
     }
@@ -132,9 +144,12 @@ struct OutsideRepair: Repair {
     if let session, !outside.needs.isDisjoint(with: [.catalog, .rows]) {
       catalog = try? StoreMessage.catalog(session, countsRows: outside.needs.contains(.rows))
     }
-    let place = outside.needs.contains(.place) ? StoreMessage.place(reading.store.path, reading.driver) : nil
+    var place: JSONValue?
+    if outside.needs.contains(.place) {
+      place = StoreMessage.place(reading.store.path, reading.driver, repository: nil)
+    }
     return StoreMessage.store(
-      reading.store, kind: reading.driver?.description.id ?? "", engine: session?.facts.engine,
+      reading.store, kind: reading.driver?.description.id, engine: session?.facts.engine,
       bytes: session?.facts.bytes, snapshot: snapshot, catalog: catalog, place: place)
   }
 }
@@ -147,7 +162,7 @@ private struct WorkingCopy {
 
   init(_ context: RepairContext) {
     path = context.path
-    folder = FileStatus.exists(path) ? Paths.folder(of: path) : nil
+    folder = StoreURI.isURI(path) ? nil : Paths.folder(of: path)
   }
 
   var marks: [String: FileStatus] {
@@ -161,11 +176,16 @@ private struct WorkingCopy {
 
   /// What is wrong with what became of the copy; nil where nothing is. A folder's files are for the checks to look at.
   func complaint(since before: [String: FileStatus]) -> String? {
-    guard folder != nil, let old = before[Paths.name(of: path)] else { return nil }
-    guard let now = marks[Paths.name(of: path)] else { return "the working copy is gone" }
-    guard now.kind == old.kind else { return "the working copy is a \(now.kind.rawValue) now" }
+    guard folder != nil else { return nil }
+    let old = before[Paths.name(of: path)]
+    guard let now = marks[Paths.name(of: path)] else {
+      return old == nil ? "no new store is where it was to be" : "the working copy is gone"
+    }
+    guard now.kind == old?.kind ?? now.kind, now.kind == .file || now.kind == .folder else {
+      return "the working copy is a \(now.kind.rawValue) now"
+    }
     if now.kind == .file, now.links != 1 { return "the working copy has \(now.links) names now" }
-    if now.user != old.user { return "the working copy belongs to user \(now.user) now" }
+    if now.user != geteuid(), now.user != old?.user { return "the working copy belongs to user \(now.user) now" }
     if now.kind == .file, marks == before {
       return
         "it says that it mended the working copy, and did not change it; what it changed, if anything, is not its copy"

@@ -18,6 +18,15 @@ struct PluginCall: Sendable {
     limits = file.limits
   }
 
+  /// Whether nothing keeps the plugin from writing to a path: the configuration lets it, or the system cannot.
+  func mayReach(_ path: String) -> Bool {
+    !ConfinedProgram.systemConfines
+      || file.writes.contains { place in
+        let place = Paths.resolved(place)
+        return path == place || path.hasPrefix(place == "/" ? place : place + "/")
+      }
+  }
+
   /// How the plugin is called in messages.
   var title: String {
     plugin == file.stem ? file.writtenPath : "\(plugin) (\(file.writtenPath))"

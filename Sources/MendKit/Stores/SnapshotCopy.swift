@@ -7,30 +7,45 @@ public final class SnapshotCopy {
   private let place: PrivateFolder
   private let marks: [String: FileStatus]
 
-  /// Copies the store at a path. Throws what the driver says of a store that cannot be copied as a consistent state, and a problem of
-  /// kind `noSpace` where the folder for temporary files has no room for it.
+  /// Copies the store at a path: as one consistent state, or, where it is too damaged for that, all its files byte for byte. Throws what
+  /// the driver says of a store that cannot be copied, and a problem of kind `noSpace` where the folder for temporary files has no
+  /// room for it.
   init(of store: String, _ driver: any Driver, patience: Double) throws(Problem) {
     place = try PrivateFolder("dbmend-snapshot-")
     folder = Paths.join(place.path, "store")
     do throws(Problem) {
-      path = try Self.copy(of: store, driver, into: folder, staging: nil, patience)
+      path = try Self.copy(of: store, driver, .consistent, into: folder, beside: place.path, patience)
     } catch {
-      // What is written to all the time is copied while a lock is held.
-      guard error.kind == .changing else { throw error }
-      let staging = Paths.join(place.path, "staging")
-      try Paths.makeFolder(staging, mode: 0o700)
-      path = try Self.copy(of: store, driver, into: folder, staging: staging, patience)
-      try Paths.removeTree(staging)
+      guard error.kind == .damaged || error.kind == .unsupported else { throw error }
+      path = try Self.copy(of: store, driver, .raw, into: folder, beside: place.path, patience)
     }
     marks = try Self.marks(in: folder)
   }
 
   private static func copy(
-    of store: String, _ driver: any Driver, into folder: String, staging: String?, _ patience: Double
+    of store: String, _ driver: any Driver, _ form: SnapshotForm, into folder: String, beside place: String,
+    _ patience: Double
+  ) throws(Problem) -> String {
+    do throws(Problem) {
+      return try copy(of: store, driver, form, into: folder, staging: nil, patience)
+    } catch {
+      // What is written to all the time is copied while a lock is held.
+      guard error.kind == .changing else { throw error }
+      let staging = Paths.join(place, "staging")
+      try Paths.makeFolder(staging, mode: 0o700)
+      let path = try copy(of: store, driver, form, into: folder, staging: staging, patience)
+      try Paths.removeTree(staging)
+      return path
+    }
+  }
+
+  private static func copy(
+    of store: String, _ driver: any Driver, _ form: SnapshotForm, into folder: String, staging: String?,
+    _ patience: Double
   ) throws(Problem) -> String {
     if FileStatus.exists(folder) { try Paths.removeTree(folder) }
     try Paths.makeFolder(folder, mode: 0o700)
-    let snapshot = try driver.snapshot(store, form: .consistent, staging: staging, patience: patience)
+    let snapshot = try driver.snapshot(store, form: form, staging: staging, patience: patience)
     defer { snapshot.close() }
     let members = try snapshot.write(into: folder)
     guard let main = members.first else {

@@ -55,6 +55,7 @@ struct RunSetup {
     if let file = invocation.value(.config) {
       return try ConfigurationLoader.load(file: file, registry: registry, outside: outside)
     }
+    outside.trustsConfiguration = false
     let folder = Paths.current
     guard let file = ConfigurationLoader.find(from: folder) else {
       return try ConfigurationLoader.standard(registry: registry, outside: outside)

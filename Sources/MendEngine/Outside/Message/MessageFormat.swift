@@ -61,32 +61,48 @@ enum MessageFormat {
     members: asked(.offer) + common + [
       MessageMember("findings", .list(.object(finding)), isRequired: true, "What was found of what it mends."),
       MessageMember("max_loss", losses, isRequired: true, "The most that a repair may cost."),
-      MessageMember("schema", .object(schemaText), "The definitions that `schema:` or `--schema` names."),
-    ])
+    ] + mending)
+
+  /// What offers and repairs are told beside.
+  private static let mending = [
+    MessageMember("schema", .object(schemaText), "The definitions that `schema:` or `--schema` names."),
+    MessageMember(
+      "found", .list(.object(finding)), isRequired: true, "All that was found in the store before any repair."),
+    MessageMember("asked", .boolean, isRequired: true, "Whether the operator asked for this repair by its name."),
+    MessageMember(
+      "provenance", .boolean, isRequired: true,
+      "Whether the operator wants to know of each row where it came from, in a table `dbmend_provenance` of the result."
+    ),
+  ]
 
   static let repairRequest = MessageObject(
     name: "repair_request", title: "Has a repair mend a working copy. The checks say afterwards whether it did.",
     members: asked(.repair) + common + [
-      MessageMember("copy", .text, isRequired: true, "The working copy, which it changes in its place."),
+      MessageMember(
+        "copy", .text, isRequired: true,
+        "The working copy, which it changes in its place; where its offer `replaces`, where the new store is to be."),
       MessageMember("findings", .list(.object(finding)), isRequired: true, "What it is to mend."),
       MessageMember("max_loss", losses, isRequired: true, "The most that the repair may cost."),
-      MessageMember("schema", .object(schemaText), "The definitions that `schema:` or `--schema` names."),
-    ])
+    ] + mending)
 
   static let store = MessageObject(
     name: "store", title: "A store.",
     members: [
       MessageMember("name", .text, isRequired: true, "Its name on the command line: `production/data`."),
       MessageMember("environment", .text, isRequired: true, "Its environment; `adhoc` without a configuration."),
-      MessageMember("kind", .text, isRequired: true, "Its kind: `sqlite`."),
+      MessageMember("kind", .text, "Its kind: `sqlite`; left out where no driver knows what is there, or nothing is."),
       MessageMember("engine", .text, "The engine and its version: `SQLite 3.40.1`."),
       MessageMember("bytes", count, "Its size."),
       MessageMember(
         "snapshot", .text,
         "A copy of it, as one consistent state: a file, for a folder a folder, for a PostgreSQL database a dump that "
-          + "`pg_restore` reads. With `snapshot` among its `needs`; never in `repair`."),
-      MessageMember("catalog", .object(catalog), "What the driver tells of it. With `catalog` among its `needs`."),
-      MessageMember("place", .object(place), "The file in its place. With `place` among its `needs`."),
+          + "`pg_restore` reads; the raw bytes of a store that is too damaged for that. With `snapshot` among its `needs`; never in "
+          + "`repair`."),
+      MessageMember(
+        "catalog", .object(catalog),
+        "What the driver tells of it, unless it is too damaged for that. With `catalog` among its `needs`."),
+      MessageMember(
+        "place", .object(place), "The file in its place; left out where none is. With `place` among its `needs`."),
     ])
 
   static let place = MessageObject(
@@ -100,6 +116,9 @@ enum MessageFormat {
       MessageMember("volume_bytes", count, "The size of the volume that it is on."),
       MessageMember("volume_free", count, "The room on that volume that this user may take."),
       MessageMember("open", .boolean, "Whether another process has it open, as far as this user may see that."),
+      MessageMember("bytes", count, isRequired: true, "Its size, with that of the files that belong to it."),
+      MessageMember("archives_bytes", count, "The size of the volume that its archives are on."),
+      MessageMember("archives_free", count, "The room on that volume that this user may take."),
     ])
 
   static let catalog = MessageObject(
@@ -194,6 +213,10 @@ enum MessageFormat {
       MessageMember("evidence", .text, "What was read that shows it; short."),
       MessageMember("count", .integer(atLeast: 1), "How many such things it stands for; 1 where left out."),
       MessageMember("measures", .list(.object(measure)), "What was measured that shows it."),
+      MessageMember(
+        "perhaps_meant", .boolean,
+        "Whether somebody may have meant it: then it is mended only where a repair may cost changes."),
+      MessageMember("hides_no_row", .boolean, "Of damage to pages: whether it is certain that no row is lost with it."),
     ])
 
   static let measure = MessageObject(
@@ -316,6 +339,11 @@ enum MessageFormat {
         "reason", .text, isRequired: true, "What will be done and why it costs what it costs, in a sentence."),
       MessageMember("mends", .list(count), "Which of the findings, by their places from 0; all where left out."),
       MessageMember("details", .list(.text), "The single things that will be done."),
+      MessageMember(
+        "allowed_loss", losses, "What it costs where `max_loss` allows that much, to keep more than it could else."),
+      MessageMember("order", .integer(atLeast: nil), "A repair with a lower number runs first; 50 where left out."),
+      MessageMember(
+        "replaces", .boolean, "Whether it writes a whole new store, so that nothing of the old one is needed."),
     ])
 
   static let repairReply = MessageObject(

@@ -45,11 +45,11 @@ enum StoreMessage {
 
   /// A store's own members; each is left out where it is nil.
   static func store(
-    _ store: StoreIdentity, kind: String, engine: String? = nil, bytes: Int? = nil, snapshot: String? = nil,
+    _ store: StoreIdentity, kind: String?, engine: String? = nil, bytes: Int? = nil, snapshot: String? = nil,
     catalog: JSONValue? = nil, place: JSONValue? = nil
   ) -> JSONValue {
     .object([
-      "name": .string(store.description), "environment": .string(store.environment), "kind": .string(kind),
+      "name": .string(store.description), "environment": .string(store.environment), "kind": kind.map { .string($0) },
       "engine": engine.map { .string($0) }, "bytes": bytes.map { .integer($0) },
       "snapshot": snapshot.map { .string($0) }, "catalog": catalog, "place": place,
     ])
@@ -97,11 +97,13 @@ enum StoreMessage {
     ])
   }
 
-  /// What the system says of the store's file in its place; nil of a store that is no file here.
-  static func place(_ path: String, _ driver: (any Driver)?) -> JSONValue? {
+  /// What the system says of the store's file in its place; nil of a store that is no file here, or not there.
+  static func place(_ path: String, _ driver: (any Driver)?, repository: String?) -> JSONValue? {
     guard let status = try? FileStatus.of(path) else { return nil }
     let volume = try? Volume.of(path)
+    let archives = repository.flatMap { try? Volume.of($0) }
     let mode = String(status.mode, radix: 8)
+    let beside = (driver?.sidecars(of: path) ?? []).reduce(0) { $0 + ((try? FileStatus.of($1).size) ?? 0) }
     return .object([
       "mode": .string(String(repeating: "0", count: max(0, 4 - mode.count)) + mode),
       "owner": .integer(Int(status.user)), "group": .integer(Int(status.group)),
@@ -109,6 +111,8 @@ enum StoreMessage {
       "links": .integer(status.links), "volume_bytes": volume.map { .integer($0.size) },
       "volume_free": volume.map { .integer($0.available) },
       "open": driver.map { .boolean(!$0.openers(of: path).isEmpty) },
+      "bytes": .integer(status.size + beside), "archives_bytes": archives.map { .integer($0.size) },
+      "archives_free": archives.map { .integer($0.available) },
     ])
   }
 
@@ -136,6 +140,8 @@ enum StoreMessage {
       "file": place.file.map { .string($0) }, "evidence": finding.evidence.map { .string($0) },
       "count": .integer(finding.count),
       "measures": finding.measures.isEmpty ? nil : .array(finding.measures.map(measure)),
+      "perhaps_meant": finding.isPerhapsMeant ? .boolean(true) : nil,
+      "hides_no_row": finding.hidesNoRow ? .boolean(true) : nil,
     ])
   }
 
@@ -170,6 +176,8 @@ enum ReplyReading {
           byte: item["byte"]?.integer, file: item["file"]?.string),
         item["message"]?.string ?? "", evidence: item["evidence"]?.string, count: item["count"]?.integer ?? 1)
       finding.measures = measures(in: item)
+      finding.isPerhapsMeant = item["perhaps_meant"] == .boolean(true)
+      finding.hidesNoRow = item["hides_no_row"] == .boolean(true)
       findings.append(finding)
     }
     return (findings, foreign)
