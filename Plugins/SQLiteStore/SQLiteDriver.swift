@@ -18,8 +18,10 @@ public struct SQLiteDriver: SQLDriver, SalvagingDriver, ComparingDriver {
         """,
       kind: .driver,
       finds: [
-        FindingDescription("file.not-a-file", .fatal, "a folder, a socket or another thing stands where a file should", isOfStore: true),
-        FindingDescription("file.not-a-database", .fatal, "the file has no SQLite header that could be read", isOfStore: true),
+        FindingDescription(
+          "file.not-a-file", .fatal, "a folder, a socket or another thing stands where a file should", isOfStore: true),
+        FindingDescription(
+          "file.not-a-database", .fatal, "the file has no SQLite header that could be read", isOfStore: true),
         FindingDescription("file.encrypted", .fatal, "the file looks like an encrypted database", isOfStore: true),
         FindingDescription("file.malformed", .fatal, "SQLite gives up on the file"),
         FindingDescription("schema.malformed", .fatal, "the schema table cannot be read"),

@@ -16,10 +16,13 @@ public struct ConnectsCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own", isOfStore: true),
+      FindingDescription(
+        "file.not-a-database", .fatal, "the engine does not know the file as one of its own", isOfStore: true),
       FindingDescription("file.malformed", .fatal, "the engine finds the file too damaged to open"),
-      FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text of a document", isOfStore: true),
-      FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text of a document", isOfStore: true),
+      FindingDescription(
+        "file.nul-tail", .error, "NUL bytes fill the file behind the text of a document", isOfStore: true),
+      FindingDescription(
+        "file.byte-order-mark", .error, "a byte order mark stands before the text of a document", isOfStore: true),
       FindingDescription("schema.malformed", .fatal, "the definitions of the tables cannot be read"),
       FindingDescription(
         "schema.mismatch", .fatal, "the engine refuses a row of the schema table that contradicts its own definition"),

@@ -77,8 +77,10 @@ public struct IntegrityCheck: Check {
       FindingDescription("file.changed", .info, "a file was written to since the newest good archive"),
       FindingDescription("file.added", .info, "a file is not in the newest good archive"),
       FindingDescription("file.special", .info, "a socket, pipe or device stands in a folder, and is left alone"),
-      FindingDescription("file.malformed", .fatal, "the file is damaged where no table or index can be named", or: [.error]),
-      FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own", isOfStore: true),
+      FindingDescription(
+        "file.malformed", .fatal, "the file is damaged where no table or index can be named", or: [.error]),
+      FindingDescription(
+        "file.not-a-database", .fatal, "the engine does not know the file as one of its own", isOfStore: true),
       FindingDescription("file.encrypted", .fatal, "the file looks encrypted", isOfStore: true),
       FindingDescription(
         "row.contradicted", .error, "an index holds another value of a row than the row has; either may be right"),

@@ -52,8 +52,11 @@ import Testing
         try ConfigurationLoader.parse(Array(block.text.utf8), file: "dbmend.yaml", registry: registry)
       }
     }
-    #expect { try ConfigurationLoader.parse(Array(page.text("mistakes").utf8), file: "dbmend.yaml", registry: registry) } throws: {
-      let said = ($0 as? Problem)?.said.split(separator: "\n").filter { $0.hasPrefix("dbmend.yaml:") }.joined(separator: "\n")
+    #expect {
+      try ConfigurationLoader.parse(Array(page.text("mistakes").utf8), file: "dbmend.yaml", registry: registry)
+    } throws: {
+      let said = ($0 as? Problem)?.said.split(separator: "\n").filter { $0.hasPrefix("dbmend.yaml:") }.joined(
+        separator: "\n")
       return said.map { $0 + "\n" } == page.text("mistakes: what is said")
     }
   }

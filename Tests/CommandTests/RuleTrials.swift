@@ -55,7 +55,8 @@ import Testing
     #expect(result["suppressions"]?.array?.first?["status"]?.string == "accepted")
     #expect(result["suppressions"]?.array?.first?["justification"]?.string == sentence)
     let junit = try trial.text("check", "--format", "junit").output
-    #expect(junit.contains("<skipped message=\"foreign-key.violated is accepted until 2999-12-31: ticket &lt;4711&gt;\"/>"))
+    #expect(
+      junit.contains("<skipped message=\"foreign-key.violated is accepted until 2999-12-31: ticket &lt;4711&gt;\"/>"))
     #expect(junit.contains("failures=\"0\"") && !junit.contains("<failure"))
     let github = try trial.text("check", "--format", "github")
     #expect(github.exit == 0 && github.output.hasPrefix("::notice "))
@@ -112,7 +113,8 @@ import Testing
     let text = try trial.text("check")
     #expect(text.exit == 2)
     #expect(
-      text.errors.contains("dbmend.yaml:4:21: no check finds 'foreign-key.violatd'; did you mean 'foreign-key.violated'?"),
+      text.errors.contains(
+        "dbmend.yaml:4:21: no check finds 'foreign-key.violatd'; did you mean 'foreign-key.violated'?"),
       "\(text.errors)")
   }
 }

@@ -90,14 +90,17 @@ struct RandomRules {
     }
     let measures =
       isOpen
-      ? ["drop", "size", "age", "rows", "other"].map { MeasureDescription($0, pick(["", "%", "B", "kB", "ms", "s"]), "x") }
+      ? ["drop", "size", "age", "rows", "other"].map {
+        MeasureDescription($0, pick(["", "%", "B", "kB", "ms", "s"]), "x")
+      }
       : description.measures
     for measure in measures where next(3) > 0 {
       let values = [0.0, 0.5, 9.5, 10, 15, 20, 25, 99, 100] + (measure.unit == "%" ? [] : [1000, 1e4, 2e4, 1e6])
       finding.measures.append(Measure(measure.name, pick(values), unit: measure.unit))
     }
     return (
-      finding, Self.places[place], Configuration.ConfiguredCheck(id: "made", severity: place == 2 ? maybe(2, [.info]) : nil)
+      finding, Self.places[place],
+      Configuration.ConfiguredCheck(id: "made", severity: place == 2 ? maybe(2, [.info]) : nil)
     )
   }
 }

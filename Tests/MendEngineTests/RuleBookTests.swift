@@ -117,7 +117,8 @@ struct RuleBookTests {
     let passed = book.passedOver(finding, of: place, by: check, until: decided)
     #expect(
       passed.map { "\($0.rule) \($0.because)" } == [
-        "a:1 it is for index.*", "a:2 it is for the table users", "a:3 it is for the index *, and the finding names none",
+        "a:1 it is for index.*", "a:2 it is for the table users",
+        "a:3 it is for the index *, and the finding names none",
         "a:4 drop > 20% does not hold: drop is 12.5 %", "a:5 rows > 20 does not hold: the finding did not measure it",
         "a:6 it is for the severity info or warning", "a:7 its exception holds: kind sqlite, table l*",
       ])

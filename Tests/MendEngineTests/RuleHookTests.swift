@@ -58,7 +58,8 @@ struct RuleHookTests {
     site.configuration.rules = [
       .init(when: .init(code: "sequence.*"), hook: "echo one >> log", origin: "dbmend.yaml:31"),
       .init(when: .init(code: "row-count.*"), hook: "echo none >> log", origin: "dbmend.yaml:32"),
-      .init(when: .init(code: "index.*"), hook: "echo two >> log; ls backups >> log 2>/dev/null", origin: "dbmend.yaml:33"),
+      .init(
+        when: .init(code: "index.*"), hook: "echo two >> log; ls backups >> log 2>/dev/null", origin: "dbmend.yaml:33"),
     ]
     #expect(site.engine.repair("production/data", mode: .inPlace).code == .healthy)
     #expect(try lines() == ["one", "two", "before_backup", "before_repair"])

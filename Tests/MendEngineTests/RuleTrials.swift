@@ -105,7 +105,9 @@ struct RuleTrials {
     ]
   }
 
-  @Test("what is accepted is no damage and is not mended, and is archived as a good store", arguments: ["2023-11-14", "2024-03-01"])
+  @Test(
+    "what is accepted is no damage and is not mended, and is archived as a good store",
+    arguments: ["2023-11-14", "2024-03-01"])
   func accepted(_ day: String) throws {
     try accept(until: day)
     let before = try site.bytes()
@@ -114,7 +116,8 @@ struct RuleTrials {
     #expect(check.code == .healthy && store.verdict == .healthy)
     #expect(store.findings.first?.acceptance?.because == "ticket 4711")
     #expect(store.checks.allSatisfy { $0.verdict == .healthy })
-    let told = "index.entry-missing is accepted until 2023-11-14: ticket 4711 (today is the last day); from 2023-11-15 on "
+    let told =
+      "index.entry-missing is accepted until 2023-11-14: ticket 4711 (today is the last day); from 2023-11-15 on "
       + "it is an error, by the rule dbmend.yaml:12."
     #expect(store.notes == (day == "2023-11-14" ? [told] : []))
     site.settings.failOn = .info

@@ -107,7 +107,8 @@ private struct CheckRun {
   private mutating func warnOfEnds() {
     var told: Set<Int> = []
     for ruled in result.ruled {
-      guard let acceptance = ruled.finding.acceptance, acceptance.endsSoon, told.insert(ruled.rule ?? -1).inserted else {
+      guard let acceptance = ruled.finding.acceptance, acceptance.endsSoon, told.insert(ruled.rule ?? -1).inserted
+      else {
         continue
       }
       result.notes.append(

@@ -172,12 +172,14 @@ enum FileFormat {
 
   static let rule = FileSection(
     title: "a rule",
-    discussion: "The first rule whose condition holds for a finding decides what becomes of it, and no later one. A rule that can "
+    discussion:
+      "The first rule whose condition holds for a finding decides what becomes of it, and no later one. A rule that can "
       + "never decide anything is an error. [Rules](rules.md) has examples of all of this.",
     keys: [
       FileKey("when", .section(condition), isRequired: true, "Which findings the rule is about."),
       FileKey(
-        "unless", .sectionOrSections(condition), "Those of them that it is not about after all: one condition is enough."),
+        "unless", .sectionOrSections(condition),
+        "Those of them that it is not about after all: one condition is enough."),
       FileKey("severity", .value(severities), "The severity that the findings get."),
       FileKey(
         "repair", .texts("a repair's id"),
@@ -187,13 +189,15 @@ enum FileFormat {
         "accept", .section(acceptance), "That the findings are known, and no damage until a day."),
       FileKey(
         "hook", .text("a shell command"),
-        "A command that runs once for each store of which the rule decides findings, after the checks and before anything is changed."),
+        "A command that runs once for each store of which the rule decides findings, after the checks and before anything is changed."
+      ),
       FileKey("ignore", .value(.boolean), default: "false", "Whether the findings are dropped altogether."),
     ])
 
   static let acceptance = FileSection(
     title: "a map with the keys until and because",
-    discussion: "Until the end of that day every report says that the finding is accepted; it is no damage and is not mended. From "
+    discussion:
+      "Until the end of that day every report says that the finding is accepted; it is no damage and is not mended. From "
       + "two weeks before on, reports warn that it ends. Afterwards the finding is an error.",
     keys: [
       FileKey("until", .text("a day such as 2026-12-31"), isRequired: true, "The last day, in UTC."),
@@ -202,7 +206,8 @@ enum FileFormat {
 
   static let condition = FileSection(
     title: "a condition",
-    discussion: "All of its keys must hold, and there must be at least one. `*` stands for any run of characters. A comparison is "
+    discussion:
+      "All of its keys must hold, and there must be at least one. `*` stands for any run of characters. A comparison is "
       + "a measure, one of `<`, `<=`, `>`, `>=`, `=`, `!=`, and a number: a plain one is held against the value as it is, one with `%`, "
       + "a size or a length of time in the measure's own unit. What the findings of a check measure stands below; `count` is "
       + "measured by all: how many things the finding stands for.",
@@ -223,7 +228,8 @@ enum FileFormat {
 
   static let hooks = FileSection(
     title: "a map of the hooks' keys",
-    discussion: "Each is a command for the shell. A hook that fails stops the run before the change. A rule may have one of its own.",
+    discussion:
+      "Each is a command for the shell. A hook that fails stops the run before the change. A rule may have one of its own.",
     keys: Hook.Moment.allCases.map { FileKey($0.rawValue, .text("a shell command"), $0.meaning) })
 
   private static let limits = ConfinedProgram.Limits.plugin

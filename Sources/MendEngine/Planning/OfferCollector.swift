@@ -89,7 +89,9 @@ extension Engine {
   /// The codes of findings, each once, for a sentence.
   static func codes(of findings: [RuledFinding]) -> String {
     var codes: [String] = []
-    for ruled in findings where !codes.contains(ruled.finding.code.rawValue) { codes.append(ruled.finding.code.rawValue) }
+    for ruled in findings where !codes.contains(ruled.finding.code.rawValue) {
+      codes.append(ruled.finding.code.rawValue)
+    }
     return codes.joined(separator: ", ")
   }
 

@@ -22,7 +22,9 @@ extension Engine {
     } catch {
       return PlanExplanation(
         steps: [], considered: [],
-        left: result.toMend.map { PlanExplanation.Left(finding: $0.finding, because: "no plan could be made: \(error)") },
+        left: result.toMend.map {
+          PlanExplanation.Left(finding: $0.finding, because: "no plan could be made: \(error)")
+        },
         neededLoss: nil)
     }
   }

@@ -135,7 +135,9 @@ struct Planner {
       if let candidate = forced[index] {
         assigned[candidate.repair, default: []].append(ruled.finding)
         let who = ruled.origin.map { "a rule (\($0))" } ?? "the operator"
-        let before = (ruled.wanted?.ladder ?? []).prefix { $0 != candidate.repair }.map { "; \(whyNot($0, for: ruled))" }
+        let before = (ruled.wanted?.ladder ?? []).prefix { $0 != candidate.repair }.map {
+          "; \(whyNot($0, for: ruled))"
+        }
         reasons[candidate.repair] = "\(candidate.offer.reason); \(who) asks for it" + before.joined()
       } else if let candidate = ordered.first(where: { covers($0, ruled) }) {
         assigned[candidate.repair, default: []].append(ruled.finding)

@@ -74,8 +74,9 @@ public struct Comparison: Sendable, Hashable, CustomStringConvertible {
     let unit = Self.trimmed(written.dropFirst(digits.count))
     self.unit = MeasureUnit(unit)
     guard self.unit != .other else {
-      throw Slip("'\(unit)' is no unit that is known; write a plain number, or one with %, a size such as 500MB or a "
-        + "length of time such as 2h")
+      throw Slip(
+        "'\(unit)' is no unit that is known; write a plain number, or one with %, a size such as 500MB or a "
+          + "length of time such as 2h")
     }
     self.number = self.unit.base(number)
   }

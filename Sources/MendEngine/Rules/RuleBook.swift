@@ -58,7 +58,9 @@ struct RuleBook: Sendable {
   func decide(_ finding: Finding, of place: Place, by check: Configuration.ConfiguredCheck) -> Decision {
     let finding = Self.asConfigured(finding, by: check)
     var because = "\(finding.severity.rawValue) as '\(check.id)' says of itself"
-    if let severity = check.severity { because = "\(severity.rawValue), as the check is configured\(Self.place(check.origin))" }
+    if let severity = check.severity {
+      because = "\(severity.rawValue), as the check is configured\(Self.place(check.origin))"
+    }
     guard let position = rules.firstIndex(where: { Self.refusal($0, of: finding, in: place) == nil }) else {
       return Decision(ruled: RuledFinding(finding), because: because)
     }
@@ -79,7 +81,8 @@ struct RuleBook: Sendable {
 
   /// Until the end of the last day the finding is known; afterwards it counts, whatever else the rule says of it.
   private func accept(
-    _ finding: inout Finding, _ terms: Configuration.AcceptanceTerms, _ rule: Configuration.Rule, _ because: inout String
+    _ finding: inout Finding, _ terms: Configuration.AcceptanceTerms, _ rule: Configuration.Rule,
+    _ because: inout String
   ) {
     let who = "by a rule\(Self.place(rule.origin))"
     guard today > terms.until else {

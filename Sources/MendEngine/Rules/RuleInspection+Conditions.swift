@@ -29,7 +29,8 @@ extension RuleInspection {
     let area = "\(pattern.prefix { $0 != "." })."
     let sisters = known.filter { $0.hasPrefix(area) }.sorted()
     let list =
-      pattern.contains("*") || sisters.isEmpty ? "there are \(areas.joined(separator: ", "))"
+      pattern.contains("*") || sisters.isEmpty
+      ? "there are \(areas.joined(separator: ", "))"
       : "there are \(sisters.joined(separator: ", "))"
     return ("code", "no check finds '\(pattern)'" + (hint.isEmpty ? "; \(list)" : hint))
   }
@@ -66,7 +67,8 @@ extension RuleInspection {
     guard codes.allSatisfy({ world.severities(of: $0, condition, given).isEmpty }) else { return nil }
     var anyone = condition
     anyone.severities = []
-    let all = codes.reduce(into: Set<Severity>()) { $0.formUnion(world.severities(of: $1, anyone, given)) }.sorted().map(\.rawValue)
+    let all = codes.reduce(into: Set<Severity>()) { $0.formUnion(world.severities(of: $1, anyone, given)) }.sorted()
+      .map(\.rawValue)
     let wanted = condition.severities.map(\.rawValue).joined(separator: " or ")
     return ("severity", "no check gives \(subject) the severity \(wanted); it is \(all.joined(separator: " or "))")
   }

@@ -84,7 +84,8 @@ struct RuleInspection {
         add(.exceptsNothing, "the exception is for findings that the rule is not about; leave it out")
       } else if takesIn(exception, rule.when, reach) {
         add(
-          .neverDecides, "the exception holds for every finding that the rule is about, so the rule never does; narrow it")
+          .neverDecides,
+          "the exception holds for every finding that the rule is about, so the rule never does; narrow it")
       }
     }
     return slips

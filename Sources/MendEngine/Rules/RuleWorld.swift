@@ -94,8 +94,10 @@ struct RuleWorld: Sendable {
           codes[place].measures[measure.name] = measure
           continue
         }
-        let range = min(known.range.lowerBound, measure.range.lowerBound)...max(
-          known.range.upperBound, measure.range.upperBound)
+        let range =
+          min(
+            known.range.lowerBound, measure.range.lowerBound)...max(
+            known.range.upperBound, measure.range.upperBound)
         codes[place].measures[measure.name]?.range = range
         // Of two units neither can be relied upon.
         if known.unit != measure.unit { codes[place].isOpen = true }
@@ -235,7 +237,8 @@ extension RuleWorld {
       return comparison.unit == .none ? other.unit == .none : other.unit.isComparable(with: comparison.unit)
     }
     guard !same.isEmpty else { return false }
-    var left = range(same, isOneTerm ? measure?.range ?? -Double.infinity...Double.infinity : -Double.infinity...Double.infinity)
+    var left = range(
+      same, isOneTerm ? measure?.range ?? -Double.infinity...Double.infinity : -Double.infinity...Double.infinity)
     left.narrow(comparison.relation.opposite, comparison.number)
     return left.isEmpty
   }

@@ -133,7 +133,8 @@ struct JUnitReport {
       let acceptance = finding.mended ? nil : finding.acceptance
       if let acceptance { test.acceptances.append("\(finding.code) is \(acceptance.words)") }
       test.remarks.append(
-        "\(acceptance?.words ?? word) \(finding.code): \(finding.message)" + (details.isEmpty ? "" : " (\(details.joined(separator: "; ")))")
+        "\(acceptance?.words ?? word) \(finding.code): \(finding.message)"
+          + (details.isEmpty ? "" : " (\(details.joined(separator: "; ")))")
       )
       return
     }
