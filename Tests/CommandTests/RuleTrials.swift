@@ -107,6 +107,47 @@ import Testing
     #expect(try trial.folder.names().sorted() == ["a.db", "dbmend.yaml"])
   }
 
+  @Test("findings of a plugin from outside go by the rules, with what they measured")
+  func outside() throws {
+    try trial.plugin("quota", describing: OutsidePluginTests.count, OutsidePluginTests.counting)
+    func configure(_ rule: String) throws {
+      try trial.folder.write(
+        """
+        version: 1
+        plugins: [quota]
+        checks: [quota: { limit: 1 }]
+        environments: { p: { stores: { a: { path: a.db } } } }
+        rules: [{ \(rule) }]
+
+        """, to: "dbmend.yaml")
+    }
+    try configure("when: { code: quota.*, measured: rows > 1 }, severity: warning")
+    let found = try trial.dbmend("check")
+    #expect(found.exit == 0 && found.finding("quota.exceeded")?["severity"]?.string == "warning", "\(found.everything)")
+    try configure("when: { code: quota.exceeded, measured: rows > 2 }, severity: warning")
+    #expect(try trial.dbmend("check").exit == 1)
+    // What it may find is known from what it says of itself; what it may measure is not.
+    try configure("when: { code: quota.exeeded }, severity: warning")
+    let wrong = try trial.text("check")
+    #expect(wrong.exit == 2 && wrong.errors.contains("did you mean 'quota.exceeded'?"), "\(wrong.errors)")
+    // A plugin that cannot say what it is, is a finding, and a rule about what it would find no error.
+    try trial.plugin("quota", "#!/bin/sh\nexit 3\n")
+    try configure("when: { code: quota.exceeded }, repair: mend-quota")
+    let speechless = try trial.dbmend("check")
+    #expect(speechless.exit == 1 && speechless.finding("plugin.died") != nil, "\(speechless.everything)")
+  }
+
+  @Test("a check runs no hook of a configuration of somebody else's that nobody named", .enabled(if: geteuid() == 0))
+  func foreign() throws {
+    try configure("{ when: { code: foreign-key.* }, hook: touch ran }")
+    chown(trial.file("dbmend.yaml"), 65534, 65534)
+    let refused = try trial.text("check")
+    #expect(refused.exit == 2 && refused.errors.contains("dbmend.yaml:4:42: this file belongs to another user"), "\(refused.errors)")
+    #expect(!FileStatus.exists(trial.file("ran")))
+    #expect(try trial.text("check", "--config", "dbmend.yaml").exit == 1)
+    #expect(FileStatus.exists(trial.file("ran")))
+  }
+
   @Test("a rule that can do nothing stops everything, with its place and what was meant")
   func mistaken() throws {
     try configure("{ when: { code: foreign-key.violatd }, severity: info }")

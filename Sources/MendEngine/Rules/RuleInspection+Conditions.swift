@@ -112,8 +112,10 @@ extension RuleInspection {
   private static func words(_ measure: MeasureDescription) -> String {
     let (least, most) = (measure.range.lowerBound, measure.range.upperBound)
     let unit = measure.unit.isEmpty ? "" : " \(measure.unit)"
-    if most.isFinite { return ": '\(measure.name)' is from \(Int(least)) to \(Int(most))\(unit)" }
-    return least.isFinite ? ": '\(measure.name)' is at least \(Int(least))\(unit)" : ""
+    if least.isFinite, most.isFinite {
+      return ": '\(measure.name)' is from \(Measure.number(least)) to \(Measure.number(most))\(unit)"
+    }
+    return least.isFinite ? ": '\(measure.name)' is at least \(Measure.number(least))\(unit)" : ""
   }
 
   private static func hint(_ word: String, _ known: [String]) -> String {

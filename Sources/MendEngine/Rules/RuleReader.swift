@@ -8,6 +8,8 @@ struct RuleReader {
   let environments: [Configuration.Environment]
   /// Whether everybody may write the file, so that no command in it is run.
   let othersMayWrite: Bool
+  /// Whether it belongs to this user or to root, or was named by the operator: a check runs no command of anybody else's.
+  let isTrusted: Bool
 
   /// A rule and where each part of it stands.
   private struct Reading {
@@ -75,6 +77,12 @@ struct RuleReader {
       complaints.add(
         at: fields.position(of: "ignore"),
         "a finding that is ignored has no severity, no repair, no date and no hook; leave one of them out")
+    }
+    if rule.hook != nil, !isTrusted {
+      complaints.add(
+        at: fields.position(of: "hook"),
+        "this file belongs to another user, and nobody named it, so the hooks of its rules are not run; name it with "
+          + "--config")
     }
     if rule.hook != nil, othersMayWrite {
       complaints.add(
