@@ -69,7 +69,8 @@ public enum ConfigurationLoader {
       (registry, loaded) = try outside.load(files + named, into: registry)
     }
     let reader = ConfigurationReader(
-      registry: registry, source: source, complaints: complaints, othersMayWrite: othersMayWrite)
+      registry: registry, source: source, complaints: complaints, othersMayWrite: othersMayWrite,
+      isTrusted: outside.trustsConfiguration)
     // Behind a place where the text stops being YAML nothing can be said of what is missing.
     var configuration = Configuration()
     if let root = document.root {
@@ -119,6 +120,8 @@ private struct ConfigurationReader {
   let source: SourceText
   let complaints: ComplaintList
   let othersMayWrite: Bool
+  /// Whether it belongs to this user or to root, or was named by the operator.
+  let isTrusted: Bool
 
   private var checks: CheckReader { CheckReader(registry: registry, source: source, complaints: complaints) }
 
@@ -139,12 +142,12 @@ private struct ConfigurationReader {
     configuration.checks = checks.checks(
       in: fields["checks"]?.value, over: fields["checks"] == nil ? Configuration.standardChecks : [])
     configuration.environments = environments(fields["environments"]?.value, over: configuration.checks)
-    let stores = configuration.environments.flatMap { environment in
-      environment.stores.map { "\(environment.name)/\($0.name)" }
-    }
-    configuration.rules = RuleReader(registry: registry, source: source, complaints: complaints, stores: stores)
-      .rules(in: fields["rules"]?.value)
     configuration.hooks = hooks(fields["hooks"])
+    // Last, since rules are held against everything else.
+    let rules = RuleReader(
+      registry: registry, source: source, complaints: complaints, environments: configuration.environments,
+      othersMayWrite: othersMayWrite, isTrusted: isTrusted)
+    configuration.rules = rules.rules(in: fields["rules"]?.value)
     return configuration
   }
 

@@ -31,6 +31,14 @@ extension Engine {
     if result.verdict != .healthy { ahead.end() }
     var report = StoreReport(result)
     do throws(Problem) {
+      try runRuleHooks(result)
+    } catch {
+      ahead.end()
+      report.add(error)
+      report.verdict = .unchecked
+      return report
+    }
+    do throws(Problem) {
       var archived: Archived
       if result.problems.contains(where: { $0.kind == .changing }), let driver = result.driver {
         let staged = try backUpStaged(result, driver)

@@ -38,7 +38,7 @@ struct JSONReport {
             "seconds": .number(rounded(check.seconds)), "verified": check.verified.flatMap(verified),
           ])
         }),
-      "findings": .array(store.findings.map(finding)),
+      "findings": .array(store.findings.map(\.json)),
       "plan": unlessEmpty(store.plan.map(step)),
       "archive": store.archive.map { .string($0) },
       "blocked_by": unlessEmpty(
@@ -48,6 +48,7 @@ struct JSONReport {
       "put_back": store.wasPutBack ? .boolean(true) : store.couldNotBePutBack ? .boolean(false) : nil,
       "notes": unlessEmpty(store.notes.map { .string($0) }),
       "problems": unlessEmpty(store.problems.map(problem)),
+      "explained": store.explained.map(explained),
     ])
   }
 
@@ -66,26 +67,49 @@ struct JSONReport {
     return members.isEmpty ? nil : .object(members)
   }
 
-  private static func finding(_ finding: Finding) -> JSONValue {
-    let place = finding.location
+  private static func explained(_ explanation: StoreExplanation) -> JSONValue {
+    .object([
+      "findings": .array(explanation.findings.filter { $0.finding != nil }.map(explained)),
+      "plan": explanation.plan.map(explained),
+    ])
+  }
+
+  private static func explained(_ explanation: Explanation) -> JSONValue {
+    let finding = explanation.finding
     return .object([
-      "code": .string(finding.code.rawValue),
-      "severity": .string(finding.severity.rawValue),
-      "check": finding.check.map { .string($0) },
-      "table": place.table.map { .string($0) },
-      "index": place.index.map { .string($0) },
-      "column": place.column.map { .string($0) },
-      "row": place.row.map { .integer(Int($0)) },
-      "key": place.key.map { .string($0) },
-      "page": place.page.map { .integer($0) },
-      "byte": place.byte.map { .integer($0) },
-      "line": place.text.map { .integer($0.line) },
-      "character": place.text.map { .integer($0.character) },
-      "file": place.file.map { .string($0) },
-      "count": .integer(finding.count),
-      "evidence": finding.evidence.map { .string($0) },
-      "message": .string(finding.message),
-      "mended": .boolean(finding.mended),
+      "check": .string(explanation.check), "origin": explanation.origin.map { .string($0) },
+      "code": finding.map { .string($0.code.rawValue) }, "table": finding?.location.table.map { .string($0) },
+      "index": finding?.location.index.map { .string($0) },
+      "found_as": finding.map { .string($0.severity.rawValue) },
+      "severity": explanation.severity.map { .string($0.rawValue) },
+      "decision": .string(explanation.decision), "rule": explanation.rule.map { .string($0) },
+      "accepted": explanation.acceptance.map(\.json),
+      "repair": unlessEmpty((explanation.repairs + (explanation.isFinal ? ["none"] : [])).map { .string($0) }),
+      "hook": explanation.hook.map { .string($0) },
+      "passed_over": unlessEmpty(
+        explanation.passedOver.map { .object(["rule": .string($0.rule), "because": .string($0.because)]) }),
+    ])
+  }
+
+  private static func explained(_ plan: PlanExplanation) -> JSONValue {
+    .object([
+      "steps": .array(plan.steps.map(step)),
+      "considered": unlessEmpty(
+        plan.considered.map { considered in
+          .object([
+            "repair": .string(considered.repair), "loss": considered.loss.map { .string($0.rawValue) },
+            "mends": unlessEmpty(considered.mends.map { .string($0.rawValue) }),
+            "chosen": .boolean(considered.isChosen), "because": .string(considered.because),
+          ])
+        }),
+      "left": unlessEmpty(
+        plan.left.map { left in
+          .object([
+            "code": .string(left.finding.code.rawValue), "table": left.finding.location.table.map { .string($0) },
+            "index": left.finding.location.index.map { .string($0) }, "because": .string(left.because),
+          ])
+        }),
+      "needed_loss": plan.neededLoss.map { .string($0.rawValue) },
     ])
   }
 

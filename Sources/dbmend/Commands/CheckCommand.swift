@@ -26,16 +26,12 @@ enum CheckCommand: Subcommand {
     let expectations = try invocation.value(.expect).map { file throws(Problem) in
       try ExpectationFile.load(file: file, registry: setup.engine.registry)
     }
-    var (report, explanations) = setup.engine.checkExplained(invocation.arguments)
-    if invocation.has(.explain) { report.notes += explanations.map(sentence) }
+    let isExplained = invocation.has(.explain)
+    var report =
+      isExplained ? setup.engine.checkExplained(invocation.arguments) : setup.engine.check(invocation.arguments)
+    if isExplained { report.notes += report.stores.flatMap(ExplanationText.sentences) }
     guard let expectations else { return setup.finish(report) }
     return compare(&report, with: expectations, setup)
-  }
-
-  private static func sentence(_ explanation: Explanation) -> String {
-    let origin = explanation.origin.map { " (\($0))" } ?? ""
-    let finding = explanation.finding.map { " found \($0.code)" } ?? ""
-    return "\(explanation.store): \(explanation.check)\(origin)\(finding): \(explanation.decision)"
   }
 
   /// Success is what was expected, not health: findings that were expected are no failures any more, and each that is
