@@ -15,11 +15,17 @@ struct CheckMention {
   var name: String? { options.first { $0.key == "name" }?.value.text }
 }
 
+/// The checks that a file names anywhere, also those that it switches off.
+final class NamedChecks {
+  fileprivate(set) var ids: Set<String> = []
+}
+
 /// Reads the lists of checks of a file and merges them.
 struct CheckReader {
   let registry: PluginRegistry
   let source: SourceText
   let complaints: ComplaintList
+  let named: NamedChecks
 
   /// The checks that hold where a list stands: the inherited ones with the list's own merged in. A check that both name
   /// has the options of both, those of the list winning key by key; new ones follow in the order of the list.
@@ -27,6 +33,7 @@ struct CheckReader {
     guard let node else { return inherited }
     var result = inherited
     for mention in mentions(in: node) {
+      named.ids.insert(mention.id)
       guard let description = registry.check(mention.id)?.description else { continue }
       let isSame = { (check: Configuration.ConfiguredCheck) in
         check.id == mention.id && (!description.isRepeatable || check.name == mention.name)

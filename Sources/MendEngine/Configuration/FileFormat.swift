@@ -116,7 +116,8 @@ enum FileFormat {
       FileKey("hooks", .section(hooks), "Commands that run around the steps of the pipeline."),
       FileKey(
         "plugins", .pathsOrSections(plugin),
-        "Files of plugins from outside: programs, and shared objects. `checks:` and `rules:` name what is in them."),
+        "Files of plugins from outside: programs, and shared objects. A check in them that `checks:` names nowhere runs on every store, "
+          + "as far as it needs no options."),
     ])
 
   static let repository = FileSection(

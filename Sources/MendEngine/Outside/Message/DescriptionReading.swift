@@ -90,7 +90,8 @@ enum DescriptionReading {
     switch name {
     case "boolean": .boolean
     case "integer": .integer(Int.min...Int.max)
-    case "text": .string
+    case "text", "string": .string
+    case "number": .number
     case "size": .size
     case "duration": .duration
     case "share": .share
