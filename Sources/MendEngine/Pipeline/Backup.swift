@@ -31,14 +31,6 @@ extension Engine {
     if result.verdict != .healthy { ahead.end() }
     var report = StoreReport(result)
     do throws(Problem) {
-      try runRuleHooks(result)
-    } catch {
-      ahead.end()
-      report.add(error)
-      report.verdict = .unchecked
-      return report
-    }
-    do throws(Problem) {
       var archived: Archived
       if result.problems.contains(where: { $0.kind == .changing }), let driver = result.driver {
         let staged = try backUpStaged(result, driver)
@@ -46,6 +38,7 @@ extension Engine {
         guard let archive = staged.archived else { return report }
         archived = archive
       } else {
+        try runRuleHooks(result)
         guard Engine.isWorthArchiving(result) else { return report }
         archived = try archive(result, reason: "backup", early: early, ahead: ahead)
       }
@@ -81,10 +74,12 @@ extension Engine {
     guard let file = snapshot.stagedPath else {
       snapshot.close()
       let result = runChecks(first.store, counting: .always)
+      try runRuleHooks(result)
       return (result, Engine.isWorthArchiving(result) ? try archive(result, reason: "backup") : nil)
     }
     var result = runChecks(first.store, .copy(file, driver), counting: .always)
     result.takePlace(of: first, registry)
+    try runRuleHooks(result)
     guard Engine.isWorthArchiving(result) else { return (result, nil) }
     if result.verdict == .damaged { return (result, try archive(result, reason: "backup")) }
     return (result, try archive(snapshot, result, driver, verdict: result.verdict, reason: "backup"))

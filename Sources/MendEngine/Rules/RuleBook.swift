@@ -56,10 +56,12 @@ struct RuleBook: Sendable {
 
   /// The check's own severity as configured counts over what the check says, and the first rule that holds over both.
   func decide(_ finding: Finding, of place: Place, by check: Configuration.ConfiguredCheck) -> Decision {
+    let own = finding.severity
     let finding = Self.asConfigured(finding, by: check)
-    var because = "\(finding.severity.rawValue) as '\(check.id)' says of itself"
-    if let severity = check.severity {
-      because = "\(severity.rawValue), as the check is configured\(Self.place(check.origin))"
+    var because = "\(own.rawValue) as '\(check.id)' says of itself"
+    if finding.severity != own {
+      because =
+        "\(finding.severity.rawValue) instead of \(own.rawValue), as the check is configured\(Self.place(check.origin))"
     }
     guard let position = rules.firstIndex(where: { Self.refusal($0, of: finding, in: place) == nil }) else {
       return Decision(ruled: RuledFinding(finding), because: because)

@@ -8,7 +8,9 @@ enum CheckCommand: Subcommand {
     summary: "Say whether stores are healthy, and change nothing",
     discussion: [
       "Runs the checks that dbmend.yaml asks for, or without one those that every store must pass. Nothing is created or "
-        + "changed, not even the time of the last access by SQLite. A folder is searched for stores by their first bytes."
+        + "changed, not even the time of the last access by SQLite. A folder is searched for stores by their first bytes.",
+      "With --explain it says of every finding which rule of dbmend.yaml decided what, which rules before did not hold and why, "
+        + "and what a repair would do about the damage and leave aside. Where a rule that decides has a hook, that command is run.",
     ],
     arguments: [.targets],
     ownOptions: [.explain, .expect],
