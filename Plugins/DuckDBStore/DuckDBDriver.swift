@@ -18,9 +18,11 @@ public struct DuckDBDriver: SQLDriver, SalvagingDriver, ComparingDriver, LoggedD
       """,
     kind: .driver,
     finds: [
-      FindingDescription("file.not-a-file", .fatal, "a folder, a socket or another thing stands where a file should"),
-      FindingDescription("file.not-a-database", .fatal, "the file does not begin as a DuckDB file does"),
-      FindingDescription("file.encrypted", .fatal, "the database is encrypted, or the file looks so"),
+      FindingDescription(
+        "file.not-a-file", .fatal, "a folder, a socket or another thing stands where a file should", isOfStore: true),
+      FindingDescription(
+        "file.not-a-database", .fatal, "the file does not begin as a DuckDB file does", isOfStore: true),
+      FindingDescription("file.encrypted", .fatal, "the database is encrypted, or the file looks so", isOfStore: true),
       FindingDescription("file.malformed", .fatal, "a header is damaged, or DuckDB cannot open the file"),
       FindingDescription("wal.malformed", .error, "the log beside the file cannot be replayed"),
       FindingDescription("wal.unapplied", .info, "the log ends in the midst of a transaction, which DuckDB leaves out"),

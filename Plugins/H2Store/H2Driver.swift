@@ -27,9 +27,11 @@ public struct H2Driver: SQLDriver, SalvagingDriver, ComparingDriver {
       """,
     kind: .driver,
     finds: [
-      FindingDescription("file.not-a-file", .fatal, "a folder, a socket or another thing stands where a file should"),
-      FindingDescription("file.not-a-database", .fatal, "the file does not begin as an H2 database does"),
-      FindingDescription("file.encrypted", .fatal, "the database is encrypted, or the file looks so"),
+      FindingDescription(
+        "file.not-a-file", .fatal, "a folder, a socket or another thing stands where a file should", isOfStore: true),
+      FindingDescription(
+        "file.not-a-database", .fatal, "the file does not begin as an H2 database does", isOfStore: true),
+      FindingDescription("file.encrypted", .fatal, "the database is encrypted, or the file looks so", isOfStore: true),
       FindingDescription("file.malformed", .fatal, "headers or chunks are damaged, or H2 cannot open the file"),
       FindingDescription("schema.unsupported", .error, "the file is of a version that the jar here cannot open"),
       FindingDescription("store.changing", .error, "the file was written again and again while it was copied"),

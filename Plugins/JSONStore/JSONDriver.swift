@@ -18,9 +18,9 @@ public struct JSONDriver: SalvagingDriver, ComparingDriver, DocumentDriver {
     kind: .driver,
     finds: [
       FindingDescription("file.malformed", .fatal, "the text stops being JSON, or ends too early"),
-      FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text"),
+      FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text", isOfStore: true),
       FindingDescription("text.encoding", .error, "a text is not in UTF-8"),
-      FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text"),
+      FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text", isOfStore: true),
       FindingDescription("document.duplicate-key", .warning, "an object has a key twice"),
       FindingDescription("document.lone-surrogate", .warning, "an escape stands for half a character"),
     ])

@@ -20,7 +20,7 @@ public struct PostgreSQLDriver: ServerDriver, SalvagingDriver, SnapshotAheadDriv
       """,
     kind: .driver,
     finds: [
-      FindingDescription("database.missing", .error, "the server has no database of that name"),
+      FindingDescription("database.missing", .error, "the server has no database of that name", isOfStore: true),
       FindingDescription("server.unreachable", .error, "nothing answers where the server should be"),
       FindingDescription("engine.missing", .error, "a client program of PostgreSQL is not installed"),
       FindingDescription("store.denied", .error, "the server does not let this user in"),

@@ -18,13 +18,18 @@ public struct SQLiteDriver: SQLDriver, SalvagingDriver, ComparingDriver {
         """,
       kind: .driver,
       finds: [
-        FindingDescription("file.not-a-file", .fatal, "a folder, a socket or another thing stands where a file should"),
-        FindingDescription("file.not-a-database", .fatal, "the file has no SQLite header that could be read"),
-        FindingDescription("file.encrypted", .fatal, "the file looks like an encrypted database"),
+        FindingDescription(
+          "file.not-a-file", .fatal, "a folder, a socket or another thing stands where a file should", isOfStore: true),
+        FindingDescription(
+          "file.not-a-database", .fatal, "the file has no SQLite header that could be read", isOfStore: true),
+        FindingDescription("file.encrypted", .fatal, "the file looks like an encrypted database", isOfStore: true),
         FindingDescription("file.malformed", .fatal, "SQLite gives up on the file"),
         FindingDescription("schema.malformed", .fatal, "the schema table cannot be read"),
         FindingDescription("schema.unsupported", .error, "the schema needs a newer SQLite than the one linked here"),
-        FindingDescription("wal.malformed", .error, "a committed frame of the write-ahead log is damaged"),
+        FindingDescription(
+          "schema.mismatch", .fatal, "a row of the schema table contradicts its own definition, and SQLite refuses it"),
+        FindingDescription(
+          "wal.malformed", .error, "a committed frame of the write-ahead log is damaged", or: [.fatal]),
         FindingDescription(
           "journal.hot", .warning, "a transaction was interrupted and is left out of what was checked"),
         FindingDescription("wal.foreign", .error, "the write-ahead log beside the file is of another database"),

@@ -25,10 +25,10 @@ public struct CommandCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("command.warning", .warning, "the program ended with 1: something should be looked at"),
-      FindingDescription("command.critical", .error, "the program ended with 2: something is wrong"),
-      FindingDescription(
-        "command.unknown", .error,
+      Self.finding("warning", .warning, "the program ended with 1: something should be looked at"),
+      Self.finding("critical", .error, "the program ended with 2: something is wrong"),
+      Self.finding(
+        "unknown", .error,
         "the program ended with 3, or could not be run, was killed or did not keep to its limits"),
     ],
     options: [
@@ -109,6 +109,14 @@ public struct CommandCheck: Check {
   }
 
   private static let longestEvidence = 2000
+
+  /// A kind of finding; what it measures is for the program to say.
+  private static func finding(_ what: String, _ severity: Severity, _ meaning: String) -> FindingDescription {
+    var description = FindingDescription(
+      FindingCode(rawValue: "command.\(what)"), severity, meaning, isOfStore: true)
+    description.isOpen = true
+    return description
+  }
 
   /// All of the program's variables.
   private static func variables(_ context: CheckContext, _ options: Options) -> [String: String] {

@@ -16,10 +16,13 @@ public struct ConnectsCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
+      FindingDescription(
+        "file.not-a-database", .fatal, "the engine does not know the file as one of its own", isOfStore: true),
       FindingDescription("file.malformed", .fatal, "the engine finds the file too damaged to open"),
-      FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text of a document"),
-      FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text of a document"),
+      FindingDescription(
+        "file.nul-tail", .error, "NUL bytes fill the file behind the text of a document", isOfStore: true),
+      FindingDescription(
+        "file.byte-order-mark", .error, "a byte order mark stands before the text of a document", isOfStore: true),
       FindingDescription("schema.malformed", .fatal, "the definitions of the tables cannot be read"),
       FindingDescription(
         "schema.mismatch", .fatal, "the engine refuses a row of the schema table that contradicts its own definition"),
@@ -27,13 +30,13 @@ public struct ConnectsCheck: Check {
         "journal.hot", .warning, "a transaction was interrupted, and the next writer will roll it back"),
       FindingDescription("journal.malformed", .error, "the rollback journal beside the file is damaged"),
       FindingDescription("wal.unapplied", .info, "the write-ahead log holds commits that are not in the file yet"),
-      FindingDescription("wal.malformed", .error, "the write-ahead log beside the file is damaged"),
+      FindingDescription("wal.malformed", .error, "the write-ahead log beside the file is damaged", or: [.fatal]),
       FindingDescription(
         "journal.foreign", .error, "the rollback journal beside the file is of another database: move it away"),
       FindingDescription(
         "wal.foreign", .error, "the write-ahead log beside the file is of another database: move it away"),
-      FindingDescription("engine.too-old", .error, "the engine here is older than asked for"),
-      FindingDescription("format.unexpected", .error, "the file's format is not the one asked for"),
+      FindingDescription("engine.too-old", .error, "the engine here is older than asked for", isOfStore: true),
+      FindingDescription("format.unexpected", .error, "the file's format is not the one asked for", isOfStore: true),
     ],
     options: [
       OptionDescription("minimum_engine", .string, "the least version that the engine must have, in quotes: \"3.35\""),

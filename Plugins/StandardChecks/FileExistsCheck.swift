@@ -17,16 +17,20 @@ public struct FileExistsCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("file.missing", .error, "nothing is under the path"),
-      FindingDescription("file.not-a-file", .fatal, "a folder, a socket, a pipe or a device is under the path"),
+      FindingDescription("file.missing", .error, "nothing is under the path", isOfStore: true),
+      FindingDescription(
+        "file.not-a-file", .fatal, "a folder, a socket, a pipe or a device is under the path", or: [.error],
+        isOfStore: true),
       FindingDescription("file.unreadable", .fatal, "the file cannot be read from its device"),
-      FindingDescription("file.empty", .error, "the file has no content"),
-      FindingDescription("file.unknown-kind", .fatal, "no driver knows files that begin like this one"),
-      FindingDescription("file.wrong-kind", .fatal, "the file is of another kind than the configuration says"),
-      FindingDescription("file.encrypted", .fatal, "the file looks encrypted"),
-      FindingDescription("file.owner", .error, "the file belongs to another user than asked for"),
-      FindingDescription("file.group", .error, "the file belongs to another group than asked for"),
-      FindingDescription("file.mode", .error, "the file has other permission bits than asked for"),
+      FindingDescription("file.empty", .error, "the file has no content", isOfStore: true),
+      FindingDescription(
+        "file.unknown-kind", .fatal, "no driver knows files that begin like this one", isOfStore: true),
+      FindingDescription(
+        "file.wrong-kind", .fatal, "the file is of another kind than the configuration says", isOfStore: true),
+      FindingDescription("file.encrypted", .fatal, "the file looks encrypted", isOfStore: true),
+      FindingDescription("file.owner", .error, "the file belongs to another user than asked for", isOfStore: true),
+      FindingDescription("file.group", .error, "the file belongs to another group than asked for", isOfStore: true),
+      FindingDescription("file.mode", .error, "the file has other permission bits than asked for", isOfStore: true),
     ],
     options: [
       OptionDescription("kind", .string, "the kind of store that the file must be, as `dbmend plugins` lists them"),

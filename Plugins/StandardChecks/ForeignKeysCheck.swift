@@ -16,7 +16,8 @@ public struct ForeignKeysCheck: Check {
     kind: .check,
     finds: [
       FindingDescription(
-        "foreign-key.violated", .error, "rows of one table refer to rows of another that are not there"),
+        "foreign-key.violated", .error, "rows of one table refer to rows of another that are not there",
+        measures: [MeasureDescription("rows", "", "the rows that refer to none", in: 1...Double.infinity)]),
       .unreadableTable,
     ],
     examples: [
@@ -85,7 +86,7 @@ public struct ForeignKeysCheck: Check {
         "\(Wording.count(group.count, "row")) of \(child) \(refer) of \(parent) that "
           + (group.count == 1 ? "is not there" : "are not there"),
         evidence: group.rows.isEmpty ? nil : "rows " + Wording.list(group.rows.map { String($0) }, of: group.count),
-        count: group.count)
+        count: group.count, measures: [Measure("rows", Double(group.count))])
     }
   }
 }

@@ -15,8 +15,12 @@ public struct FreeSpaceCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("disk.no-room", .error, "an archive and a working copy would not fit"),
-      FindingDescription("disk.filling", .warning, "the volume is fuller than `warn_at`"),
+      FindingDescription(
+        "disk.no-room", .error, "an archive and a working copy would not fit",
+        measures: [.free, .used, MeasureDescription("needed", "B", "what archive, working copy and reserve may need")],
+        isOfStore: true),
+      FindingDescription(
+        "disk.filling", .warning, "the volume is fuller than `warn_at`", measures: [.free, .used], isOfStore: true),
     ],
     options: [
       OptionDescription(
@@ -102,6 +106,10 @@ public struct FreeSpaceCheck: Check {
     }
 
     func finding(reserve: Int, limit: Double) -> Finding? {
+      let measures = [
+        Measure("free", Double(volume.available), unit: "B"),
+        Measure("used", max(0, min(volume.usedShare, 1)) * 100, unit: "%"),
+      ]
       let location = Finding.Location(file: folder)
       let left = ByteSize(bytes: volume.available).short
       guard volume.available >= FreeSpaceCheck.sum(need, reserve) else {
@@ -110,13 +118,19 @@ public struct FreeSpaceCheck: Check {
           "disk.no-room", .error, at: location,
           "the volume of \(folder) has \(left) left, but \(uses.joined(separator: " and ")) may need "
             + ByteSize(bytes: need).short + beside,
-          evidence: "\(volume.available) bytes available")
+          evidence: "\(volume.available) bytes available",
+          measures: measures + [Measure("needed", Double(FreeSpaceCheck.sum(need, reserve)), unit: "B")])
       }
       guard volume.usedShare >= limit else { return nil }
       return Finding(
         "disk.filling", .warning, at: location,
         "the volume of \(folder) is \(Int((volume.usedShare * 100).rounded())) % full; \(left) are left",
-        evidence: "\(volume.available) of \(volume.size) bytes available")
+        evidence: "\(volume.available) of \(volume.size) bytes available", measures: measures)
     }
   }
+}
+
+extension MeasureDescription {
+  fileprivate static let free = MeasureDescription("free", "B", "what is left on the volume")
+  fileprivate static let used = MeasureDescription("used", "%", "how full the volume is", in: 0...100)
 }

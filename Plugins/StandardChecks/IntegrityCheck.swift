@@ -62,13 +62,13 @@ public struct IntegrityCheck: Check {
       FindingDescription("pointer-map.malformed", .error, "a pointer map is wrong about a page"),
       FindingDescription("header.malformed", .error, "a field of the file header is wrong"),
       FindingDescription("file.tail", .warning, "the file goes on beyond the end of the database"),
-      FindingDescription("text.invalid", .warning, "a text is not valid in the database's encoding"),
+      FindingDescription("text.invalid", .warning, "a text is not valid in the database's encoding", or: [.error]),
       FindingDescription("text.encoding", .error, "a text of a document is not in UTF-8"),
       FindingDescription("document.duplicate-key", .warning, "an object of a document has a key twice"),
       FindingDescription(
         "document.lone-surrogate", .warning, "an escape in a document stands for half a character"),
-      FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text"),
-      FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text"),
+      FindingDescription("file.byte-order-mark", .error, "a byte order mark stands before the text", isOfStore: true),
+      FindingDescription("file.nul-tail", .error, "NUL bytes fill the file behind the text", isOfStore: true),
       FindingDescription(
         "file.rotten", .error,
         "a file of a folder is not what it was in the newest good archive, though nobody wrote it"),
@@ -77,9 +77,11 @@ public struct IntegrityCheck: Check {
       FindingDescription("file.changed", .info, "a file was written to since the newest good archive"),
       FindingDescription("file.added", .info, "a file is not in the newest good archive"),
       FindingDescription("file.special", .info, "a socket, pipe or device stands in a folder, and is left alone"),
-      FindingDescription("file.malformed", .fatal, "the file is damaged where no table or index can be named"),
-      FindingDescription("file.not-a-database", .fatal, "the engine does not know the file as one of its own"),
-      FindingDescription("file.encrypted", .fatal, "the file looks encrypted"),
+      FindingDescription(
+        "file.malformed", .fatal, "the file is damaged where no table or index can be named", or: [.error]),
+      FindingDescription(
+        "file.not-a-database", .fatal, "the engine does not know the file as one of its own", isOfStore: true),
+      FindingDescription("file.encrypted", .fatal, "the file looks encrypted", isOfStore: true),
       FindingDescription(
         "row.contradicted", .error, "an index holds another value of a row than the row has; either may be right"),
       FindingDescription("row.refuted", .error, "a row is in its table but in none of the table's several indexes"),

@@ -53,19 +53,25 @@ struct RowCountRules {
     var findings: [Finding] = []
     if let exact = bounds.exact, rows != exact {
       findings.append(
-        Finding("row-count.not-exact", .error, at: location, has + ", not \(exact)", evidence: evidence))
+        Finding(
+          "row-count.not-exact", .error, at: location, has + ", not \(exact)", evidence: evidence,
+          measures: [
+            Measure("rows", Double(rows)),
+            rows < exact
+              ? Measure("missing", Double(exact - rows)) : Measure("extra", Double(rows) - Double(exact)),
+          ]))
     }
     if let minimum = bounds.minimum, rows < minimum {
       findings.append(
         Finding(
           "row-count.below-minimum", .error, at: location, has + ", fewer than the minimum of \(minimum)",
-          evidence: evidence))
+          evidence: evidence, measures: [Measure("rows", Double(rows)), Measure("missing", Double(minimum - rows))]))
     }
     if let maximum = bounds.maximum, rows > maximum {
       findings.append(
         Finding(
           "row-count.above-maximum", .error, at: location, has + ", more than the maximum of \(maximum)",
-          evidence: evidence))
+          evidence: evidence, measures: [Measure("rows", Double(rows)), Measure("extra", Double(rows - maximum))]))
     }
     if let before = bounds.before, let maxDrop = bounds.maxDrop, before > rows,
       Double(before - rows) > maxDrop * Double(before), let backup
@@ -77,8 +83,11 @@ struct RowCountRules {
             + "(\(percent(before - rows, before))) since the newest good archive; \(percent(maxDrop)) are allowed",
           evidence:
             "\(before) rows before, \(rows) now; \(Paths.name(of: backup.path)) of "
-            + UTCTime(seconds: backup.taken).iso
-        ))
+            + UTCTime(seconds: backup.taken).iso,
+          measures: [
+            Measure("rows", Double(rows)), Measure("missing", Double(before - rows)),
+            Measure("drop", Double(before - rows) / Double(before) * 100, unit: "%"),
+          ]))
     }
     return findings
   }

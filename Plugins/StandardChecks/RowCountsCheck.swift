@@ -16,10 +16,16 @@ public struct RowCountsCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("row-count.below-minimum", .error, "a table has fewer rows than it should"),
-      FindingDescription("row-count.above-maximum", .error, "a table has more rows than it should"),
-      FindingDescription("row-count.not-exact", .error, "a table has another number of rows than it should"),
-      FindingDescription("row-count.dropped", .error, "a table lost too many rows since the newest good archive"),
+      FindingDescription(
+        "row-count.below-minimum", .error, "a table has fewer rows than it should", measures: [.rows, .missingRows]),
+      FindingDescription(
+        "row-count.above-maximum", .error, "a table has more rows than it should", measures: [.rows, .extraRows]),
+      FindingDescription(
+        "row-count.not-exact", .error, "a table has another number of rows than it should",
+        measures: [.rows, .missingRows, .extraRows]),
+      FindingDescription(
+        "row-count.dropped", .error, "a table lost too many rows since the newest good archive",
+        measures: [.rows, .missingRows, .droppedRows]),
       FindingDescription("row-count.table-missing", .error, "a table whose rows should be counted is not there"),
       .unreadableTable,
     ],
@@ -68,6 +74,15 @@ public struct RowCountsCheck: Check {
     }
     return try session.rowCount(of: table)
   }
+}
+
+extension MeasureDescription {
+  /// Likewise for every check that counts rows.
+  static let rows = MeasureDescription("rows", "", "the rows that there are")
+  fileprivate static let missingRows = MeasureDescription("missing", "", "the rows that there should be besides")
+  fileprivate static let extraRows = MeasureDescription("extra", "", "the rows that there should not be")
+  fileprivate static let droppedRows = MeasureDescription(
+    "drop", "%", "the share of its rows that the table lost", in: 0...100)
 }
 
 extension RowCountsCheck {

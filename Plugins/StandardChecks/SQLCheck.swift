@@ -16,8 +16,16 @@ public struct SQLCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("sql.unexpected", .error, "the query returned something else"),
-      FindingDescription("sql.failed", .error, "the query could not be run"),
+      FindingDescription(
+        "sql.unexpected", .error, "the query returned something else",
+        measures: [
+          MeasureDescription(
+            "value", "", "what the query returned, where that is one number",
+            in: -Double.infinity...Double.infinity),
+          .rows,
+        ],
+        isOfStore: true),
+      FindingDescription("sql.failed", .error, "the query could not be run", isOfStore: true),
     ],
     options: [
       OptionDescription("name", .string, isRequired: true, "what the query is about; reports list it under this name"),
@@ -39,9 +47,10 @@ public struct SQLCheck: Check {
         said: "a store of this kind answers no SQL", advice: "Switch the check off for this store: `sql: false`.")
     }
     let expected = ExpectedRows(options["expect"] ?? .null)
+    let limit = max(expected.count, Wording.few) + 1
     let rows: [[SQLValue]]
     do throws(Problem) {
-      rows = try session.query(options.string("query") ?? "", limit: max(expected.count, Wording.few) + 1)
+      rows = try session.query(options.string("query") ?? "", limit: limit)
     } catch {
       switch error.kind {
       case .locked, .noSpace, .changing: throw error
@@ -52,12 +61,26 @@ public struct SQLCheck: Check {
     return [
       Finding(
         "sql.unexpected", .error, "\(name): the query returned something other than \(expected.description)",
-        evidence: "returned " + ExpectedRows.words(for: rows))
+        evidence: "returned " + ExpectedRows.words(for: rows), measures: measures(of: rows, limit: limit))
     ]
   }
 }
 
 extension SQLCheck {
+  /// The number that the query returned, and how many rows, where they are few enough to have been read to the end.
+  private func measures(of rows: [[SQLValue]], limit: Int) -> [Measure] {
+    var measures: [Measure] = []
+    if rows.count == 1, rows[0].count == 1 {
+      switch rows[0][0] {
+      case .integer(let number): measures.append(Measure("value", Double(number)))
+      case .real(let number) where number.isFinite: measures.append(Measure("value", number))
+      default: break
+      }
+    }
+    if rows.count < limit { measures.append(Measure("rows", Double(rows.count))) }
+    return measures
+  }
+
   private static let script = """
     create table orders(id integer primary key, sku text, total real);
     insert into orders(sku, total) values('bolt', 3.0), ('nut', 4.5);

@@ -15,7 +15,8 @@ public struct SequencesCheck: Check {
     finds: [
       FindingDescription("sequence.missing", .error, "a table has rows, but its sequence is gone"),
       FindingDescription(
-        "sequence.behind", .warning, "a sequence is behind the largest key; an error where that stops insertions"),
+        "sequence.behind", .warning, "a sequence is behind the largest key; an error where that stops insertions",
+        or: [.error], measures: [MeasureDescription("behind", "", "by how much it is behind the largest key")]),
     ],
     examples: [
       Example(
@@ -65,7 +66,8 @@ public struct SequencesCheck: Check {
         Finding(
           "sequence.behind", state.engineRecovers ? .warning : .error, at: location,
           "the sequence of \(state.table) is behind the table's largest key" + next,
-          evidence: "sequence \(last), largest key \(largest)"))
+          evidence: "sequence \(last), largest key \(largest)",
+          measures: [Measure("behind", Double(largest) - Double(last))]))
     }
     return findings
   }

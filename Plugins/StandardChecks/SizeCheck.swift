@@ -13,9 +13,14 @@ public struct SizeCheck: Check {
       """,
     kind: .check,
     finds: [
-      FindingDescription("size.below-minimum", .error, "the store is smaller than it should be"),
-      FindingDescription("size.above-maximum", .error, "the store is larger than it should be"),
-      FindingDescription("size.dropped", .error, "the store lost too much of its size since the newest good archive"),
+      FindingDescription(
+        "size.below-minimum", .error, "the store is smaller than it should be", measures: [.size], isOfStore: true),
+      FindingDescription(
+        "size.above-maximum", .error, "the store is larger than it should be", measures: [.size], isOfStore: true),
+      FindingDescription(
+        "size.dropped", .error, "the store lost too much of its size since the newest good archive",
+        measures: [.size, MeasureDescription("drop", "%", "the share of its size that it lost", in: 0...100)],
+        isOfStore: true),
     ],
     options: [
       OptionDescription("minimum", .size, "the least size"),
@@ -32,15 +37,20 @@ public struct SizeCheck: Check {
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
     let bytes = try context.session().facts.bytes
     let evidence = "\(bytes) bytes"
+    let size = Measure("size", Double(bytes), unit: "B")
     let has = "the store has \(Wording.count(bytes, "byte"))"
     var findings: [Finding] = []
     if let minimum = options.bytes("minimum"), bytes < minimum {
       findings.append(
-        Finding("size.below-minimum", .error, has + ", fewer than the \(minimum) that it should", evidence: evidence))
+        Finding(
+          "size.below-minimum", .error, has + ", fewer than the \(minimum) that it should", evidence: evidence,
+          measures: [size]))
     }
     if let maximum = options.bytes("maximum"), bytes > maximum {
       findings.append(
-        Finding("size.above-maximum", .error, has + ", more than the \(maximum) that it should", evidence: evidence))
+        Finding(
+          "size.above-maximum", .error, has + ", more than the \(maximum) that it should", evidence: evidence,
+          measures: [size]))
     }
     if let share = options.share("max_drop"), let backup = try context.backups?.newestGood(), backup.bytes > 0,
       Double(backup.bytes - bytes) > share * Double(backup.bytes)
@@ -49,10 +59,17 @@ public struct SizeCheck: Check {
         Finding(
           "size.dropped", .error,
           has + "; \(backup.bytes) were there at \(UTCTime(seconds: backup.taken).iso), and it may lose a share of "
-            + "\(Int((share * 100).rounded())) %", evidence: evidence))
+            + "\(Int((share * 100).rounded())) %", evidence: evidence,
+          measures: [
+            size, Measure("drop", Double(backup.bytes - bytes) / Double(backup.bytes) * 100, unit: "%"),
+          ]))
     }
     return findings
   }
+}
+
+extension MeasureDescription {
+  fileprivate static let size = MeasureDescription("size", "B", "the size of the store's content")
 }
 
 extension SizeCheck {

@@ -240,6 +240,15 @@ int csystem_open(const char *path, int flags, mode_t mode) {
   return fd;
 }
 
+int csystem_memory_file(void) {
+#ifdef __linux__
+  return (int)syscall(SYS_memfd_create, "dbmend", 1u /* MFD_CLOEXEC */);
+#else
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
 int64_t csystem_seek_data(int fd, int64_t offset) { return lseek(fd, offset, SEEK_DATA); }
 int64_t csystem_seek_hole(int fd, int64_t offset) { return lseek(fd, offset, SEEK_HOLE); }
 

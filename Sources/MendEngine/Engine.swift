@@ -29,6 +29,13 @@ public struct Engine: Sendable {
   /// How long to wait for a lock, in seconds.
   var patience: Double { settings.patience ?? configuration.busyTimeout }
 
+  /// The rules as they speak of a store today. They are for the stores that the configuration names.
+  func ruleBook(for store: ManagedStore) -> RuleBook {
+    guard store.isConfigured else { return RuleBook(rules: []) }
+    let hasDates = configuration.rules.contains { $0.acceptance != nil }
+    return RuleBook(rules: configuration.rules, today: Day(at: hasDates ? clock.now() : 0))
+  }
+
   /// The repository that holds a store's archives, whether or not its folder is there yet.
   func repository(of store: ManagedStore) -> Repository { Repository(path: store.repository, clock: clock) }
 

@@ -30,6 +30,9 @@ public struct RunSettings: Sendable {
   /// Whether a folder in which no store is found is one itself.
   public var takesFolders = false
 
+  /// Whether the report is to say which rule decided what, and why a repair would be planned as it would.
+  public var explains = false
+
   /// The folder for temporary files, in which plans are tried on copies.
   public var temporaryFolder = "/tmp"
 
@@ -61,6 +64,8 @@ public enum Step: Sendable, Hashable {
   case puttingBack(StoreIdentity)
   /// A hook runs.
   case hook(Hook.Moment)
+  /// The hook of a rule runs.
+  case ruleHook(StoreIdentity, rule: String)
 
   /// The step in a few words, such as `checking production/data: integrity`.
   public var title: String {
@@ -76,6 +81,7 @@ public enum Step: Sendable, Hashable {
     case .running(let words): "running \(words.joined(separator: " "))"
     case .puttingBack(let store): "putting \(store) back"
     case .hook(let moment): "running the hook \(moment.rawValue)"
+    case .ruleHook(let store, let rule): "running the hook of the rule \(rule) for \(store)"
     }
   }
 }

@@ -73,8 +73,8 @@ public struct ReportContext: Sendable {
     self.descriptions = descriptions
   }
 
-  /// Whether a finding stands against its store: as severe as `failOn`, and not mended.
-  func isOpen(_ finding: Finding) -> Bool { finding.severity >= failOn && !finding.mended }
+  /// Whether a finding stands against its store: as severe as `failOn`, and neither mended nor accepted.
+  func isOpen(_ finding: Finding) -> Bool { finding.counts(from: failOn) }
 
   /// A path as it is seen from the run's folder; one outside of it stays as it is.
   func relative(_ path: String) -> String {

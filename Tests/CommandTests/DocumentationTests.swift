@@ -1,3 +1,4 @@
+import MendEngine
 import MendKit
 import SQLiteStore
 import TestSupport
@@ -38,6 +39,26 @@ import Testing
     #expect(try Page("README.md").commandLines.contains("repair --plan app.db"))
     #expect(try Page("docs/schedule.md").commandLines.contains("backup --quiet"))
     #expect(try Page("docs/update-hook.md").commandLines.contains("preflight production -- ./migrate.sh"))
+  }
+
+  @Test("each configuration of the page on rules is one that is taken, and its mistakes are told as it says")
+  func rules() throws {
+    let page = try Page("docs/rules.md")
+    let registry = BuiltInPlugins.registry
+    let configurations = page.blocks.filter { $0.purpose == "configuration" }
+    #expect(configurations.count == 5)
+    for block in configurations {
+      #expect(throws: Never.self, "\(block.text)") {
+        try ConfigurationLoader.parse(Array(block.text.utf8), file: "dbmend.yaml", registry: registry)
+      }
+    }
+    #expect {
+      try ConfigurationLoader.parse(Array(page.text("mistakes").utf8), file: "dbmend.yaml", registry: registry)
+    } throws: {
+      let said = ($0 as? Problem)?.said.split(separator: "\n").filter { $0.hasPrefix("dbmend.yaml:") }.joined(
+        separator: "\n")
+      return said.map { $0 + "\n" } == page.text("mistakes: what is said")
+    }
   }
 
   @Test("every relative link leads to a file", arguments: try Page.all)

@@ -83,12 +83,14 @@ import Testing
       let store = try ExampleRunner(BuiltInPlugins.registry).make(example)
       try trial.plugin("mine", Self.plugins)
       let options = example.options.map { "\($0.key): \(JSONValue(option: $0.value).text())" }.joined(separator: ", ")
+      let others = ["required-tables", "size", "foreign-keys", "file-exists"].filter { $0 != id }
+        .map { "my-\($0): false" }.joined(separator: ", ")
       try trial.folder.write(
         """
         version: 1
         plugins: [mine]
         environments: { e: { stores: { s: { path: \(store.path), kind: sqlite } } } }
-        checks: [my-\(id): { \(options) }]
+        checks: [my-\(id): { \(options) }, \(others)]
         """, to: "dbmend.yaml")
       let outcome = try trial.dbmend("check")
       #expect(Set(outcome.codes) == Set(example.finds.map { "my-\($0)" }), "\(example.title): \(outcome.everything)")

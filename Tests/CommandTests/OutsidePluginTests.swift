@@ -77,6 +77,19 @@ extension Trial.Outcome {
     #expect(found.exit == 1 && found.codes.contains("quota.exceeded"))
   }
 
+  @Test("one that the configuration lists runs on every store, unless it is named somewhere, or switched off")
+  func listed() throws {
+    let trial = try Trial("app.db", "other.db")
+    try trial.plugin("quota", describing: Self.count, Self.counting)
+    func found(_ more: String) throws -> [Int] {
+      try trial.configure("app.db", "other.db", more: "plugins: [quota]\n\(more)")
+      return try trial.dbmend("check").stores.map { $0["findings"]?.array?.count ?? 0 }
+    }
+    #expect(try found("checks: [connects]") == [2, 2])
+    #expect(try found("checks: { connects: true, quota: false }") == [0, 0])
+    #expect(try found("checks: [connects, quota: { limit: 4 }]") == [0, 0])
+  }
+
   @Test("a check gets a copy as one state, and the live store stays as it is, also under a log that was not folded in")
   func snapshot() throws {
     let trial = try Trial("app.db")

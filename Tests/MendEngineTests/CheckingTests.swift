@@ -123,7 +123,8 @@ struct CheckingTests {
     let site = try Deployment()
     try site.sql(Deployment.dropIndexEntries)
     site.configuration.rules = [.init(code: "index.*", severity: .warning, origin: "dbmend.yaml:31")]
-    let (report, explanations) = site.engine.checkExplained([])
+    let report = site.engine.checkExplained([])
+    let explanations = report.stores.flatMap { $0.explained?.findings ?? [] }
     #expect(report.code == .healthy)
     #expect(
       explanations.contains { $0.finding?.code == "index.entry-missing" && $0.decision.contains("dbmend.yaml:31") })

@@ -118,7 +118,7 @@ struct ConfigurationErrorTests {
       ("version: 1\nrules: [{ severity: info }]\n", "2:9: a rule needs the key 'when': a condition"),
       (
         "version: 1\nrules: [{ when: { table: x } }]\n",
-        "2:9: the rule changes nothing; give it severity, repair or ignore: true"
+        "2:9: the rule changes nothing; give it severity, repair, accept, hook or ignore: true"
       ),
       (
         "version: 1\nrules: [{ when: {}, ignore: true }]\n",
@@ -130,7 +130,7 @@ struct ConfigurationErrorTests {
       ),
       (
         "version: 1\nrules: [{ when: { table: x }, ignore: true, severity: info }]\n",
-        "2:31: a finding that is ignored has no severity and no repair; leave one of them out"
+        "2:31: a finding that is ignored has no severity, no repair, no date and no hook; leave one of them out"
       ),
       (
         "version: 1\nrules: [{ when: { code: table.mising }, ignore: true }]\n",

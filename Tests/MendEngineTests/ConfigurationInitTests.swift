@@ -162,9 +162,9 @@ struct ConfigurationInitTests {
     let outcome = try initialise()
     #expect(outcome.leftOut.map(\.reason) == ["key.null: It is keyless."])
     let rules = try load().rules
-    #expect(rules.allSatisfy { $0.isIgnored && $0.code == "key.null" })
-    #expect(rules.map(\.table) == ["log", "usage"])
-    #expect(rules.map(\.store) == ["production/data", nil])
+    #expect(rules.allSatisfy { $0.isIgnored && $0.when.code == "key.null" })
+    #expect(rules.map(\.when.table) == ["log", "usage"])
+    #expect(rules.map(\.when.store) == ["production/data", nil])
   }
 
   @Test("a configuration that is there already is replaced only by force, through a link too")

@@ -35,9 +35,10 @@ struct ConfigurationReferenceTests {
       section.keys.reduce(into: [section.title]) { result, key in
         switch key.shape {
         case .pathOrSection(let inner), .section(let inner), .named(let inner), .sections(let inner),
+          .sectionOrSections(let inner),
           .pathsOrSections(let inner):
           result.formUnion(titles(inner))
-        case .value, .text, .checks, .kindOptions: break
+        case .value, .text, .texts, .checks, .kindOptions: break
         }
       }
     }

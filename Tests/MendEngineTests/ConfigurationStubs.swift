@@ -44,7 +44,7 @@ enum ConfigurationStubs {
         ], isRepeatable: true),
       StubCheck(id: "free-space", options: [OptionDescription("warn_at", .share, default: .string("80%"), "When.")]),
     ],
-    repairs: [StubRepair(id: "reindex"), StubRepair(id: "create-missing-tables")])
+    repairs: [StubRepair(id: "reindex"), StubRepair(id: "create-missing-tables", mends: ["table.missing"])])
 
   static func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
@@ -66,6 +66,18 @@ enum ConfigurationStubs {
 
   static func lines(of problem: Problem, file: String) -> [String] {
     problem.said.split(separator: "\n").filter { $0.hasPrefix(file + ":") }.map { String($0.dropFirst(file.count + 1)) }
+  }
+}
+
+extension Configuration.Rule {
+  /// A rule of the keys that most tests need.
+  init(
+    code: String? = nil, table: String? = nil, index: String? = nil, store: String? = nil,
+    severity: Severity? = nil, repair: String? = nil, isIgnored: Bool = false, origin: String? = nil
+  ) {
+    self.init(
+      when: .init(code: code, store: store, table: table, index: index), severity: severity,
+      repair: repair.map { .init([$0]) }, isIgnored: isIgnored, origin: origin)
   }
 }
 
@@ -118,9 +130,9 @@ private struct StubCheck: Check {
 private struct StubRepair: Repair {
   let description: PluginDescription
 
-  init(id: String) {
+  init(id: String, mends: [String] = ["index.*"]) {
     description = PluginDescription(
-      id: id, title: "The repair \(id)", discussion: "", kind: .repair, mends: ["index.*"], loss: Loss.none)
+      id: id, title: "The repair \(id)", discussion: "", kind: .repair, mends: mends, loss: Loss.none)
   }
 
   func offer(for findings: [Finding], in context: RepairContext) throws(Problem) -> RepairOffer? { nil }

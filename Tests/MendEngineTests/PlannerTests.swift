@@ -75,7 +75,7 @@ struct PlannerTests {
 
   @Test("the repair that a rule wants goes before a cheaper one, if its loss is allowed")
   func ruleWins() {
-    let wanted = RuledFinding(missing, wanted: "restore-backup", origin: "dbmend.yaml:31")
+    let wanted = RuledFinding(missing, wanted: .init(["restore-backup"]), origin: "dbmend.yaml:31")
     let candidates = [
       candidate("reindex", .none, [missing], rank: 0), candidate("restore-backup", .changes, [missing], rank: 1),
     ]

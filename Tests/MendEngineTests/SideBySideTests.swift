@@ -29,13 +29,14 @@ struct SideBySideTests {
   @Test("checked together, each store has the report that it has alone, in the order of the stores")
   func sameAsAlone() throws {
     let site = try site(30)
-    let (together, explanations) = site.engine.checkExplained([])
+    let together = site.engine.checkExplained([])
+    let explanations = together.stores.flatMap { $0.explained?.findings ?? [] }
     var alone: [StoreReport] = []
     var explainedAlone: [Explanation] = []
     for store in try site.engine.resolve([]) {
-      let (report, explanations) = site.engine.checkExplained([store.commandLineName])
+      let report = site.engine.checkExplained([store.commandLineName])
       alone += report.stores
-      explainedAlone += explanations
+      explainedAlone += report.stores.flatMap { $0.explained?.findings ?? [] }
     }
     #expect(together.stores.count == 31)
     #expect(together.stores.map(told) == alone.map(told))

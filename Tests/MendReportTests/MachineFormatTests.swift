@@ -7,6 +7,23 @@ import Testing
     try JSONValue(parsing: Array(format.render(report, context: Samples.context()).utf8))
   }
 
+  @Test("a finding that is accepted is no failure in any format, and each says until when and why")
+  func accepted() {
+    let words = "accepted until 2027-01-15: ticket 4711"
+    let junit = ReportFormat.junit.render(Samples.accepted, context: Samples.context())
+    #expect(junit.contains("failures=\"0\"") && junit.contains("skipped=\"2\""), "\(junit)")
+    #expect(junit.contains("<skipped message=\"index.entry-missing is \(words)\"/>"), "\(junit)")
+    let github = ReportFormat.github.render(Samples.accepted, context: Samples.context())
+    #expect(github.contains("::notice file=data/production.db,title=index.entry-missing (accepted)::"), "\(github)")
+    #expect(github.contains("::warning file=data/production.db,title=foreign-key.dangling (accepted)::"), "\(github)")
+    let sarif = ReportFormat.sarif.render(Samples.accepted, context: Samples.context())
+    #expect(sarif.contains("\"justification\": \"\(words)\"") && sarif.contains("\"acceptedUntil\": \"2027-01-15\""))
+    let json = ReportFormat.json.render(Samples.accepted, context: Samples.context())
+    #expect(json.contains("\"days_left\": 40") && json.contains("\"name\": \"drop\""))
+    let text = ReportFormat.text.render(Samples.accepted, context: Samples.context())
+    #expect(text.contains(words) && text.contains("(today is the last day)"), "\(text)")
+  }
+
   @Test("the JSON object has the keys of dbmend.report/1, and leaves out what does not apply")
   func jsonKeys() throws {
     let value = try json(Samples.damaged)

@@ -118,5 +118,28 @@ enum Samples {
       command: Report.CommandOutcome(exit: 137, words: [poison, ""]), notes: [poison], problems: store.problems)
   }
 
-  static let all = [Report(), healthy, damaged, repaired, unchecked, hostile]
+  /// Findings that a rule accepts, with what was measured, and why everything was decided.
+  static var accepted: Report {
+    var known = entryMissing
+    known.check = "integrity"
+    known.measures = [
+      Measure("drop", 62.5, unit: "%", warning: "~:10", maximum: 100), Measure(poison, .infinity, unit: poison),
+    ]
+    known.acceptance = Acceptance(
+      until: Day(at: 1_800_000_000), because: "ticket 4711", rule: "dbmend.yaml:12", daysLeft: 40)
+    var ending = dangling
+    ending.acceptance = Acceptance(until: Day(at: 1_700_000_000), because: poison, rule: poison, daysLeft: 0)
+    var store = store(findings: [known, ending])
+    var explanation = Explanation(
+      store: store.store, check: "integrity", origin: poison, finding: known, decision: poison)
+    explanation.passedOver = [.init(rule: poison, because: poison, isForOtherCodes: false)]
+    store.explained = StoreExplanation(
+      findings: [explanation],
+      plan: PlanExplanation(
+        steps: [], considered: [.init(repair: poison, loss: nil, mends: [], isChosen: false, because: poison)],
+        left: [.init(finding: known, because: poison)], neededLoss: .rows))
+    return Report(verdict: .healthy, seconds: 0.1, stores: [store])
+  }
+
+  static let all = [Report(), healthy, damaged, repaired, unchecked, hostile, accepted]
 }

@@ -37,7 +37,24 @@ struct ExampleTests {
     arguments: PluginExample.all(registry.checks.map(\.description)))
   func check(_ one: PluginExample) throws {
     let check = try #require(registry.check(one.plugin))
-    #expect(try ExampleRunner(registry).complaints(about: check, in: one.example) == [])
+    let runner = ExampleRunner(registry)
+    #expect(try runner.complaints(about: check, in: one.example) == [])
+    for finding in try runner.findings(of: check, in: one.example) { expectDescribed(finding) }
+  }
+
+  /// Rules are held against what the descriptions say, so a finding that is otherwise would be one that no rule can name.
+  private func expectDescribed(_ finding: Finding) {
+    let all = registry.descriptions.flatMap(\.finds).filter { $0.code == finding.code }
+    #expect(all.contains { $0.severities.contains(finding.severity) }, "\(finding.code) is \(finding.severity)")
+    if all.allSatisfy(\.isOfStore) {
+      let place = finding.location
+      #expect(place.table == nil && place.index == nil && place.column == nil && place.row == nil, "\(finding.code)")
+    }
+    for measure in finding.measures {
+      let known = all.flatMap(\.measures).first { $0.name == measure.name }
+      #expect(known?.unit == measure.unit, "\(finding.code) measures \(measure.name)")
+      #expect(known?.range.contains(measure.value) == true, "\(finding.code): \(measure.name) is \(measure.value)")
+    }
   }
 
   @Test(

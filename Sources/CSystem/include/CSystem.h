@@ -97,6 +97,9 @@ static inline unsigned csystem_common_bytes(const void *one, const void *other) 
 /* open(2) with close-on-exec added, without variadic arguments. */
 int csystem_open(const char *path, int flags, mode_t mode);
 
+/* An empty file without a name, in memory, close-on-exec; -1 with errno. */
+int csystem_memory_file(void);
+
 /* The next offset from one on at which a file has data, or a hole; -1 with errno where there is none, or where the file
    system cannot tell. */
 int64_t csystem_seek_data(int fd, int64_t offset);

@@ -42,11 +42,14 @@ struct CheckResult: Sendable {
   var damage: [RuledFinding] { ruled.filter(isDamage) }
 
   private func isDamage(_ ruled: RuledFinding) -> Bool {
-    ruled.finding.severity >= failOn || (mendsMeant && ruled.finding.isPerhapsMeant)
+    guard ruled.finding.acceptance == nil else { return false }
+    return ruled.finding.severity >= failOn || (mendsMeant && ruled.finding.isPerhapsMeant)
   }
 
   /// What a repair should mend: the damage, and what a rule wants mended whatever its severity.
-  var toMend: [RuledFinding] { ruled.filter { isDamage($0) || $0.wanted != nil } }
+  var toMend: [RuledFinding] {
+    ruled.filter { isDamage($0) || ($0.isWantedMended && $0.finding.acceptance == nil) }
+  }
 
   /// Takes over what the checks of the place found, for a result of the content alone.
   mutating func takePlace(of other: CheckResult, _ registry: PluginRegistry) {
@@ -84,18 +87,4 @@ extension StoreReport {
     problems.append(problem)
     for blocker in problem.blockers where !blockedBy.contains(blocker) { blockedBy.append(blocker) }
   }
-}
-
-/// Which rule decided what of a finding: what `check --explain` shows.
-public struct Explanation: Sendable, Hashable {
-  /// The store.
-  public var store: StoreIdentity
-  /// The check, as reports list it.
-  public var check: String
-  /// Where the check is asked for; nil for one of the checks that every path gets.
-  public var origin: String?
-  /// What was found, before any rule spoke; nil for a check that found nothing.
-  public var finding: Finding?
-  /// What was decided and by what, in a few words.
-  public var decision: String
 }

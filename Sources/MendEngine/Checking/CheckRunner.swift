@@ -56,7 +56,7 @@ private struct CheckRun {
     self.store = store
     result = CheckResult(
       store: store, failOn: engine.settings.failOn, mendsMeant: engine.settings.mendsMeant)
-    rules = RuleBook(rules: store.isConfigured ? engine.configuration.rules : [])
+    rules = engine.ruleBook(for: store)
     let path: String
     var head: FileHead?
     var holdsWriters = true
@@ -104,6 +104,20 @@ private struct CheckRun {
     return engine.repository(of: store).backups(of: store.identity)
   }
 
+  /// What ends soon is told before it ends.
+  private mutating func warnOfEnds() {
+    var told: Set<Int> = []
+    for ruled in result.ruled {
+      guard let acceptance = ruled.finding.acceptance, acceptance.endsSoon, told.insert(ruled.rule ?? -1).inserted
+      else {
+        continue
+      }
+      result.notes.append(
+        "\(ruled.finding.code) is \(acceptance.words); from \(acceptance.until.next) on it is an error, by the rule "
+          + "\(acceptance.rule ?? "that accepts it").")
+    }
+  }
+
   mutating func runAll() {
     for configured in store.checks {
       guard let check = engine.registry.check(configured.id) else {
@@ -116,6 +130,7 @@ private struct CheckRun {
       if isCopy && check.looksAtPlace { continue }
       run(check, configured)
     }
+    warnOfEnds()
   }
 
   private mutating func run(_ check: any Check, _ configured: Configuration.ConfiguredCheck) {
@@ -147,18 +162,19 @@ private struct CheckRun {
   ) -> Verdict {
     var verdict = Verdict.healthy
     let earlier = result.ruled
+    let place = RuleBook.Place(store: store.identity, kind: result.driver?.description.id ?? store.kind)
     for finding in findings {
-      let decision = rules.decide(finding, of: store.identity, by: configured)
-      explain(finding, from: configured, decision.because)
+      let decision = rules.decide(finding, of: place, by: configured)
+      if engine.settings.explains { explain(finding, from: configured, decision, in: place) }
       guard var ruled = decision.ruled else { continue }
       ruled.isOfPlace = isOfPlace
       ruled.finding.check = configured.title
       ruled.finding.name = configured.name
-      if ruled.finding.severity >= result.failOn { verdict = .damaged }
+      if ruled.finding.counts(from: result.failOn) { verdict = .damaged }
       if earlier.contains(where: { $0.finding.isSameTrouble(as: ruled.finding) }) { continue }
       result.ruled.append(ruled)
     }
-    if findings.isEmpty { explain(nil, from: configured, "found nothing") }
+    if findings.isEmpty { explain(configured, "found nothing") }
     context.previous = result.findings
     return verdict
   }
@@ -179,7 +195,7 @@ private struct CheckRun {
       return take([finding], from: configured, isOfPlace: isOfPlace)
     default:
       result.problems.append(problem)
-      explain(nil, from: configured, "could not run: \(problem.said)")
+      explain(configured, "could not run: \(problem.said)")
       return .unchecked
     }
   }
@@ -203,13 +219,30 @@ private struct CheckRun {
     return earlier.contains { $0.code.matches("file.*") }
   }
 
-  private mutating func explain(
-    _ finding: Finding?, from configured: Configuration.ConfiguredCheck, _ decision: String
-  ) {
+  private mutating func explain(_ configured: Configuration.ConfiguredCheck, _ decision: String) {
+    guard engine.settings.explains else { return }
     result.explanations.append(
       Explanation(
-        store: store.identity, check: configured.title, origin: configured.origin, finding: finding,
-        decision: decision))
+        store: store.identity, check: configured.title, origin: configured.origin, finding: nil, decision: decision))
+  }
+
+  private mutating func explain(
+    _ finding: Finding, from configured: Configuration.ConfiguredCheck, _ decision: RuleBook.Decision,
+    in place: RuleBook.Place
+  ) {
+    var explanation = Explanation(
+      store: store.identity, check: configured.title, origin: configured.origin, finding: finding,
+      decision: decision.because)
+    explanation.severity = decision.ruled?.finding.severity
+    explanation.acceptance = decision.ruled?.finding.acceptance
+    if let rule = decision.rule.map({ rules.rules[$0] }) {
+      explanation.rule = rule.name
+      explanation.repairs = rule.repair?.ladder ?? []
+      explanation.isFinal = rule.repair?.isFinal ?? false
+      explanation.hook = rule.hook
+    }
+    explanation.passedOver = rules.passedOver(finding, of: place, by: configured, until: decision.rule)
+    result.explanations.append(explanation)
   }
 
   mutating func count(_ counting: Engine.RowCounting) {

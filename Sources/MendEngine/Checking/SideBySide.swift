@@ -32,6 +32,14 @@ extension Engine {
   private func watched(by observer: any RunObserver) -> Engine {
     Engine(configuration: configuration, registry: registry, settings: settings, clock: clock, observer: observer)
   }
+
+  /// The same engine, which says why it says what it says.
+  var explaining: Engine {
+    var settings = settings
+    settings.explains = true
+    return Engine(
+      configuration: configuration, registry: registry, settings: settings, clock: clock, observer: observer)
+  }
 }
 
 /// How far several stores are that are checked at once: one step for the observer, whichever thread has something to tell.

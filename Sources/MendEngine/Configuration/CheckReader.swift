@@ -15,11 +15,17 @@ struct CheckMention {
   var name: String? { options.first { $0.key == "name" }?.value.text }
 }
 
+/// The checks that a file names anywhere, also those that it switches off.
+final class NamedChecks {
+  fileprivate(set) var ids: Set<String> = []
+}
+
 /// Reads the lists of checks of a file and merges them.
 struct CheckReader {
   let registry: PluginRegistry
   let source: SourceText
   let complaints: ComplaintList
+  let named: NamedChecks
   /// Why no program that the file names is run; nil where it may be.
   var distrust: String?
 
@@ -29,6 +35,7 @@ struct CheckReader {
     guard let node else { return inherited }
     var result = inherited
     for mention in mentions(in: node) {
+      named.ids.insert(mention.id)
       guard let description = registry.check(mention.id)?.description else { continue }
       let isSame = { (check: Configuration.ConfiguredCheck) in
         check.id == mention.id && (!description.isRepeatable || check.name == mention.name)

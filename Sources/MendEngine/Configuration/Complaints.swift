@@ -17,6 +17,7 @@ final class ComplaintList {
   private static let maximum = 200
 
   var isEmpty: Bool { complaints.isEmpty }
+  var count: Int { complaints.count + uncounted }
 
   func add(at position: TextPosition, _ said: @autoclosure () -> String) {
     guard complaints.count < Self.maximum else {

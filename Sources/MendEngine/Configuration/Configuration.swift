@@ -112,41 +112,6 @@ public struct Configuration: Sendable {
     }
   }
 
-  /// Changes what becomes of findings that a condition names.
-  public struct Rule: Sendable, Hashable {
-    /// Which code, `*` standing for any run of characters; nil for every one.
-    public var code: String?
-    /// Which table; likewise.
-    public var table: String?
-    /// Which index; likewise.
-    public var index: String?
-    /// Which store (`environment/name`); likewise.
-    public var store: String?
-    /// The severity that the findings get; nil leaves it.
-    public var severity: Severity?
-    /// The repair that mends them, before any other is thought of; nil leaves that to the planner.
-    public var repair: String?
-    /// Whether the findings are dropped altogether.
-    public var isIgnored: Bool
-    /// Where it stands: `dbmend.yaml:31`.
-    public var origin: String?
-
-    /// A rule; see the properties.
-    public init(
-      code: String? = nil, table: String? = nil, index: String? = nil, store: String? = nil,
-      severity: Severity? = nil, repair: String? = nil, isIgnored: Bool = false, origin: String? = nil
-    ) {
-      self.code = code
-      self.table = table
-      self.index = index
-      self.store = store
-      self.severity = severity
-      self.repair = repair
-      self.isIgnored = isIgnored
-      self.origin = origin
-    }
-  }
-
   /// What holds for a path without any configuration.
   public static var standard: Configuration {
     var configuration = Configuration()

@@ -24,7 +24,7 @@ public enum ConfigurationLoader {
     var configuration = Configuration.standard
     (configuration.registry, configuration.outside) = try outside.load(outside.named, into: registry)
     configuration.failures = outside.failures
-    configuration.addUnnamedChecks()
+    configuration.addUnnamedChecks(besides: [])
     return configuration
   }
 
@@ -70,7 +70,7 @@ public enum ConfigurationLoader {
     }
     let reader = ConfigurationReader(
       registry: registry, source: source, complaints: complaints, othersMayWrite: othersMayWrite,
-      isTrusted: outside.trustsConfiguration)
+      isTrusted: outside.trustsConfiguration, outside: loaded)
     // Behind a place where the text stops being YAML nothing can be said of what is missing.
     var configuration = Configuration()
     if let root = document.root {
@@ -82,10 +82,7 @@ public enum ConfigurationLoader {
       throw source.problem(
         complaints, tried: tried, advice: "Nothing was run. docs/configuration.md describes every key.")
     }
-    configuration.registry = registry
-    configuration.outside = loaded
     configuration.failures = outside.failures
-    configuration.addUnnamedChecks()
     return configuration
   }
 }
@@ -122,9 +119,12 @@ private struct ConfigurationReader {
   let othersMayWrite: Bool
   /// Whether it belongs to this user or to root, or was named by the operator.
   let isTrusted: Bool
+  /// The plugins from outside that are in the registry.
+  let outside: [OutsidePlugins.Loaded]
+  private let named = NamedChecks()
 
   private var checks: CheckReader {
-    CheckReader(registry: registry, source: source, complaints: complaints, distrust: distrust)
+    CheckReader(registry: registry, source: source, complaints: complaints, named: named, distrust: distrust)
   }
 
   /// Why checks that run a program of the file's choice are refused; nil where they are not.
@@ -135,6 +135,18 @@ private struct ConfigurationReader {
     if isTrusted { return nil }
     return
       "this file belongs to another user, and nobody named it, so no program that it names is run; name it with --config"
+  }
+
+  init(
+    registry: PluginRegistry, source: SourceText, complaints: ComplaintList, othersMayWrite: Bool, isTrusted: Bool,
+    outside: [OutsidePlugins.Loaded]
+  ) {
+    self.registry = registry
+    self.source = source
+    self.complaints = complaints
+    self.othersMayWrite = othersMayWrite
+    self.isTrusted = isTrusted
+    self.outside = outside
   }
 
   func configuration(_ root: YAMLNode) -> Configuration {
@@ -154,12 +166,15 @@ private struct ConfigurationReader {
     configuration.checks = checks.checks(
       in: fields["checks"]?.value, over: fields["checks"] == nil ? Configuration.standardChecks : [])
     configuration.environments = environments(fields["environments"]?.value, over: configuration.checks)
-    let stores = configuration.environments.flatMap { environment in
-      environment.stores.map { "\(environment.name)/\($0.name)" }
-    }
-    configuration.rules = RuleReader(registry: registry, source: source, complaints: complaints, stores: stores)
-      .rules(in: fields["rules"]?.value)
+    configuration.registry = registry
+    configuration.outside = outside
+    configuration.addUnnamedChecks(besides: named.ids)
     configuration.hooks = hooks(fields["hooks"])
+    // Last, since rules are held against everything else.
+    let rules = RuleReader(
+      registry: registry, source: source, complaints: complaints, environments: configuration.environments,
+      othersMayWrite: othersMayWrite, isTrusted: isTrusted)
+    configuration.rules = rules.rules(in: fields["rules"]?.value)
     return configuration
   }
 

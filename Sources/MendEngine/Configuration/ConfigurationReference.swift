@@ -53,8 +53,17 @@ public enum ConfigurationReference {
     if !check.discussion.isEmpty { text += check.discussion + "\n\n" }
     if check.isRepeatable { text += "It may be listed several times, each with a `name` of its own.\n\n" }
     text += options(check)
-    let findings = check.finds.map { ["`\($0.code)`", $0.severity.rawValue, sentence($0.meaning)] }
-    return text + table(["finding", "severity", "meaning"], findings)
+    let findings = check.finds.map { finding in
+      ["`\(finding.code)`", finding.severities.map(\.rawValue).joined(separator: " or "), sentence(finding.meaning)]
+    }
+    return text + table(["finding", "severity", "meaning"], findings) + measures(check)
+  }
+
+  private static func measures(_ check: PluginDescription) -> String {
+    let rows = check.finds.flatMap { finding in
+      finding.measures.map { ["`\(finding.code)`", "`\($0.name)`", $0.unit, sentence($0.meaning)] }
+    }
+    return table(["finding", "measure", "unit", "meaning"], rows)
   }
 
   private static func repairText(_ repair: PluginDescription) -> String {

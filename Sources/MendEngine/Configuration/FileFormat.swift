@@ -28,12 +28,16 @@ struct FileKey: Sendable {
     case value(OptionType)
     /// Text that is not empty: `a path`, `a shell command`.
     case text(String)
+    /// One such text, or a list of them.
+    case texts(String)
     /// A path, or a mapping that has it under the key `path`.
     case pathOrSection(FileSection)
     case section(FileSection)
     /// A map from names that the user chooses to mappings.
     case named(FileSection)
     case sections(FileSection)
+    /// One mapping, or a list of several.
+    case sectionOrSections(FileSection)
     /// A list of paths, or of mappings that have one under the key `path`.
     case pathsOrSections(FileSection)
     case checks
@@ -60,6 +64,8 @@ struct FileKey: Sendable {
     case .section(let section): section.title
     case .named(let section): "a map from a name to \(section.title)"
     case .sections(let section): "a list, each item \(section.title)"
+    case .sectionOrSections(let section): "\(section.title), or a list of them"
+    case .texts(let what): "\(what), or a list"
     case .pathsOrSections(let section): "a list, each item a path, or \(section.title)"
     case .checks: "a list or a map of checks"
     case .kindOptions: "a map of the kind's options"
@@ -110,7 +116,8 @@ enum FileFormat {
       FileKey("hooks", .section(hooks), "Commands that run around the steps of the pipeline."),
       FileKey(
         "plugins", .pathsOrSections(plugin),
-        "Files of plugins from outside: programs, and shared objects. `checks:` and `rules:` name what is in them."),
+        "Files of plugins from outside: programs, and shared objects. A check in them that `checks:` names nowhere runs on every store, "
+          + "as far as it needs no options."),
     ])
 
   static let repository = FileSection(
@@ -166,27 +173,64 @@ enum FileFormat {
 
   static let rule = FileSection(
     title: "a rule",
-    discussion: "The first rule whose condition holds for a finding decides what becomes of it.",
+    discussion:
+      "The first rule whose condition holds for a finding decides what becomes of it, and no later one. A rule that can "
+      + "never decide anything is an error. [Rules](rules.md) has examples of all of this.",
     keys: [
       FileKey("when", .section(condition), isRequired: true, "Which findings the rule is about."),
+      FileKey(
+        "unless", .sectionOrSections(condition),
+        "Those of them that it is not about after all: one condition is enough."),
       FileKey("severity", .value(severities), "The severity that the findings get."),
-      FileKey("repair", .value(.string), "The repair that mends them, before any other is thought of."),
+      FileKey(
+        "repair", .texts("a repair's id"),
+        "The repairs that mend them, tried in this order before any other is thought of; `none` for nothing, also last in the list: "
+          + "nothing else."),
+      FileKey(
+        "accept", .section(acceptance), "That the findings are known, and no damage until a day."),
+      FileKey(
+        "hook", .text("a shell command"),
+        "A command that runs once for each store of which the rule decides findings, after the checks and before anything is changed."
+      ),
       FileKey("ignore", .value(.boolean), default: "false", "Whether the findings are dropped altogether."),
+    ])
+
+  static let acceptance = FileSection(
+    title: "a map with the keys until and because",
+    discussion:
+      "Until the end of that day every report says that the finding is accepted; it is no damage and is not mended. From "
+      + "two weeks before on, reports warn that it ends. Afterwards the finding is an error.",
+    keys: [
+      FileKey("until", .text("a day such as 2026-12-31"), isRequired: true, "The last day, in UTC."),
+      FileKey("because", .text("a reason"), isRequired: true, "Why the findings are accepted: a ticket, a name."),
     ])
 
   static let condition = FileSection(
     title: "a condition",
-    discussion: "All of its keys must hold, and there must be at least one. `*` stands for any run of characters.",
+    discussion:
+      "All of its keys must hold, and there must be at least one. `*` stands for any run of characters. A comparison is "
+      + "a measure, one of `<`, `<=`, `>`, `>=`, `=`, `!=`, and a number: a plain one is held against the value as it is, one with `%`, "
+      + "a size or a length of time in the measure's own unit. What the findings of a check measure stands below; `count` is "
+      + "measured by all: how many things the finding stands for.",
     keys: [
       FileKey("code", .text("a code or a pattern of codes"), "The finding's code: `row-count.*`."),
+      FileKey(
+        "severity", .value(.list(severities)),
+        "The severity that the finding has before any rule spoke; one of several where there is a list."),
+      FileKey("store", .text("a store's name or a pattern of names"), "The store: `production/data`, `staging/*`."),
+      FileKey("environment", .text("a name or a pattern of names"), "The store's environment."),
+      FileKey("kind", .text("a kind or a pattern of kinds"), "The store's kind: `sqlite`."),
       FileKey("table", .text("a name or a pattern of names"), "The finding's table."),
       FileKey("index", .text("a name or a pattern of names"), "The finding's index."),
-      FileKey("store", .text("a store's name or a pattern of names"), "The store: `production/data`, `staging/*`."),
+      FileKey(
+        "measured", .texts("a comparison such as `drop > 20%`"),
+        "What the finding measured; of several comparisons all must hold."),
     ])
 
   static let hooks = FileSection(
     title: "a map of the hooks' keys",
-    discussion: "Each is a command for the shell. A hook that fails stops the run before the change.",
+    discussion:
+      "Each is a command for the shell. A hook that fails stops the run before the change. A rule may have one of its own.",
     keys: Hook.Moment.allCases.map { FileKey($0.rawValue, .text("a shell command"), $0.meaning) })
 
   private static let limits = ConfinedProgram.Limits.plugin
@@ -222,7 +266,8 @@ enum FileFormat {
   /// Every section, in the order of the documentation.
   static let sections: [(path: String, section: FileSection)] = [
     ("", document), ("repository", repository), ("retention", retention), ("environments.NAME", environment),
-    ("environments.NAME.stores.NAME", store), ("rules[]", rule), ("rules[].when", condition), ("hooks", hooks),
+    ("environments.NAME.stores.NAME", store), ("rules[]", rule), ("rules[].when", condition),
+    ("rules[].accept", acceptance), ("hooks", hooks),
     ("plugins[]", plugin),
   ]
 }

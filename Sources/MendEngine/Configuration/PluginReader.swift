@@ -80,11 +80,12 @@ struct PluginReader {
 }
 
 extension Configuration {
-  /// The checks that run on every store though nobody named them: those of `--plugin` that need no options, and what stands for
-  /// files of plugins that could not say what they are.
-  var unnamedChecks: [ConfiguredCheck] {
+  /// The checks of `--plugin` that need no options: they run on every store, also where no configuration speaks of it.
+  var unnamedChecks: [ConfiguredCheck] { unnamedChecks { $0.file.runsUnnamed } }
+
+  private func unnamedChecks(of isMeant: (OutsidePlugins.Loaded) -> Bool) -> [ConfiguredCheck] {
     var unnamed: [ConfiguredCheck] = []
-    for loaded in outside where loaded.file.runsUnnamed || loaded.failure != nil {
+    for loaded in outside where isMeant(loaded) {
       for id in loaded.ids {
         guard let check = registry.check(id), !check.description.options.contains(where: \.isRequired) else { continue }
         unnamed.append(ConfiguredCheck(id: id))
@@ -93,16 +94,17 @@ extension Configuration {
     return unnamed
   }
 
-  /// Has those checks run on the stores that the configuration names.
-  mutating func addUnnamedChecks() {
-    let unnamed = unnamedChecks
-    func add(to checks: inout [ConfiguredCheck]) {
-      for check in unnamed where !checks.contains(where: { $0.id == check.id }) { checks.append(check) }
-    }
-    add(to: &checks)
+  /// Has the checks from outside run on every store of the configuration that it names nowhere, as far as they need no options: who
+  /// lists a plugin wants it to run. One that it names, or switches off, anywhere runs where it says, and nowhere else.
+  mutating func addUnnamedChecks(besides named: Set<String>) {
+    let unnamed = unnamedChecks { _ in true }.filter { !named.contains($0.id) }
+    guard !unnamed.isEmpty else { return }
+    checks += unnamed
     for environment in environments.indices {
-      add(to: &environments[environment].checks)
-      for store in environments[environment].stores.indices { add(to: &environments[environment].stores[store].checks) }
+      environments[environment].checks += unnamed
+      for store in environments[environment].stores.indices {
+        environments[environment].stores[store].checks += unnamed
+      }
     }
   }
 }

@@ -38,6 +38,7 @@ extension ComplaintList {
       switch key.shape {
       case .value(let type): options.append(OptionPair(pair.key, pair.value.value(as: type)))
       case .text: options.append(OptionPair(pair.key, pair.value.value(as: .string)))
+      case .texts: options.append(OptionPair(pair.key, pair.value.value(as: .list(.string))))
       default: break
       }
     }
@@ -52,10 +53,11 @@ extension ComplaintList {
     let isShaped: Bool
     switch key.shape {
     case .value(let type): return check(node, is: type)
-    case .text: isShaped = node.value.text.map { !$0.allSatisfy(\.isWhitespace) } ?? false
+    case .text: isShaped = isText(node)
+    case .texts: isShaped = (node.items ?? [node]).allSatisfy(isText)
     case .pathOrSection:
-      isShaped = node.pairs != nil || (node.value.text.map { !$0.allSatisfy(\.isWhitespace) } ?? false)
-    case .section: return true  // Held against the section's keys next.
+      isShaped = node.pairs != nil || isText(node)
+    case .section, .sectionOrSections: return true  // Held against the section's keys next.
     case .kindOptions: isShaped = node.pairs != nil
     case .named: isShaped = node.pairs != nil
     case .sections, .pathsOrSections: isShaped = node.items != nil
@@ -63,6 +65,10 @@ extension ComplaintList {
     }
     if !isShaped { add(at: node.position, "'\(key.name)': expected \(key.title), found \(node.value.words)") }
     return isShaped
+  }
+
+  private func isText(_ node: YAMLNode) -> Bool {
+    node.value.text.map { !$0.allSatisfy(\.isWhitespace) } ?? false
   }
 
   /// What was probably meant by an unknown key: one of its own mapping, or the same word of another.

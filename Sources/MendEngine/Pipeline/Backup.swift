@@ -38,6 +38,7 @@ extension Engine {
         guard let archive = staged.archived else { return report }
         archived = archive
       } else {
+        try runRuleHooks(result)
         guard Engine.isWorthArchiving(result) else { return report }
         archived = try archive(result, reason: "backup", early: early, ahead: ahead)
       }
@@ -73,10 +74,12 @@ extension Engine {
     guard let file = snapshot.stagedPath else {
       snapshot.close()
       let result = runChecks(first.store, counting: .always)
+      try runRuleHooks(result)
       return (result, Engine.isWorthArchiving(result) ? try archive(result, reason: "backup") : nil)
     }
     var result = runChecks(first.store, .copy(file, driver), counting: .always)
     result.takePlace(of: first, registry)
+    try runRuleHooks(result)
     guard Engine.isWorthArchiving(result) else { return (result, nil) }
     if result.verdict == .damaged { return (result, try archive(result, reason: "backup")) }
     return (result, try archive(snapshot, result, driver, verdict: result.verdict, reason: "backup"))

@@ -6,14 +6,25 @@ extension Engine {
   func runHook(_ moment: Hook.Moment, for store: ManagedStore, archive: String? = nil) throws(Problem) {
     guard store.isConfigured, let text = configuration.hooks[moment] else { return }
     observer.began(.hook(moment))
-    var environment = [
-      "DBMEND_MOMENT": moment.rawValue, "DBMEND_STORE": store.identity.description, "DBMEND_PATH": store.path,
-      "DBMEND_ENVIRONMENT": store.identity.environment,
-    ]
-    if let archive { environment["DBMEND_ARCHIVE"] = archive }
+    var variables = ["DBMEND_MOMENT": moment.rawValue]
+    if let archive { variables["DBMEND_ARCHIVE"] = archive }
+    try runHookCommand(text, name: "hook \(moment.rawValue)", for: store, variables: variables)
+  }
+
+  /// Runs an operator's command for a store, in the folder of the configuration file. With `input` it reads that on its standard
+  /// input. Throws when it does not end with 0.
+  func runHookCommand(
+    _ text: String, name: String, for store: ManagedStore, variables: [String: String], input: [UInt8]? = nil
+  ) throws(Problem) {
+    var environment = variables
+    environment["DBMEND_STORE"] = store.identity.description
+    environment["DBMEND_PATH"] = store.path
+    environment["DBMEND_ENVIRONMENT"] = store.identity.environment
+    let file = try input.map { bytes throws(Problem) in try FileHandle.inMemory(bytes) }
+    defer { file?.close() }
     let ending = ChildProcess.run(
-      ["/bin/sh", "-c", text], output: .standardError, folder: configuration.file.map { Paths.folder(of: $0) },
-      environment: environment)
+      ["/bin/sh", "-c", text], output: .standardError, input: file,
+      folder: configuration.file.map { Paths.folder(of: $0) }, environment: environment)
     let said: String
     switch ending {
     case .exited(0): return
@@ -22,7 +33,7 @@ extension Engine {
     case .notStarted(let number): said = "it could not be started: \(SystemError.text(number))"
     }
     throw Problem(
-      .program, tried: "run the hook \(moment.rawValue)", on: text, said: said,
+      .program, tried: "run the \(name)", on: text, said: said,
       advice: "See what it wrote above, and run it by hand in the configuration's folder.")
   }
 

@@ -56,7 +56,7 @@ private struct Preflight {
     for store in stores {
       let hookProblem = beforeBackup(store)
       var result = engine.runChecks(store, counting: .always)
-      if let hookProblem { result.problems.append(hookProblem) }
+      if let problem = hookProblem ?? ruleHookProblem(result) { result.problems.append(problem) }
       var report = StoreReport(result)
       if result.verdict == .damaged {
         report = engine.repairInPlace(result, reason: "preflight", session: session, backupHookRan: true)
@@ -73,6 +73,15 @@ private struct Preflight {
     guard store.isThere else { return nil }
     do throws(Problem) {
       try engine.runHook(.beforeBackup, for: store)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private func ruleHookProblem(_ result: CheckResult) -> Problem? {
+    do throws(Problem) {
+      try engine.runRuleHooks(result)
       return nil
     } catch {
       return error

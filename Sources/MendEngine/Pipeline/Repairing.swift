@@ -22,9 +22,22 @@ extension Engine {
       guard var store = only(stores, target, &report) else { return }
       store.source = source
       let result = runChecks(store, counting: .always)
+      if let stopped = stoppedByRuleHook(result) { return report.stores.append(stopped) }
       let repaired = repairInPlace(result, reason: "repair", session: session)
       report.stores.append(repaired)
       if repaired.verdict == .repaired { retain(store, &report) }
+    }
+  }
+
+  /// What is to be said of a store for which the hook of a rule stopped the run; nil where none did.
+  private func stoppedByRuleHook(_ result: CheckResult) -> StoreReport? {
+    do throws(Problem) {
+      try runRuleHooks(result)
+      return nil
+    } catch {
+      var report = StoreReport(result)
+      report.add(error)
+      return report
     }
   }
 
@@ -56,7 +69,7 @@ extension Engine {
         store.source = source
         let result = runChecks(store, counting: .ifCheap)
         if case .output(let file) = mode {
-          report.stores.append(repair(result, into: file))
+          report.stores.append(stoppedByRuleHook(result) ?? repair(result, into: file))
         } else {
           report.stores.append(explain(result, trial: mode == .plan))
         }
@@ -150,7 +163,7 @@ extension Engine {
       let after = mending.check?.findings ?? result.findings
       let ofPlace = mending.findings.filter(\.isOfPlace).map(\.finding)
       report.findings = Engine.merged(before: result.findings, after: after + ofPlace)
-      report.verdict = mending.findings.contains { $0.finding.severity >= settings.failOn } ? .damaged : .repaired
+      report.verdict = mending.findings.contains { $0.finding.counts(from: settings.failOn) } ? .damaged : .repaired
     } catch {
       report.add(error)
     }

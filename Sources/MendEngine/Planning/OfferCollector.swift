@@ -25,56 +25,97 @@ struct TriedRepairs {
   /// Whether the repair did not fail on such a copy yet.
   func allows(_ repair: String) -> Bool { failed[repair]?.contains(done) != true }
 
-  func allows(_ repair: String, for finding: Finding) -> Bool {
-    guard allows(repair) else { return false }
+  /// Whether the repair may do for a finding. One that a ladder names is not tried a second time: a ladder only goes up.
+  func allows(_ repair: String, for ruled: RuledFinding) -> Bool {
+    let isRung = ruled.wanted?.ladder.contains(repair) == true
+    guard isRung ? failed[repair] == nil : allows(repair) else { return false }
+    let finding = ruled.finding
     return !(insufficient[repair] ?? []).contains { $0.isSameTrouble(as: finding) }
   }
 }
 
+/// What the repairs said when they were asked.
+struct Offers: Sendable {
+  var candidates: [Candidate] = []
+  /// What is to be told of repairs that offer nothing.
+  var remarks: [String] = []
+  /// Why a repair that could mend some of the findings is no candidate, by its id.
+  var refusals: [(repair: String, because: String)] = []
+}
+
 extension Engine {
-  /// Asks every repair that could mend some of the findings what it offers. A repair whose offer fails is left out, with
+  /// Asks every repair that could mend some of the findings, and may, what it offers. A repair whose offer fails is left out, with
   /// a remark.
-  func candidates(
-    for findings: [RuledFinding], in context: RepairContext, tried: TriedRepairs
-  ) -> (candidates: [Candidate], remarks: [String]) {
-    var candidates: [Candidate] = []
-    var remarks: [String] = []
+  func candidates(for findings: [RuledFinding], in context: RepairContext, tried: TriedRepairs) -> Offers {
+    var offers = Offers()
     for (rank, repair) in registry.repairs.enumerated() {
       let description = repair.description
-      let asked = findings.filter { ruled in
-        guard tried.allows(description.id, for: ruled.finding) else { return false }
-        return ruled.wanted == description.id || description.mends.contains { ruled.finding.code.matches($0) }
+      let able = findings.filter { ruled in
+        ruled.wanted?.ladder.contains(description.id) == true
+          || description.mends.contains { ruled.finding.code.matches($0) }
       }
-      guard !asked.isEmpty else { continue }
+      guard !able.isEmpty else { continue }
+      func refuse(_ because: String) { offers.refusals.append((description.id, because)) }
+      let allowed = able.filter { $0.allows(description.id) }
+      guard !allowed.isEmpty else {
+        let places = Set(able.compactMap(\.origin)).sorted().joined(separator: ", ")
+        refuse("a rule\(places.isEmpty ? "" : " (\(places))") keeps it from \(Self.codes(of: able))")
+        continue
+      }
+      let asked = allowed.filter { tried.allows(description.id, for: $0) }
+      guard !asked.isEmpty else {
+        refuse("it was tried, and did not do")
+        continue
+      }
       do throws(Problem) {
-        guard let offer = try repair.offer(for: asked.map(\.finding), in: context) else { continue }
-        guard !offer.mends.isEmpty else {
-          remarks.append(offer.reason)
+        guard let offer = try repair.offer(for: asked.map(\.finding), in: context) else {
+          refuse("it has nothing to offer here")
           continue
         }
-        candidates.append(Candidate(repair: description.id, offer: offer, rank: rank))
+        guard !offer.mends.isEmpty else {
+          offers.remarks.append(offer.reason)
+          refuse(offer.reason)
+          continue
+        }
+        offers.candidates.append(Candidate(repair: description.id, offer: offer, rank: rank))
       } catch {
-        remarks.append("'\(description.id)' could not say what it offers: \(error)")
+        offers.remarks.append("'\(description.id)' could not say what it offers: \(error)")
+        refuse("it could not say what it offers: \(error)")
       }
     }
-    return (candidates, remarks)
+    return offers
+  }
+
+  /// The codes of findings, each once, for a sentence.
+  static func codes(of findings: [RuledFinding]) -> String {
+    var codes: [String] = []
+    for ruled in findings where !codes.contains(ruled.finding.code.rawValue) {
+      codes.append(ruled.finding.code.rawValue)
+    }
+    return codes.joined(separator: ", ")
   }
 
   /// The plan for the findings of a store or of a working copy.
   func plan(
     for findings: [RuledFinding], of store: ManagedStore, in context: RepairContext, tried: TriedRepairs
   ) -> (plan: Plan, remarks: [String]) {
-    var findings = findings
     let asked = candidates(for: findings, in: context, tried: tried)
+    return (planner(for: findings, of: store, asked).plan(), asked.remarks)
+  }
+
+  /// The planner with all that it is to choose from.
+  func planner(for findings: [RuledFinding], of store: ManagedStore, _ asked: Offers) -> Planner {
+    var findings = findings
     // What the operator asks for by name goes where no rule wants another repair.
     for index in findings.indices where findings[index].wanted == nil {
       let finding = findings[index].finding
-      findings[index].wanted =
-        asked.candidates.first { candidate in
-          settings.askedForRepairs.contains(candidate.repair)
-            && candidate.offer.mends.contains { $0.isSameTrouble(as: finding) }
-        }?.repair
+      let byName = asked.candidates.first { candidate in
+        settings.askedForRepairs.contains(candidate.repair)
+          && candidate.offer.mends.contains { $0.isSameTrouble(as: finding) }
+      }
+      if let byName { findings[index].wanted = Configuration.RepairChoice([byName.repair]) }
     }
-    return (Planner(findings: findings, candidates: asked.candidates, maxLoss: store.maxLoss).plan(), asked.remarks)
+    return Planner(
+      findings: findings, candidates: asked.candidates, maxLoss: store.maxLoss, refusals: asked.refusals)
   }
 }

@@ -6,6 +6,8 @@ struct Planner {
   let findings: [RuledFinding]
   let candidates: [Candidate]
   let maxLoss: Loss
+  /// Why other repairs are no candidates.
+  var refusals: [(repair: String, because: String)] = []
 
   /// Beyond so many offers the best set is no longer sought among all of them, but put together offer by offer.
   static let exhaustiveLimit = 12
@@ -19,23 +21,26 @@ struct Planner {
 
   // MARK: What each offer covers
 
-  private func covers(_ candidate: Candidate, _ finding: Finding) -> Bool {
-    candidate.offer.mends.contains { $0.isSameTrouble(as: finding) }
+  /// A repair that a rule keeps from a finding does not cover it, even where it would mend it.
+  func covers(_ candidate: Candidate, _ ruled: RuledFinding) -> Bool {
+    ruled.allows(candidate.repair) && candidate.offer.mends.contains { $0.isSameTrouble(as: ruled.finding) }
   }
 
   /// The positions of the findings that a candidate covers.
   private func coverage(_ candidate: Candidate) -> Set<Int> {
     var covered: Set<Int> = []
-    for (index, ruled) in findings.enumerated() where covers(candidate, ruled.finding) { covered.insert(index) }
+    for (index, ruled) in findings.enumerated() where covers(candidate, ruled) { covered.insert(index) }
     return covered
   }
 
-  /// By position of the finding: the repair that a rule or the operator wants for it, where that may be had.
+  /// By position of the finding: the first of the repairs that a rule or the operator wants for it which may be had.
   private func forcedChoices(among allowed: [Candidate]) -> [Int: Candidate] {
     var forced: [Int: Candidate] = [:]
     for (index, ruled) in findings.enumerated() {
       guard let wanted = ruled.wanted else { continue }
-      forced[index] = allowed.first { $0.repair == wanted && covers($0, ruled.finding) }
+      for repair in wanted.ladder where forced[index] == nil {
+        forced[index] = allowed.first { $0.repair == repair && covers($0, ruled) }
+      }
     }
     return forced
   }
@@ -130,11 +135,15 @@ struct Planner {
       if let candidate = forced[index] {
         assigned[candidate.repair, default: []].append(ruled.finding)
         let who = ruled.origin.map { "a rule (\($0))" } ?? "the operator"
-        reasons[candidate.repair] = "\(candidate.offer.reason); \(who) asks for it"
-      } else if let candidate = ordered.first(where: { covers($0, ruled.finding) }) {
+        let before = (ruled.wanted?.ladder ?? []).prefix { $0 != candidate.repair }.map {
+          "; \(whyNot($0, for: ruled))"
+        }
+        reasons[candidate.repair] = "\(candidate.offer.reason); \(who) asks for it" + before.joined()
+      } else if let candidate = ordered.first(where: { covers($0, ruled) }) {
         assigned[candidate.repair, default: []].append(ruled.finding)
         if let wanted = ruled.wanted, reasons[candidate.repair] == nil {
-          reasons[candidate.repair] = "\(candidate.offer.reason); \(whyNot(wanted, for: ruled.finding))"
+          let why = wanted.ladder.map { "; \(whyNot($0, for: ruled))" }.joined()
+          reasons[candidate.repair] = candidate.offer.reason + why
         }
       } else {
         plan.uncovered.append(uncovered(ruled))
@@ -149,17 +158,26 @@ struct Planner {
     return plan
   }
 
-  private func whyNot(_ wanted: String, for finding: Finding) -> String {
-    guard let candidate = candidates.first(where: { $0.repair == wanted && covers($0, finding) }) else {
-      return "'\(wanted)', which is asked for, has nothing to offer here"
+  private func whyNot(_ wanted: String, for ruled: RuledFinding) -> String {
+    guard let candidate = candidates.first(where: { $0.repair == wanted && covers($0, ruled) }) else {
+      let why = refusals.first { $0.repair == wanted }?.because ?? "it has nothing to offer here"
+      return "'\(wanted)' was asked for first: \(why)"
     }
     return "'\(wanted)', which is asked for, may cost \(candidate.offer.loss.rawValue); allowed: \(maxLoss.rawValue)"
   }
 
   private func uncovered(_ ruled: RuledFinding) -> Plan.Uncovered {
-    let dearer = candidates.filter { $0.offer.loss > maxLoss && covers($0, ruled.finding) }
+    let dearer = candidates.filter { $0.offer.loss > maxLoss && covers($0, ruled) }
     let cheapest = dearer.min { ($0.offer.loss.rank, $0.rank) < ($1.offer.loss.rank, $1.rank) }
     guard let cheapest else {
+      if let wanted = ruled.wanted, wanted.isFinal {
+        let who = ruled.origin.map { "a rule (\($0))" } ?? "a rule"
+        let rungs = wanted.ladder.map { whyNot($0, for: ruled) }.joined(separator: "; ")
+        return Plan.Uncovered(
+          finding: ruled.finding,
+          reason: wanted.ladder.isEmpty
+            ? "\(who) says that nothing may mend it" : "\(who) lets nothing else mend it; \(rungs)")
+      }
       return Plan.Uncovered(finding: ruled.finding, reason: "no repair here mends \(ruled.finding.code)")
     }
     let loss = cheapest.offer.loss

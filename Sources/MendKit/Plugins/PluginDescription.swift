@@ -55,13 +55,57 @@ public struct FindingDescription: Sendable {
   public var severity: Severity
   /// What it means, in one line.
   public var meaning: String
+  /// Other severities that it may have of itself, as the engine or the case at hand wants it.
+  public var otherSeverities: [Severity]
+  /// What its findings measure; each of them may leave some out.
+  public var measures: [MeasureDescription]
+  /// Whether it speaks of the store or a file as a whole, so that its findings name no table, index, column or row.
+  public var isOfStore: Bool
+  /// Whether its findings may have other severities and measures than are told here: of programs that say so finding by finding.
+  public var isOpen = false
 
-  /// A code, its usual severity, and what it means.
-  public init(_ code: FindingCode, _ severity: Severity, _ meaning: String) {
+  /// A code, its usual severity, and what it means; see the properties.
+  public init(
+    _ code: FindingCode, _ severity: Severity, _ meaning: String, or otherSeverities: [Severity] = [],
+    measures: [MeasureDescription] = [], isOfStore: Bool = false
+  ) {
     self.code = code
     self.severity = severity
     self.meaning = meaning
+    self.otherSeverities = otherSeverities
+    self.measures = measures
+    self.isOfStore = isOfStore
   }
+
+  /// Every severity that its findings may have before the configuration is asked.
+  public var severities: [Severity] { isOpen ? Severity.allCases : [severity] + otherSeverities }
+}
+
+/// One thing that the findings of a code measure.
+public struct MeasureDescription: Sendable, Hashable {
+  /// What rules call it: `drop`.
+  public var name: String
+  /// What its value counts: `%`, `B`, `s`; empty for a number of things.
+  public var unit: String
+  /// What it is, in one line.
+  public var meaning: String
+  /// The least and the most that it can be; infinite where there is no bound.
+  public var range: ClosedRange<Double>
+
+  /// A measure; see the properties.
+  public init(_ name: String, _ unit: String, _ meaning: String, in range: ClosedRange<Double> = 0...Double.infinity) {
+    self.name = name
+    self.unit = unit
+    self.meaning = meaning
+    self.range = range
+  }
+
+  /// What every finding measures: the number of things that it stands for.
+  public static let count = MeasureDescription(
+    "count", "", "how many things of its kind the finding stands for", in: 1...Double.infinity)
+
+  /// `drop (%)`, as lists have it.
+  public var title: String { unit.isEmpty ? name : "\(name) (\(unit))" }
 }
 
 /// One option of a plugin.

@@ -33,12 +33,13 @@ public enum ChildProcess {
   }
 
   /// Runs a program by its words, found through PATH, and waits for it. `environment` is added to this process's own.
-  /// `started` is called with the process id once the program runs.
+  /// `started` is called with the process id once the program runs. With `input` that is what it reads on its standard input.
   public static func run(
-    _ words: [String], output: Stream = .inherited, folder: String? = nil, environment: [String: String] = [:],
+    _ words: [String], output: Stream = .inherited, input: FileHandle? = nil, folder: String? = nil,
+    environment: [String: String] = [:],
     started: (Int32) -> Void = { _ in }
   ) -> Ending {
-    var streams: [Int32] = [0, 1, 2]
+    var streams: [Int32] = [input?.descriptor ?? 0, 1, 2]
     var nowhere: FileHandle?
     switch output {
     case .inherited: break

@@ -32,6 +32,15 @@ public final class FileHandle {
     return FileHandle(descriptor: descriptor, path: path)
   }
 
+  /// A file without a name, in memory, that holds these bytes: what a program reads on its standard input.
+  public static func inMemory(_ bytes: [UInt8]) throws(Problem) -> FileHandle {
+    let descriptor = csystem_memory_file()
+    guard descriptor >= 0 else { throw SystemError.problem("make", "a file in memory") }
+    let file = FileHandle(descriptor: descriptor, path: "a file in memory")
+    try file.write(bytes, at: 0)
+    return file
+  }
+
   /// Opens with the flags of open(2); `tried` words the problem.
   public static func open(_ path: String, _ flags: Int32, tried: String) throws(Problem) -> FileHandle {
     let descriptor = csystem_open(path, flags, 0)

@@ -4,6 +4,8 @@ public indirect enum OptionType: Sendable {
   case boolean
   /// A whole number within a range.
   case integer(ClosedRange<Int>)
+  /// Any number.
+  case number
   /// Any text; a number or a boolean is taken as its text.
   case string
   /// A size in bytes: `2GiB`, `500MB`, `4096`.
@@ -37,6 +39,7 @@ public indirect enum OptionType: Sendable {
       } else {
         "a whole number"
       }
+    case .number: "a number"
     case .string: "text"
     case .size: "a size such as 500MB or 2GiB"
     case .duration: "a length of time such as 5s or 7d"
@@ -56,7 +59,8 @@ public indirect enum OptionType: Sendable {
       OptionComplaint(path: path, said: said ?? "expected \(title), found \(value.words)")
     }
     switch (self, value) {
-    case (.any, _), (.boolean, .boolean), (.string, .string), (.string, .integer), (.string, .number),
+    case (.any, _), (.boolean, .boolean), (.number, .integer), (.number, .number), (.string, .string),
+      (.string, .integer), (.string, .number),
       (.string, .boolean):
       return nil
     case (.integer(let range), .integer(let number)):

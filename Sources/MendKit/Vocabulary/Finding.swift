@@ -20,6 +20,8 @@ public struct Finding: Sendable, Hashable {
   public var isPerhapsMeant = false
   /// What was measured that shows it.
   public var measures: [Measure] = []
+  /// That a rule accepts it, as known, until a day that has not passed; nil for one that counts.
+  public var acceptance: Acceptance?
   /// The check that found it, as reports list it (`CheckOutcome.check`); nil until the rule engine has set it.
   public var check: String?
 
@@ -30,7 +32,7 @@ public struct Finding: Sendable, Hashable {
   /// A finding; see the properties.
   public init(
     _ code: FindingCode, _ severity: Severity, at location: Location = Location(), _ message: String,
-    evidence: String? = nil, count: Int = 1, mended: Bool = false
+    evidence: String? = nil, count: Int = 1, mended: Bool = false, measures: [Measure] = []
   ) {
     self.code = code
     self.severity = severity
@@ -39,6 +41,7 @@ public struct Finding: Sendable, Hashable {
     self.evidence = evidence
     self.count = count
     self.mended = mended
+    self.measures = measures
   }
 
   /// The part of a store that a finding speaks of. Every part is optional.
@@ -90,6 +93,11 @@ public struct Finding: Sendable, Hashable {
       self.line = line
       self.character = character
     }
+  }
+
+  /// Whether it stands against its store: as severe as that, neither mended nor accepted.
+  public func counts(from severity: Severity) -> Bool {
+    self.severity >= severity && !mended && acceptance == nil
   }
 
   /// Whether two findings, of two runs, speak of the same trouble: the same code at the same place, of the same query or

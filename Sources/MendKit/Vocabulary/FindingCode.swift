@@ -50,4 +50,33 @@ public enum Glob {
     while p < pattern.count, pattern[p] == UInt8(ascii: "*") { p += 1 }
     return p == pattern.count
   }
+
+  /// Whether every text that the second pattern names is named by the first.
+  public static func covers(_ pattern: String, _ other: String) -> Bool {
+    // Nothing but a `*` of the first pattern can stand for a `*` of the second one.
+    matches(pattern, other)
+  }
+
+  /// Whether some text is named by both patterns.
+  public static func meet(_ one: String, _ other: String) -> Bool {
+    let star = UInt8(ascii: "*")
+    let (one, other) = (Array(one.utf8), Array(other.utf8))
+    // reach[j]: whether what is left of both, from i and from j on, can be the same text.
+    var reach = [Bool](repeating: false, count: other.count + 1)
+    for i in stride(from: one.count, through: 0, by: -1) {
+      let below = reach
+      for j in stride(from: other.count, through: 0, by: -1) {
+        if i == one.count, j == other.count {
+          reach[j] = true
+        } else if i < one.count, one[i] == star {
+          reach[j] = below[j] || (j < other.count && reach[j + 1])
+        } else if j < other.count, other[j] == star {
+          reach[j] = reach[j + 1] || (i < one.count && below[j])
+        } else {
+          reach[j] = i < one.count && j < other.count && one[i] == other[j] && below[j + 1]
+        }
+      }
+    }
+    return reach[0]
+  }
 }

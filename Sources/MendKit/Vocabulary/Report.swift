@@ -77,6 +77,8 @@ public struct StoreReport: Sendable {
   public var couldNotBePutBack = false
   /// The least `max_loss` with which findings that remain could be mended; nil when more loss would not help.
   public var neededLoss: Loss?
+  /// Which rule decided what, and why a repair would be planned as it would; nil where nobody asked.
+  public var explained: StoreExplanation?
 
   /// A report of a store; see the properties.
   public init(

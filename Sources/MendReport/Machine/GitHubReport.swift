@@ -31,6 +31,7 @@ struct GitHubReport {
 
   private func level(_ finding: Finding) -> String {
     if finding.mended { return "notice" }
+    if let acceptance = finding.acceptance { return acceptance.endsSoon ? "warning" : "notice" }
     if context.isOpen(finding) { return "error" }
     switch finding.severity {
     case .info: return "notice"
@@ -40,13 +41,15 @@ struct GitHubReport {
   }
 
   private func title(_ finding: Finding) -> String {
-    finding.mended ? "\(finding.code.rawValue) (mended)" : finding.code.rawValue
+    if finding.mended { return "\(finding.code.rawValue) (mended)" }
+    return finding.acceptance != nil ? "\(finding.code.rawValue) (accepted)" : finding.code.rawValue
   }
 
   private func message(_ finding: Finding, in store: StoreReport) -> String {
     var place = [store.title] + FindingPlace.words(finding.location)
     if finding.count > 1 { place.append("\(finding.count) times") }
     var text = "\(finding.message)\n\(place.joined(separator: ", "))"
+    if let acceptance = finding.acceptance { text += "\n\(acceptance.words)" }
     if let evidence = finding.evidence, !evidence.isEmpty { text += "\n\(evidence)" }
     return text
   }

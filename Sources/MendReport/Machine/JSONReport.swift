@@ -36,10 +36,10 @@ struct JSONReport {
           .object([
             "check": .string(check.check), "verdict": .string(check.verdict.rawValue),
             "seconds": .number(rounded(check.seconds)), "verified": check.verified.flatMap(verified),
-            "said": check.said.map { .string($0) }, "measures": unlessEmpty(check.measures.map(measure)),
+            "said": check.said.map { .string($0) }, "measures": unlessEmpty(check.measures.map(\.json)),
           ])
         }),
-      "findings": .array(store.findings.map(finding)),
+      "findings": .array(store.findings.map(\.json)),
       "plan": unlessEmpty(store.plan.map(step)),
       "archive": store.archive.map { .string($0) },
       "blocked_by": unlessEmpty(
@@ -49,6 +49,7 @@ struct JSONReport {
       "put_back": store.wasPutBack ? .boolean(true) : store.couldNotBePutBack ? .boolean(false) : nil,
       "notes": unlessEmpty(store.notes.map { .string($0) }),
       "problems": unlessEmpty(store.problems.map(problem)),
+      "explained": store.explained.map(explained),
     ])
   }
 
@@ -67,40 +68,49 @@ struct JSONReport {
     return members.isEmpty ? nil : .object(members)
   }
 
-  private static func finding(_ finding: Finding) -> JSONValue {
-    let place = finding.location
-    return .object([
-      "code": .string(finding.code.rawValue),
-      "severity": .string(finding.severity.rawValue),
-      "check": finding.check.map { .string($0) },
-      "table": place.table.map { .string($0) },
-      "index": place.index.map { .string($0) },
-      "column": place.column.map { .string($0) },
-      "row": place.row.map { .integer(Int($0)) },
-      "key": place.key.map { .string($0) },
-      "page": place.page.map { .integer($0) },
-      "byte": place.byte.map { .integer($0) },
-      "line": place.text.map { .integer($0.line) },
-      "character": place.text.map { .integer($0.character) },
-      "file": place.file.map { .string($0) },
-      "count": .integer(finding.count),
-      "evidence": finding.evidence.map { .string($0) },
-      "message": .string(finding.message),
-      "mended": .boolean(finding.mended),
-      "measures": unlessEmpty(finding.measures.map(measure)),
+  private static func explained(_ explanation: StoreExplanation) -> JSONValue {
+    .object([
+      "findings": .array(explanation.findings.filter { $0.finding != nil }.map(explained)),
+      "plan": explanation.plan.map(explained),
     ])
   }
 
-  /// What was measured, of a store or of what a finding speaks of.
-  static func measure(_ measure: Measure) -> JSONValue {
+  private static func explained(_ explanation: Explanation) -> JSONValue {
+    let finding = explanation.finding
+    return .object([
+      "check": .string(explanation.check), "origin": explanation.origin.map { .string($0) },
+      "code": finding.map { .string($0.code.rawValue) }, "table": finding?.location.table.map { .string($0) },
+      "index": finding?.location.index.map { .string($0) },
+      "found_as": finding.map { .string($0.severity.rawValue) },
+      "severity": explanation.severity.map { .string($0.rawValue) },
+      "decision": .string(explanation.decision), "rule": explanation.rule.map { .string($0) },
+      "accepted": explanation.acceptance.map(\.json),
+      "repair": unlessEmpty((explanation.repairs + (explanation.isFinal ? ["none"] : [])).map { .string($0) }),
+      "hook": explanation.hook.map { .string($0) },
+      "passed_over": unlessEmpty(
+        explanation.passedOver.map { .object(["rule": .string($0.rule), "because": .string($0.because)]) }),
+    ])
+  }
+
+  private static func explained(_ plan: PlanExplanation) -> JSONValue {
     .object([
-      "name": .string(measure.name),
-      "value": .number(measure.value),
-      "unit": measure.unit.isEmpty ? nil : .string(measure.unit),
-      "warning": measure.warning.map { .string($0) },
-      "critical": measure.critical.map { .string($0) },
-      "minimum": measure.minimum.map { .number($0) },
-      "maximum": measure.maximum.map { .number($0) },
+      "steps": .array(plan.steps.map(step)),
+      "considered": unlessEmpty(
+        plan.considered.map { considered in
+          .object([
+            "repair": .string(considered.repair), "loss": considered.loss.map { .string($0.rawValue) },
+            "mends": unlessEmpty(considered.mends.map { .string($0.rawValue) }),
+            "chosen": .boolean(considered.isChosen), "because": .string(considered.because),
+          ])
+        }),
+      "left": unlessEmpty(
+        plan.left.map { left in
+          .object([
+            "code": .string(left.finding.code.rawValue), "table": left.finding.location.table.map { .string($0) },
+            "index": left.finding.location.index.map { .string($0) }, "because": .string(left.because),
+          ])
+        }),
+      "needed_loss": plan.neededLoss.map { .string($0.rawValue) },
     ])
   }
 

@@ -18,6 +18,8 @@ struct JUnitReport {
     var failures: [String] = []
     var errors: [String] = []
     var isSkipped = false
+    /// Why it counts as skipped though it ran: all that it found is accepted.
+    var acceptances: [String] = []
     var remarks: [String] = []
   }
 
@@ -34,7 +36,7 @@ struct JUnitReport {
 
   private func suite(_ store: StoreReport?, _ cases: [Case]) -> String {
     let name = XMLText.attribute(store?.title ?? "run")
-    let skipped = cases.count { $0.isSkipped }
+    let skipped = cases.count { skip($0) != nil }
     let seconds = cases.reduce(0) { $0 + ($1.seconds ?? 0) }
     var text = "  <testsuite name=\"\(name)\" \(counts(cases)) skipped=\"\(skipped)\" time=\"\(time(seconds))\""
     if let store { text += " file=\"\(XMLText.attribute(context.relative(store.path)))\"" }
@@ -63,7 +65,7 @@ struct JUnitReport {
   private func test(_ test: Case, of suite: String) -> String {
     var text = "    <testcase name=\"\(XMLText.attribute(test.name))\" classname=\"\(suite)\""
     if let seconds = test.seconds { text += " time=\"\(time(seconds))\"" }
-    let children = test.failures + test.errors + (test.isSkipped ? ["<skipped message=\"not run\"/>"] : [])
+    let children = test.failures + test.errors + (skip(test).map { [$0] } ?? [])
     if children.isEmpty, test.remarks.isEmpty { return text + "/>\n" }
     text += ">\n"
     for child in children { text += "      \(child)\n" }
@@ -71,6 +73,12 @@ struct JUnitReport {
       text += "      <system-out>\(XMLText.content(test.remarks.joined(separator: "\n")))</system-out>\n"
     }
     return text + "    </testcase>\n"
+  }
+
+  private func skip(_ test: Case) -> String? {
+    if test.isSkipped { return "<skipped message=\"not run\"/>" }
+    guard test.failures.isEmpty, test.errors.isEmpty, !test.acceptances.isEmpty else { return nil }
+    return "<skipped message=\"\(XMLText.attribute(test.acceptances.joined(separator: "; ")))\"/>"
   }
 
   // MARK: - What becomes a test case
@@ -126,8 +134,11 @@ struct JUnitReport {
       .filter { !$0.isEmpty }
     guard context.isOpen(finding) else {
       let word = finding.mended ? "mended" : finding.severity.rawValue
+      let acceptance = finding.mended ? nil : finding.acceptance
+      if let acceptance { test.acceptances.append("\(finding.code) is \(acceptance.words)") }
       test.remarks.append(
-        "\(word) \(finding.code): \(finding.message)" + (details.isEmpty ? "" : " (\(details.joined(separator: "; ")))")
+        "\(acceptance?.words ?? word) \(finding.code): \(finding.message)"
+          + (details.isEmpty ? "" : " (\(details.joined(separator: "; ")))")
       )
       return
     }

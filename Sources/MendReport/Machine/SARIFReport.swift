@@ -70,11 +70,20 @@ struct SARIFReport {
       "message": message(finding.evidence.map { "\(finding.message) (\($0))" } ?? finding.message),
       "occurrenceCount": .integer(max(1, finding.count)),
       "locations": .array([location(finding.location, in: store)]),
+      // SARIF 3.35: decided outside of what was looked at, and by somebody who may.
+      "suppressions": finding.acceptance.map { acceptance in
+        .array([
+          .object([
+            "kind": .string("external"), "status": .string("accepted"), "justification": .string(acceptance.words),
+          ])
+        ])
+      },
       "partialFingerprints": .object(["dbmendFinding/v1": .string(fingerprint(finding, store))]),
       "properties": .object([
         "store": .string(store.store.description), "severity": .string(finding.severity.rawValue),
         "page": finding.location.page.map { .integer($0) }, "mended": finding.mended ? .boolean(true) : nil,
-        "measures": finding.measures.isEmpty ? nil : .array(finding.measures.map(JSONReport.measure)),
+        "acceptedUntil": finding.acceptance.map { .string($0.until.description) },
+        "measures": finding.measures.isEmpty ? nil : .array(finding.measures.map(\.json)),
       ]),
     ])
   }

@@ -23,14 +23,15 @@ struct StoreText {
 
   /// Whether a quiet report names the store at all.
   static func isWorthTelling(_ store: StoreReport, _ context: ReportContext) -> Bool {
-    store.verdict != .healthy || store.findings.contains { $0.severity >= .warning } || !store.problems.isEmpty
+    store.verdict != .healthy || store.findings.contains { $0.severity >= .warning || $0.acceptance != nil }
+      || !store.problems.isEmpty
       || store.wasPutBack || store.couldNotBePutBack
   }
 
   var headline: String {
     let (mark, role): (TextStyle.Mark, TextStyle.Role) =
       switch store.verdict {
-      case .healthy where store.findings.contains(where: { $0.severity >= .warning }): (.warning, .warning)
+      case .healthy where store.findings.contains(where: Self.isWorthAWarning): (.warning, .warning)
       case .healthy, .repaired: (.good, .good)
       case .damaged: (.bad, .bad)
       case .unchecked: (.bad, .bad)
@@ -44,6 +45,11 @@ struct StoreText {
     if facts.isEmpty { return line }
     return line + String(repeating: " ", count: verdictWidth - store.verdict.rawValue.count) + "  "
       + style.paint(facts, .dim)
+  }
+
+  /// What a healthy store is not all well for: a warning, or an error that is accepted for a few more days only.
+  private static func isWorthAWarning(_ finding: Finding) -> Bool {
+    finding.acceptance.map(\.endsSoon) ?? (finding.severity >= .warning)
   }
 
   private var facts: [String] {
@@ -92,10 +98,11 @@ struct StoreText {
     let ordered = store.findings.enumerated().sorted { one, other in
       let (a, b) = (one.element, other.element)
       if a.mended != b.mended { return !a.mended }
+      if (a.acceptance == nil) != (b.acceptance == nil) { return a.acceptance == nil }
       return a.severity == b.severity ? one.offset < other.offset : a.severity > b.severity
     }.map(\.element)
     // What is merely worth knowing is told to who asks for everything.
-    let told = context.detail == .verbose ? ordered : ordered.filter { $0.severity >= .warning }
+    let told = context.detail == .verbose ? ordered : ordered.filter { $0.severity >= .warning || $0.acceptance != nil }
     let shown = context.detail == .verbose ? told[...] : told.prefix(Self.shownFindings)
     let codeWidth = shown.map { TextTable.width(style.harmless($0.code.rawValue)) }.max() ?? 0
     var lines = shown.flatMap { self.lines(of: $0, codeWidth: codeWidth) }
@@ -110,6 +117,8 @@ struct StoreText {
     let (mark, role): (TextStyle.Mark, TextStyle.Role) =
       if finding.mended {
         (.good, .good)
+      } else if let acceptance = finding.acceptance {
+        acceptance.endsSoon ? (.warning, .warning) : (.info, .dim)
       } else if finding.severity >= .error {
         (.bad, .bad)
       } else if finding.severity == .warning {
@@ -117,7 +126,7 @@ struct StoreText {
       } else {
         (.info, .dim)
       }
-    let word = finding.mended ? "mended" : finding.severity.rawValue
+    let word = finding.mended ? "mended" : finding.acceptance != nil ? "known" : finding.severity.rawValue
     let code = style.harmless(finding.code.rawValue)
     var line =
       "  \(style.paint(style.mark(mark), role)) \(style.paint(word, role))"
@@ -129,6 +138,13 @@ struct StoreText {
         String(repeating: " ", count: max(0, codeWidth - TextTable.width(code))) + "  " + place.joined(separator: ", ")
     }
     var lines = [line, "      " + style.harmless(finding.message)]
+    if let acceptance = finding.acceptance {
+      lines.append("      " + style.paint(style.harmless(acceptance.words), role))
+    }
+    if context.detail == .verbose, !finding.measures.isEmpty {
+      let measures = finding.measures.map { "\($0.name) \($0.words)" }.joined(separator: ", ")
+      lines.append("      " + style.paint(style.harmless("measured: " + measures), .dim))
+    }
     if let evidence = finding.evidence, !evidence.isEmpty {
       lines.append("      " + style.paint(style.harmless(shortened(evidence)), .dim))
     }

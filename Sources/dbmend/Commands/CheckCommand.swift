@@ -8,7 +8,9 @@ enum CheckCommand: Subcommand {
     summary: "Say whether stores are healthy, and change nothing",
     discussion: [
       "Runs the checks that dbmend.yaml asks for, or without one those that every store must pass. Nothing is created or "
-        + "changed, not even the time of the last access by SQLite. A folder is searched for stores by their first bytes."
+        + "changed, not even the time of the last access by SQLite. A folder is searched for stores by their first bytes.",
+      "With --explain it says of every finding which rule of dbmend.yaml decided what, which rules before did not hold and why, "
+        + "and what a repair would do about the damage and leave aside. Where a rule that decides has a hook, that command is run.",
     ],
     arguments: [.targets],
     ownOptions: [.explain, .expect],
@@ -26,16 +28,12 @@ enum CheckCommand: Subcommand {
     let expectations = try invocation.value(.expect).map { file throws(Problem) in
       try ExpectationFile.load(file: file, registry: setup.engine.registry)
     }
-    var (report, explanations) = setup.engine.checkExplained(invocation.arguments)
-    if invocation.has(.explain) { report.notes += explanations.map(sentence) }
+    let isExplained = invocation.has(.explain)
+    var report =
+      isExplained ? setup.engine.checkExplained(invocation.arguments) : setup.engine.check(invocation.arguments)
+    if isExplained { report.notes += report.stores.flatMap(ExplanationText.sentences) }
     guard let expectations else { return setup.finish(report) }
     return compare(&report, with: expectations, setup)
-  }
-
-  private static func sentence(_ explanation: Explanation) -> String {
-    let origin = explanation.origin.map { " (\($0))" } ?? ""
-    let finding = explanation.finding.map { " found \($0.code)" } ?? ""
-    return "\(explanation.store): \(explanation.check)\(origin)\(finding): \(explanation.decision)"
   }
 
   /// Success is what was expected, not health: findings that were expected are no failures any more, and each that is

@@ -28,6 +28,8 @@ struct ExpectedReport {
       found.insert(finding.code)
       var finding = finding
       finding.severity = expected.contains(finding.code) ? .info : max(finding.severity, .error)
+      // A file of expectations is exact: what no line of it names is not accepted by a rule, either.
+      if !expected.contains(finding.code) { finding.acceptance = nil }
       return finding
     }
     // A problem with an expected code is what was wanted too: a locked store, a file that may not be read.

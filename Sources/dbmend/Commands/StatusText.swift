@@ -48,10 +48,12 @@ struct StatusText {
       table.rows.append(["archive disk", room(volume)])
     }
     lines += table.lines().map { "  " + $0 }
-    for finding in report.findings where finding.severity >= .warning {
+    for finding in report.findings where finding.severity >= .warning || finding.acceptance != nil {
+      let role: TextStyle.Role = finding.acceptance != nil ? .dim : finding.severity >= .error ? .bad : .warning
+      let acceptance = finding.acceptance.map { ", \($0.words)" } ?? ""
       lines.append(
-        "  \(style.paint(finding.severity.rawValue, finding.severity >= .error ? .bad : .warning)) "
-          + "\(style.harmless(finding.code.rawValue)): \(style.harmless(finding.message))")
+        "  \(style.paint(acceptance.isEmpty ? finding.severity.rawValue : "known", role)) "
+          + "\(style.harmless(finding.code.rawValue)): \(style.harmless(finding.message + acceptance))")
     }
     for problem in report.problems + [status.problem].compactMap(\.self) {
       lines += ProblemText(style).lines(problem, indent: 2)

@@ -53,8 +53,8 @@ struct PluginText {
     }
     if !plugin.finds.isEmpty {
       var table = TextTable([.left, .left, .left])
-      table.rows = plugin.finds.map { [$0.code.rawValue, $0.severity.rawValue, style.harmless($0.meaning)] }
-      text += section("Finds") + lines(table)
+      table.rows = plugin.finds.map { [$0.code.rawValue, Self.severities($0), style.harmless($0.meaning)] }
+      text += section("Finds") + lines(table) + measures(plugin)
     }
     if !plugin.mends.isEmpty { text += section("Mends") + "  \(plugin.mends.joined(separator: ", "))\n" }
     if let loss = plugin.loss { text += section("Loss") + "  at worst \(loss.rawValue)\n" }
@@ -85,6 +85,9 @@ struct PluginText {
         plugin.finds.map { finding in
           .object([
             "code": .string(finding.code.rawValue), "severity": .string(finding.severity.rawValue),
+            "other_severities": finding.otherSeverities.isEmpty
+              ? nil : .array(finding.otherSeverities.map { .string($0.rawValue) }),
+            "measures": finding.measures.isEmpty ? nil : .array(finding.measures.map(Self.json)),
             "meaning": .string(finding.meaning),
           ])
         }),
@@ -107,6 +110,33 @@ struct PluginText {
     if !file.writes.isEmpty { text += "  may write to \(style.harmless(file.writes.joined(separator: ", ")))\n" }
     if let sum = file.sha256 { text += "  pinned to SHA-256 \(style.harmless(sum))\n" }
     return text
+  }
+
+  /// `warning`, or `warning or error` where the case at hand decides.
+  private static func severities(_ finding: FindingDescription) -> String {
+    finding.severities.map(\.rawValue).joined(separator: " or ")
+  }
+
+  /// What the findings measure, for conditions of rules.
+  private func measures(_ plugin: PluginDescription) -> String {
+    let measuring = plugin.finds.filter { !$0.measures.isEmpty }
+    guard !measuring.isEmpty else { return "" }
+    var table = TextTable([.left, .left, .left])
+    for finding in measuring {
+      for (index, measure) in finding.measures.enumerated() {
+        table.rows.append([index == 0 ? finding.code.rawValue : "", measure.title, measure.meaning])
+      }
+    }
+    return section("Measures") + lines(table)
+  }
+
+  private static func json(_ measure: MeasureDescription) -> JSONValue {
+    let range = measure.range
+    return .object([
+      "name": .string(measure.name), "unit": .string(measure.unit), "meaning": .string(measure.meaning),
+      "minimum": range.lowerBound.isFinite ? .number(range.lowerBound) : nil,
+      "maximum": range.upperBound.isFinite ? .number(range.upperBound) : nil,
+    ])
   }
 
   private func section(_ title: String) -> String { "\n\(style.paint("\(title):", .strong))\n" }

@@ -45,9 +45,12 @@ enum DescriptionReading {
   private static func description(_ value: JSONValue) -> OutsideDescription {
     let isRepair = value["kind"]?.string == "repair"
     let finds = (value["finds"]?.array ?? []).map { item in
-      FindingDescription(
+      var find = FindingDescription(
         FindingCode(rawValue: item["code"]?.string ?? item.string ?? ""),
         item["severity"]?.string.flatMap(Severity.init(rawValue:)) ?? .error, item["meaning"]?.string ?? "")
+      // Each finding says for itself how severe it is and what it measured.
+      find.isOpen = true
+      return find
     }
     let plugin = PluginDescription(
       id: value["id"]?.string ?? "", title: value["title"]?.string ?? "",
@@ -87,7 +90,8 @@ enum DescriptionReading {
     switch name {
     case "boolean": .boolean
     case "integer": .integer(Int.min...Int.max)
-    case "text": .string
+    case "text", "string": .string
+    case "number": .number
     case "size": .size
     case "duration": .duration
     case "share": .share

@@ -278,8 +278,11 @@ enum MessageFormat {
     name: "option", title: "One option.",
     members: [
       MessageMember(
-        "type", .words(["boolean", "integer", "text", "size", "duration", "share", "choice", "list", "map", "any"]),
-        isRequired: true, "What it holds."),
+        "type",
+        .words([
+          "boolean", "integer", "number", "text", "string", "size", "duration", "share", "choice", "list", "map", "any",
+        ]),
+        isRequired: true, "What it holds; `string` is `text`."),
       MessageMember("meaning", .text, "What it does, in a line."),
       MessageMember("default", .any, "What holds where it is left out, as it would be written in the configuration."),
       MessageMember("required", .boolean, "Whether it cannot be left out."),
@@ -287,7 +290,7 @@ enum MessageFormat {
       MessageMember("maximum", .integer(atLeast: nil), "Of an integer."),
       MessageMember("words", .list(.text), "The words of a choice."),
       MessageMember(
-        "of", .words(["boolean", "integer", "text", "size", "duration", "share", "any"]),
+        "of", .words(["boolean", "integer", "number", "text", "string", "size", "duration", "share", "any"]),
         "What a list or a map holds; text where left out."),
     ])
 
