@@ -56,7 +56,8 @@ public indirect enum OptionType: Sendable {
       OptionComplaint(path: path, said: said ?? "expected \(title), found \(value.words)")
     }
     switch (self, value) {
-    case (.any, _), (.boolean, .boolean), (.number, .integer), (.number, .number), (.string, .string), (.string, .integer), (.string, .number),
+    case (.any, _), (.boolean, .boolean), (.number, .integer), (.number, .number), (.string, .string),
+      (.string, .integer), (.string, .number),
       (.string, .boolean):
       return nil
     case (.integer(let range), .integer(let number)):
