@@ -306,6 +306,14 @@ int csystem_spawn_in_folder(posix_spawn_file_actions_t *actions, const char *fol
   return posix_spawn_file_actions_addchdir_np(actions, folder);
 }
 
+int csystem_spawn_without(posix_spawn_file_actions_t *actions, int first) {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+  return posix_spawn_file_actions_addclosefrom_np(actions, first);
+#else
+  return ENOSYS;
+#endif
+}
+
 bool csystem_exited(int status) { return WIFEXITED(status); }
 int csystem_exit_code(int status) { return WEXITSTATUS(status); }
 int csystem_term_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }

@@ -1,4 +1,5 @@
 import MendKit
+import TestSupport
 import Testing
 
 @Suite("Client programs")
@@ -18,6 +19,19 @@ struct ClientProgramTests {
   private struct Limits {
     var time = Double.infinity
     var output = 1 << 20
+  }
+
+  @Test("a client has no descriptor but its streams, also none that somebody left open in this process")
+  func descriptors() throws {
+    let folder = try TemporaryFolder("dbmend-client")
+    let file = try FileHandle.open(try folder.write("open", to: "open"), O_RDONLY, tried: "open")
+    defer { file.close() }
+    let left = fcntl(file.descriptor, F_DUPFD, 200)
+    defer { close(left) }
+    let outcome = try ClientProgram(name: "sh", path: "/bin/sh").run([
+      "-c", "for fd in /proc/self/fd/*; do echo \"${fd##*/}\"; done",
+    ])
+    #expect(!outcome.text.split(separator: "\n").contains("\(left)"))
   }
 
   @Test("a program gets its input and environment, and is heard on both streams")

@@ -118,6 +118,9 @@ int csystem_pipe(int ends[2]);
 /* Have a program to be spawned start in a folder; 0, or an error number. */
 int csystem_spawn_in_folder(posix_spawn_file_actions_t *actions, const char *folder);
 
+/* Have a program to be spawned get no descriptor from `first` on, as far as the C library can; 0, or an error number. */
+int csystem_spawn_without(posix_spawn_file_actions_t *actions, int first);
+
 /* A file mapped for reading. Where the disk fails, or the file is cut off meanwhile, the system would end the process with
    SIGBUS at the read; a mapping made here shows zeros from then on in that page instead, and remembers it. `slot` names
    the mapping; NULL is returned, with errno, where it cannot be made (ENOBUFS: too many at once). */

@@ -63,9 +63,10 @@ public enum ChildProcess {
   }
 
   /// Starts a program, found through PATH, with these three descriptors as its standard streams; its process id. `environment`
-  /// is added to this process's own, and a nil takes a variable away.
+  /// is added to this process's own, and a nil takes a variable away. One that `isAlone` gets no other descriptor, also none that was
+  /// not opened here.
   static func spawn(
-    _ words: [String], folder: String?, environment: [String: String?], streams: [Int32]
+    _ words: [String], folder: String?, environment: [String: String?], streams: [Int32], isAlone: Bool = false
   ) -> Result<Int32, StartFailure> {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -74,6 +75,7 @@ public enum ChildProcess {
       posix_spawn_file_actions_adddup2(&actions, source, Int32(target))
     }
     if let folder { csystem_spawn_in_folder(&actions, folder) }
+    if isAlone { _ = csystem_spawn_without(&actions, 3) }
 
     // The program starts as from a shell: no signal held back, and a closed pipe ends it, whatever holds for this process.
     var attributes = posix_spawnattr_t()

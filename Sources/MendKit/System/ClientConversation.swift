@@ -21,7 +21,7 @@ public final class ClientConversation {
     let pipes = try (Pipe(for: program.name), Pipe(for: program.name), Pipe(for: program.name))
     let started = ChildProcess.spawn(
       [program.path] + arguments, folder: folder, environment: environment,
-      streams: [pipes.0.reading, pipes.1.writing, pipes.2.writing])
+      streams: [pipes.0.reading, pipes.1.writing, pipes.2.writing], isAlone: true)
     guard case .success(let pid) = started else {
       throw Problem(
         .program, tried: "start", on: program.path, said: "the system does not start it",

@@ -107,7 +107,8 @@ public struct ClientProgram: Sendable, Hashable {
     let standardError = try Pipe(for: name)
     let started = ChildProcess.spawn(
       [path] + arguments, folder: folder, environment: environment,
-      streams: [standardInput.reading, file?.descriptor ?? standardOutput.writing, standardError.writing])
+      streams: [standardInput.reading, file?.descriptor ?? standardOutput.writing, standardError.writing], isAlone: true
+    )
     standardInput.closeReading()
     standardOutput.closeWriting()
     standardError.closeWriting()
