@@ -25,6 +25,7 @@ let package = Package(
     .target(name: "MendArchive", dependencies: ["MendKit", "CArchive", "CCrypto", "CSystem", "CXXHash"]),
     .target(name: "MendEngine", dependencies: ["MendKit", "MendArchive", "CPlugin", "CYAML"]),
     .target(name: "MendReport", dependencies: ["MendKit"]),
+    .target(name: "MendExamples", dependencies: ["MendKit", "MendArchive", "CSQLite"]),
 
     // Plugins.
     .target(name: "StandardChecks", dependencies: ["MendKit"], path: "Plugins/StandardChecks"),
@@ -40,11 +41,14 @@ let package = Package(
     .executableTarget(
       name: "dbmend",
       dependencies: [
-        "MendKit", "MendArchive", "MendEngine", "MendReport", "StandardChecks", "StandardRepairs", "SQLiteStore",
+        "MendKit", "MendArchive", "MendEngine", "MendReport", "MendExamples", "StandardChecks", "StandardRepairs",
+        "SQLiteStore",
         "JSONStore", "DuckDBStore", "FolderStore", "PostgreSQLStore", "H2Store", "CSystem",
       ]),
 
-    .target(name: "TestSupport", dependencies: ["MendKit", "MendArchive", "CSQLite"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["MendExamples", "MendKit", "MendArchive", "CSQLite"],
+      path: "Tests/TestSupport"),
     .testTarget(name: "MendKitTests", dependencies: ["MendKit", "TestSupport"]),
     .testTarget(name: "MendArchiveTests", dependencies: ["MendArchive", "MendKit", "TestSupport"]),
     .testTarget(

@@ -10,6 +10,7 @@ import files
 import h2
 import large
 import many
+import plugins
 import postgres
 import repair
 import small
@@ -25,6 +26,7 @@ def main():
         table = Table()
         small.benchmark(table, dbmend, folder)
         many.benchmark(table, dbmend, folder)
+        plugins.benchmark(table, dbmend, folder)
         duckdb_store.benchmark(table, dbmend, folder)
         postgres.benchmark(table, dbmend, folder)
         h2.benchmark(table, dbmend, folder)

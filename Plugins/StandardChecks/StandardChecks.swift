@@ -5,5 +5,5 @@ import MendKit
 public let standardChecks: [any Check] = [
   FileExistsCheck(), ConnectsCheck(), FreeSpaceCheck(), IntegrityCheck(), RequiredTablesCheck(),
   RequiredKeysCheck(), PrimaryKeysCheck(), SequencesCheck(), ForeignKeysCheck(), RowCountsCheck(), SizeCheck(),
-  SQLCheck(),
+  SQLCheck(), CommandCheck(),
 ]

@@ -95,6 +95,24 @@ import Testing
     }
   }
 
+  @Test("the plugins of the page on plugins are the examples, and what builds them is what is printed")
+  func examplePlugins() throws {
+    let page = try Page("docs/writing-a-plugin.md")
+    let sources = Set(page.blocks.map(\.purpose).filter { $0.hasPrefix("source: examples/") })
+    #expect(sources.count == 5)
+    for purpose in sources {
+      let path = Paths.join(Page.root, String(purpose.dropFirst("source: ".count)))
+      let text = try FileHandle.read(path).readAll(limit: 1 << 20)
+      #expect(page.text(purpose) == String(decoding: text, as: UTF8.self), "\(purpose)")
+    }
+    let commands = page.blocks.filter { $0.language == "sh" }.map(\.text).joined()
+    for (language, name) in [(PluginLanguage.c, "ledger"), (.swift, "file-types")] {
+      for command in language.build(name, usesSQLite: false) {
+        #expect(commands.contains(command + "\n"), "\(command)")
+      }
+    }
+  }
+
   @Test("the check of the page on plugins is the one that is compiled here, and its examples hold")
   func sampleCheck() throws {
     let source = "Tests/CommandTests/SampleCheck.swift"

@@ -115,6 +115,9 @@ final class Trial {
   /// Runs dbmend with a report in text. A run that hangs is ended with exit code 124.
   func text(_ words: String..., user: Int? = nil) throws -> ProgramResult { try raw(words, user: user) }
 
+  /// The same, with the words as a list.
+  func text(_ words: [String]) throws -> ProgramResult { try raw(words, user: nil) }
+
   private func raw(_ words: [String], user: Int?) throws -> ProgramResult {
     var start = ["timeout", "-k", "1", "30"]
     if let user { start += ["setpriv", "--reuid=\(user)", "--regid=\(user)", "--clear-groups"] }

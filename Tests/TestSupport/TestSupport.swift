@@ -1,10 +1,16 @@
+@_exported import MendExamples
 import MendKit
 
-/// A failure of a test's own preparations, as opposed to what it tests.
-public struct PreparationFailed: Error, CustomStringConvertible {
-  /// What went wrong.
-  public let description: String
+extension ExampleRunner {
+  /// A runner for the plugins that dbmend comes with, whose examples may be of every kind that the tests can make.
+  public init(_ registry: PluginRegistry) {
+    self.init(registry, makers: ExampleMaker.standard.merging(["duckdb": .duckdb]) { $1 })
+  }
+}
 
-  /// A failure with its reason.
-  public init(_ description: String) { self.description = description }
+extension ExampleMaker {
+  /// DuckDB databases, by DuckDB's own client.
+  fileprivate static let duckdb = ExampleMaker { path, script in
+    if !script.isEmpty { try DuckDBFile.run(path, script) }
+  }
 }

@@ -58,8 +58,11 @@ struct CheckResult: Sendable {
       other.ruled.filter { ruled in
         ruled.isOfPlace && !known.contains { $0.isSameTrouble(as: ruled.finding) }
       } + ruled
-    let ofPlace = Set(registry.checks.filter(\.looksAtPlace).map(\.description.id))
-    outcomes = other.outcomes.filter { ofPlace.contains($0.check) } + outcomes
+    let ofPlace = registry.checks.filter(\.looksAtPlace).map(\.description.id)
+    outcomes =
+      other.outcomes.filter { outcome in
+        ofPlace.contains { outcome.check == $0 || outcome.check.hasPrefix($0 + ": ") }
+      } + outcomes
     problems = other.problems.filter { $0.kind != .changing } + problems
   }
 

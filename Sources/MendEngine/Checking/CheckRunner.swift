@@ -88,6 +88,7 @@ private struct CheckRun {
     context = CheckContext(
       store: store.identity, path: path, driver: result.driver, head: head,
       backups: Self.backups(of: store, result.driver, engine), repository: store.repository,
+      folder: engine.configuration.file.map { Paths.folder(of: $0) },
       patience: engine.patience, holdsWriters: holdsWriters, workers: workers, taker: taker,
       progress: { observer.progressed($0) })
   }
@@ -168,6 +169,7 @@ private struct CheckRun {
       guard var ruled = decision.ruled else { continue }
       ruled.isOfPlace = isOfPlace
       ruled.finding.check = configured.title
+      ruled.finding.name = configured.name
       if ruled.finding.counts(from: result.failOn) { verdict = .damaged }
       if earlier.contains(where: { $0.finding.isSameTrouble(as: ruled.finding) }) { continue }
       result.ruled.append(ruled)

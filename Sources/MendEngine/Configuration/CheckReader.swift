@@ -26,6 +26,8 @@ struct CheckReader {
   let source: SourceText
   let complaints: ComplaintList
   let named: NamedChecks
+  /// Why no program that the file names is run; nil where it may be.
+  var distrust: String?
 
   /// The checks that hold where a list stands: the inherited ones with the list's own merged in. A check that both name
   /// has the options of both, those of the list winning key by key; new ones follow in the order of the list.
@@ -132,7 +134,16 @@ struct CheckReader {
       return nil
     }
     for pair in pairs { read(pair, into: &mention, of: description) }
+    if let distrust, let program = pairs.first(where: { Self.isProgram($0.key, description) }) {
+      complaints.add(at: program.position, distrust)
+    }
     return mention
+  }
+
+  /// Whether an option names a program to run.
+  private static func isProgram(_ option: String, _ description: PluginDescription) -> Bool {
+    guard case .commandLine? = description.options.first(where: { $0.name == option })?.type else { return false }
+    return true
   }
 
   private func read(_ pair: YAMLPair, into mention: inout CheckMention, of description: PluginDescription) {

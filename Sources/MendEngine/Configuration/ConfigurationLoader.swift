@@ -124,7 +124,17 @@ private struct ConfigurationReader {
   private let named = NamedChecks()
 
   private var checks: CheckReader {
-    CheckReader(registry: registry, source: source, complaints: complaints, named: named)
+    CheckReader(registry: registry, source: source, complaints: complaints, named: named, distrust: distrust)
+  }
+
+  /// Why checks that run a program of the file's choice are refused; nil where they are not.
+  private var distrust: String? {
+    if othersMayWrite {
+      return "everybody may write this file, so no program that it names is run; use chmod o-w on it"
+    }
+    if isTrusted { return nil }
+    return
+      "this file belongs to another user, and nobody named it, so no program that it names is run; name it with --config"
   }
 
   init(

@@ -8,7 +8,7 @@ struct OutsideCheck: Check {
 
   /// The options that the check of any plugin has, beside its own.
   static let ownOptions = [
-    OptionDescription("timeout", .duration, "How long a call may take, instead of what `plugins:` says.")
+    OptionDescription("timeout", .duration, "how long a call may take, instead of what `plugins:` says")
   ]
 
   init(_ outside: OutsideDescription, _ call: PluginCall) {

@@ -37,7 +37,14 @@ struct PluginCall: Sendable {
   func reply(
     to request: JSONValue, asked: String, scratch: String, writable: [String] = []
   ) throws(PluginFailure) -> JSONValue {
-    let outcome = try run(Array(request.text().utf8), asked: asked, scratch: scratch, writable: writable)
+    try reply(to: Array(request.text().utf8), asked: asked, scratch: scratch, writable: writable)
+  }
+
+  /// Sends bytes, whatever they are, and gives back the reply.
+  func reply(
+    to request: [UInt8], asked: String, scratch: String, writable: [String] = []
+  ) throws(PluginFailure) -> JSONValue {
+    let outcome = try run(request, asked: asked, scratch: scratch, writable: writable)
     guard outcome.excess == nil, outcome.ending == .exited(0) else {
       throw failure(Self.kind(of: outcome), asked, outcome.fate, outcome)
     }

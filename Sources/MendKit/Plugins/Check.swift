@@ -30,6 +30,8 @@ public final class CheckContext {
   public let backups: (any Backups)?
   /// Where archives are kept, whether or not the folder is there yet; nil where no archive would be taken.
   public let repository: String?
+  /// The folder of the configuration, from which a check resolves relative paths that its options name; nil without one.
+  public let folder: String?
   /// How long to wait for a lock, in seconds.
   public let patience: Double
   /// Whether the session may keep the store's writers waiting while it lasts. Where it may not, and one of them writes, the
@@ -57,7 +59,7 @@ public final class CheckContext {
   public init(
     store: StoreIdentity, path: String, driver: (any Driver)?, head: FileHead? = nil,
     backups: (any Backups)? = nil,
-    repository: String? = nil, patience: Double = 5, holdsWriters: Bool = true,
+    repository: String? = nil, folder: String? = nil, patience: Double = 5, holdsWriters: Bool = true,
     workers: Int = Workers.processors, taker: ((StoreSnapshot) -> Void)? = nil,
     progress: @escaping @Sendable (Double) -> Void = { _ in }
   ) {
@@ -68,6 +70,7 @@ public final class CheckContext {
     self.head = head
     self.backups = backups
     self.repository = repository
+    self.folder = folder
     self.patience = patience
     self.holdsWriters = holdsWriters
     self.workers = workers

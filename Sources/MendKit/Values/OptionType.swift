@@ -20,6 +20,8 @@ public indirect enum OptionType: Sendable {
   case list(OptionType)
   /// A map from any name to one type.
   case map(OptionType)
+  /// A program and its words: text that is split as a shell splits it, or a list of words (`CommandWords`).
+  case commandLine
   /// The first of these that accepts the value.
   case either([OptionType])
   /// Any value at all.
@@ -45,6 +47,7 @@ public indirect enum OptionType: Sendable {
     case .choice(let words): words.joined(separator: " or ")
     case .list(let type): "a list of \(type.title)"
     case .map(let type): "a map from a name to \(type.title)"
+    case .commandLine: "a command as text or as a list of words"
     case .either(let types): types.map(\.title).joined(separator: ", or ")
     case .any: "any value"
     }
@@ -84,6 +87,17 @@ public indirect enum OptionType: Sendable {
         if let complaint = type.complaint(about: pair.value, at: path + [pair.key]) { return complaint }
       }
       return nil
+    case (.commandLine, .null), (.commandLine, .map): return refused()
+    case (.commandLine, _):
+      if case .list(let items) = value, let place = items.firstIndex(where: { $0.text == nil }) {
+        return OptionComplaint(path: path + [String(place)], said: "expected text, found \(items[place].words)")
+      }
+      do throws(CommandWords.Complaint) {
+        _ = try CommandWords(value)
+        return nil
+      } catch {
+        return refused("this is no command: \(error.said)")
+      }
     case (.either(let types), _):
       let complaints = types.map { $0.complaint(about: value, at: path) }
       if complaints.contains(where: { $0 == nil }) { return nil }

@@ -25,6 +25,10 @@ public struct Finding: Sendable, Hashable {
   /// The check that found it, as reports list it (`CheckOutcome.check`); nil until the rule engine has set it.
   public var check: String?
 
+  /// What tells the check that found it from others of its kind, where the configuration may name several (`sql`, `command`);
+  /// nil for any other. Set by the rule engine.
+  public var name: String?
+
   /// A finding; see the properties.
   public init(
     _ code: FindingCode, _ severity: Severity, at location: Location = Location(), _ message: String,
@@ -96,10 +100,10 @@ public struct Finding: Sendable, Hashable {
     self.severity >= severity && !mended && acceptance == nil
   }
 
-  /// Whether two findings, of two runs, speak of the same trouble: the same code at the same place. Counts, severities
-  /// and words may differ.
+  /// Whether two findings, of two runs, speak of the same trouble: the same code at the same place, of the same query or
+  /// command. Counts, severities and words may differ.
   public func isSameTrouble(as other: Finding) -> Bool {
     code == other.code && location.table == other.location.table && location.index == other.location.index
-      && location.column == other.location.column && location.file == other.location.file
+      && location.column == other.location.column && location.file == other.location.file && name == other.name
   }
 }

@@ -36,6 +36,7 @@ struct JSONReport {
           .object([
             "check": .string(check.check), "verdict": .string(check.verdict.rawValue),
             "seconds": .number(rounded(check.seconds)), "verified": check.verified.flatMap(verified),
+            "said": check.said.map { .string($0) }, "measures": unlessEmpty(check.measures.map(\.json)),
           ])
         }),
       "findings": .array(store.findings.map(\.json)),

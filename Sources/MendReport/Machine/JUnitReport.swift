@@ -84,7 +84,11 @@ struct JUnitReport {
   // MARK: - What becomes a test case
 
   private func cases(_ store: StoreReport) -> [Case] {
-    var cases = store.checks.map { Case(name: $0.check, seconds: $0.seconds, isSkipped: $0.verdict == .unchecked) }
+    var cases = store.checks.map { check in
+      Case(
+        name: check.check, seconds: check.seconds, isSkipped: check.verdict == .unchecked,
+        remarks: (check.said.map { [$0] } ?? []) + check.measures.map(MeasureText.line))
+    }
     var rest = Case(name: "findings")
     for finding in store.findings {
       if let place = place(of: finding, among: store.checks) {

@@ -128,7 +128,8 @@ struct SARIFReport {
   private func fingerprint(_ finding: Finding, _ store: StoreReport) -> String {
     let place = finding.location
     let parts = [place.table, place.index, place.column, place.file].map { $0 ?? "" }
-    return ([store.store.description, finding.code.rawValue] + parts).joined(separator: "|")
+    let name = finding.name.map { [$0] } ?? []
+    return ([store.store.description, finding.code.rawValue] + parts + name).joined(separator: "|")
   }
 
   private func message(_ text: String) -> JSONValue { .object(["text": .string(text)]) }

@@ -172,7 +172,13 @@ struct StoreText {
         Words.duration(check.seconds),
       ])
     }
-    return ["  checks:"] + table.lines().map { "    " + $0 }
+    var lines = ["  checks:"]
+    for (check, line) in zip(store.checks, table.lines()) {
+      lines.append("    " + line)
+      if let said = check.said { lines.append("        " + style.harmless(said)) }
+      lines += check.measures.map { "        " + style.paint(style.harmless(MeasureText.line($0)), .dim) }
+    }
+    return lines
   }
 
   private var plan: [String] {

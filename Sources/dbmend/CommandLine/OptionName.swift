@@ -10,7 +10,7 @@ enum OptionName: String, CaseIterable, Sendable {
   // Of the program alone.
   case version
   // Of single commands.
-  case explain, expect, plan, output, from, schema, provenance, with, yes, force, keep
+  case explain, expect, plan, output, from, schema, provenance, with, yes, force, keep, language
   case dryRun = "dry-run"
   case completions, man, configuration
   case pluginMessage = "plugin-message"
@@ -98,7 +98,9 @@ extension OptionName {
     case .plan: OptionFacts(meaning: "Say what would be done and why, and change nothing")
     case .output:
       OptionFacts(
-        metavar: "FILE", completion: .files, meaning: "Write the result to FILE and leave the store untouched")
+        metavar: "FILE", completion: .files,
+        meaning:
+          "Write the result to FILE and leave the store untouched; of 'plugins new', the folder that it writes to")
     case .from:
       OptionFacts(
         metavar: "ARCHIVE", completion: .files,
@@ -122,6 +124,10 @@ extension OptionName {
     case .keep:
       OptionFacts(
         metavar: "N", meaning: "How many of the contents that were written over stay in archives; at least 1 (5)")
+    case .language:
+      OptionFacts(
+        metavar: "LANGUAGE", values: PluginLanguage.allCases.map(\.rawValue),
+        meaning: "What the new plugin is written in (python)")
     case .dryRun: OptionFacts(letter: "n", meaning: "Say what would be removed, and remove nothing")
     case .completions:
       OptionFacts(

@@ -52,6 +52,7 @@ struct YAMLNode: Sendable {
   func value(as type: OptionType) -> OptionValue {
     switch (type, content) {
     case (.string, .scalar(let text, _)) where !isNull: .string(text)
+    case (.commandLine, .scalar), (.commandLine, .list): value(as: .list(.string))
     case (.list(let inner), .list(let items)): .list(items.map { $0.value(as: inner) })
     case (.list(let inner), .scalar): value(as: inner)
     case (.map(let inner), .map(let pairs)): .map(pairs.map { OptionPair($0.key, $0.value.value(as: inner)) })

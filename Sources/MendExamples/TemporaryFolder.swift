@@ -1,6 +1,6 @@
 import MendKit
 
-/// A folder for one test's files, which goes with the object.
+/// A folder for one example's files, or one test's, which goes with the object.
 public final class TemporaryFolder {
   /// The folder's path, without links.
   public let path: String

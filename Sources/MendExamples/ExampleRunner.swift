@@ -4,9 +4,13 @@ import MendKit
 /// Makes the stores of plugins' examples for real and runs the plugins on them, with the plugins of a registry.
 public struct ExampleRunner {
   private let registry: PluginRegistry
+  private let makers: [String: ExampleMaker]
 
-  /// A runner with these plugins.
-  public init(_ registry: PluginRegistry) { self.registry = registry }
+  /// A runner with these plugins, which makes stores of these kinds.
+  public init(_ registry: PluginRegistry, makers: [String: ExampleMaker]) {
+    self.registry = registry
+    self.makers = makers
+  }
 
   /// A store made for an example.
   public struct Store {
@@ -33,7 +37,7 @@ public struct ExampleRunner {
     let folder = try TemporaryFolder("dbmend-example")
     // A name that speaks for no kind of store, so that only the content does.
     let path = folder.file(example.kind == "json" ? "example.json" : "example.data")
-    try Self.run(example.script, example.kind, path)
+    try run(example.script, example.kind, path)
     if example.kind != "folder" {
       guard chmod(path, 0o644) == 0 else { throw PreparationFailed("cannot set the mode of \(path)") }
     }
@@ -44,33 +48,15 @@ public struct ExampleRunner {
         driver.keepsFolders
         ? try Self.archive(path, driver, folder.file("archives"))
         : try CopiedBackup(of: path, driver: driver, into: folder.path)
-      try Self.run(script, example.kind, path)
+      try run(script, example.kind, path)
     }
     for damage in example.damage { try damage.apply(to: path) }
     return Store(folder: folder, path: path, backups: backups)
   }
 
-  /// What a script is, depends on the kind of store: SQL for one, the whole content of another. An empty one changes nothing.
-  private static func run(_ script: String, _ kind: String, _ path: String) throws {
-    switch kind {
-    case "sqlite": try SQLiteFile.make(path, script)
-    case "duckdb": if !script.isEmpty { try DuckDBFile.run(path, script) }
-    case "json": if !script.isEmpty { try Durable.write(Array(script.utf8), to: path) }
-    case "folder": try makeFiles(script, in: path)
-    default: throw PreparationFailed("no maker of stores of kind \(kind)")
-    }
-  }
-
-  /// Files by lines `PATH: CONTENT`, as they were an hour ago.
-  private static func makeFiles(_ script: String, in folder: String) throws {
-    try Paths.makeFolder(folder)
-    for line in script.split(separator: "\n") {
-      guard let colon = line.firstIndex(of: ":") else { throw PreparationFailed("no file: \(line)") }
-      let path = Paths.join(folder, String(line[..<colon]))
-      try Paths.makeFolder(Paths.folder(of: path))
-      try Durable.write(Array(line[line.index(after: colon)...].drop { $0 == " " }.utf8), to: path)
-      FileTimes.set((Clock.system.now() - 3600) * 1_000_000_000, of: try FileHandle.read(path))
-    }
+  private func run(_ script: String, _ kind: String, _ path: String) throws {
+    guard let maker = makers[kind] else { throw PreparationFailed("no maker of stores of kind \(kind)") }
+    try maker.run(path, script)
   }
 
   /// A folder can only be archived by what archives it.
