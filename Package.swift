@@ -14,6 +14,7 @@ let package = Package(
     // start that takes 2), so their targets are small loaders and not link lines.
     .target(name: "CSystem"),
     .target(name: "CPlugin"),
+    .target(name: "CTemplates"),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
@@ -43,7 +44,7 @@ let package = Package(
       dependencies: [
         "MendKit", "MendArchive", "MendEngine", "MendReport", "MendExamples", "StandardChecks", "StandardRepairs",
         "SQLiteStore",
-        "JSONStore", "DuckDBStore", "FolderStore", "PostgreSQLStore", "H2Store", "CSystem",
+        "JSONStore", "DuckDBStore", "FolderStore", "PostgreSQLStore", "H2Store", "CSystem", "CTemplates",
       ]),
 
     .target(

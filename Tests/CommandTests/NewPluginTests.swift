@@ -12,16 +12,6 @@ import Testing
     (.repair, "clear-references", .python), (.repair, "clear-references", .sh),
   ]
 
-  @Test("the text in the program is that of the examples")
-  func templates() throws {
-    let folder = try TemporaryFolder()
-    let made = try run(Paths.join(Page.root, "scripts/plugin-templates"), folder.file("made.swift"))
-    try #require(made.exit == 0, "\(made.errors)")
-    let committed = try FileHandle.read(Paths.join(Page.root, "Sources/dbmend/Authoring/PluginTemplates.swift"))
-      .readAll(limit: 1 << 20)
-    #expect(try folder.read("made.swift") == committed, "PluginTemplates.swift is old: run scripts/plugin-templates")
-  }
-
   @Test("an example is what would be written under its name, with its test", arguments: samples.indices)
   func examples(_ index: Int) throws {
     let example = Self.samples[index]
