@@ -72,14 +72,20 @@ let package = Package(
     .testTarget(name: "H2StoreTests", dependencies: ["H2Store", "MendKit", "TestSupport"]),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
+    .target(
+      name: "Torture", dependencies: ["MendKit", "TestSupport"], path: "Tests/Torture", exclude: ["Interposer"]),
+    .testTarget(name: "TortureTests", dependencies: ["Torture", "dbmend", "MendKit", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )
 
-// Not for users, and in no release: `scripts/fuzz` and `scripts/test` build it.
+// Not for users, and in no release: `scripts/fuzz`, `scripts/torture` and `scripts/test` build them.
 if Context.environment["DBMEND_FUZZ"] != nil {
-  package.targets.append(
+  package.targets += [
     .executableTarget(
-      name: "dbmend-fuzz", dependencies: ["SQLiteStore", "MendKit", "TestSupport"], path: "Tests/Fuzzing"))
+      name: "dbmend-fuzz", dependencies: ["SQLiteStore", "MendKit", "TestSupport"], path: "Tests/Fuzzing"),
+    .executableTarget(
+      name: "dbmend-torture", dependencies: ["Torture", "MendKit", "TestSupport"], path: "Tests/TortureProgram"),
+  ]
 }

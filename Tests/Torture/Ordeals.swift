@@ -1,0 +1,7 @@
+extension Ordeal {
+  /// Every ordeal, in the order of the table.
+  public static let all: [Ordeal] = []
+
+  /// The ordeal of a name.
+  public static func named(_ name: String) -> Ordeal? { all.first { $0.name == name } }
+}
