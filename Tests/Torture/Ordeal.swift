@@ -49,11 +49,13 @@ public struct Ordeal: Sendable {
     /// What was expected and what was found.
     public let words: String
 
-    init(_ trial: String, _ words: String) {
+    /// A failure of a trial; an empty name stands for all of the ordeal.
+    public init(_ trial: String, _ words: String) {
       self.trial = trial
       self.words = words
     }
 
+    /// The trial, and what broke.
     public var description: String { "\(trial): \(words)" }
   }
 }

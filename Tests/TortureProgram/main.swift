@@ -5,12 +5,14 @@ import Torture
 
 // `scripts/torture` builds and starts this; it says there how to use it.
 
+/// Prints a line at once: what a run has come to is to be seen while it goes on, through a pipe too.
+func say(_ line: String) { Foundation.FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
 func fail(_ words: String) -> Never {
   Foundation.FileHandle.standardError.write(Data("torture: \(words)\n".utf8))
   exit(2)
 }
 
-setvbuf(stdout, nil, _IOLBF, 0)
 var words = Array(CommandLine.arguments.dropFirst())
 var minutes = 10.0
 var seed = UInt64(Clock.system.now())
@@ -40,8 +42,8 @@ while !words.isEmpty {
 if chosen.isEmpty { chosen = Ordeal.all }
 guard let program = ProcessInfo.processInfo.environment["DBMEND"] else { fail("DBMEND does not name the program") }
 
-print("seed \(seed), \(minutes) minutes, \(program)\n")
-print(Table.head)
+say("seed \(seed), \(minutes) minutes, \(program)\n")
+say(Table.head)
 var failures: [(Ordeal, Ordeal.Failure)] = []
 let start = Clock.system.steady()
 for (index, ordeal) in chosen.enumerated() {
@@ -52,20 +54,20 @@ for (index, ordeal) in chosen.enumerated() {
   let began = Clock.system.steady()
   do {
     let outcome = try ordeal.run(effort)
-    print(Table.line(ordeal, outcome, seconds: Clock.system.steady() - began))
+    say(Table.line(ordeal, outcome, seconds: Clock.system.steady() - began))
     failures += outcome.failures.map { (ordeal, $0) }
   } catch {
-    print(Table.line(ordeal, error: error))
+    say(Table.line(ordeal, error: error))
     failures.append((ordeal, Ordeal.Failure("", "\(error)")))
   }
 }
 for (ordeal, failure) in failures.prefix(100) {
-  print(
+  say(
     """
 
     \(ordeal.name): \(failure.words)
       again: scripts/torture --only \(ordeal.name) --seed \(seed)\(failure.trial.isEmpty ? "" : " --case '\(failure.trial)'")
     """)
 }
-if failures.count > 100 { print("\nand \(failures.count - 100) more") }
+if failures.count > 100 { say("\nand \(failures.count - 100) more") }
 exit(failures.isEmpty ? 0 : 1)
