@@ -63,7 +63,7 @@ bool csystem_has_ofd_locks(void) {
 
 int csystem_rename_exchange(const char *a, const char *b) {
 #ifdef __linux__
-  return (int)syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 2 /* RENAME_EXCHANGE */);
+  return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
 #else
   return renamex_np(a, b, RENAME_SWAP);
 #endif
@@ -71,7 +71,7 @@ int csystem_rename_exchange(const char *a, const char *b) {
 
 int csystem_rename_exclusive(const char *from, const char *to) {
 #ifdef __linux__
-  return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
+  return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 #else
   return renamex_np(from, to, RENAME_EXCL);
 #endif
