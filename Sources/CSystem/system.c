@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -52,6 +53,8 @@ pid_t csystem_lock_holder(int fd, int kind, int64_t start, int64_t length) {
   if (fcntl(fd, GET_LOCK, &lock) != 0) return -1;
   return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
 }
+
+int csystem_lock_folder(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 
 bool csystem_has_ofd_locks(void) {
 #ifdef __linux__

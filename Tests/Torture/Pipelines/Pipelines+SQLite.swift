@@ -45,8 +45,8 @@ extension Pipeline {
     Pipeline(
       name: "sqlite preflight", stores: store, script: shop + "$DBMEND backup",
       words: [
-        "preflight", "--", "sh", "-c", "sqlite3 data.db \"delete from orders where id > 50; drop table users\"; exit 3",
-      ], exit: 4, command: "sqlite3 data.db \"delete from orders where id > 50; drop table users\""),
+        "preflight", "--", "sh", "-c", "sqlite3 data.db \"begin; delete from orders where id > 50; drop table users; commit\"; exit 3",
+      ], exit: 4, command: "sqlite3 data.db \"begin; delete from orders where id > 50; drop table users; commit\""),
     Pipeline(
       name: "sqlite restore", stores: store,
       script: shop + "$DBMEND backup; sqlite3 data.db \"delete from orders\"", words: ["restore", "latest", "data"]),
