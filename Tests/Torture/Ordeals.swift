@@ -3,6 +3,7 @@ extension Ordeal {
   public static let all: [Ordeal] = [
     .deaths,
     .powerLoss,
+    .faults,
   ]
 
   /// The ordeal of a name.
