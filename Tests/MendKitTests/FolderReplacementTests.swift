@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import MendKit
@@ -64,6 +65,21 @@ struct FolderReplacementTests {
     #expect(changed.sorted() == ["added/z", "changed", "gone/x", "gone/y", "kind", "kind/inner", "link"])
     #expect(try FileStatus.of(live + "/same").inode == same)
     #expect(try FileStatus.of(live).inode == top)
+  }
+
+  @Test("a folder that cannot be listed, in the copy or in place, keeps everything from being changed")
+  func unlistable() throws {
+    defer { try? Paths.removeTree(root) }
+    chmod(root, 0o755)
+    for folder in [copy + "/kept", live + "/gone"] {
+      let before = try content(live)
+      let mode = try FileStatus.of(folder).mode
+      chmod(folder, 0)
+      // What is in it would be taken for what is to be removed, or not be seen at all.
+      #expect(throws: Problem.self) { try withoutPrivileges { try replacement.run() } }
+      chmod(folder, mode_t(mode))
+      #expect(try content(live) == before)
+    }
   }
 
   @Test("a file that is open elsewhere or has several names keeps everything from being changed")

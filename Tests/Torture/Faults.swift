@@ -27,7 +27,8 @@ extension Ordeal {
         guard run.wasReached else { continue }
         let (ending, words) = try FaultTrial.judge(run, trial, site)
         endings[ending, default: 0] += 1
-        outcome.count(words.map { Failure(name, "\(trial) (\(run.call)): \($0)\n\(run.result.output)\(run.result.errors)") })
+        outcome.count(
+          words.map { Failure(name, "\(trial) (\(run.call)): \($0)\n\(run.result.output)\(run.result.errors)") })
       }
     }
     outcome.measures = [
@@ -54,8 +55,14 @@ private struct FaultTrial: CustomStringConvertible {
   }
 
   private static let names = [
-    ENOSPC: "ENOSPC", EIO: "EIO", EDQUOT: "EDQUOT", EMFILE: "EMFILE", ENOMEM: "ENOMEM", EAGAIN: "EAGAIN", EINTR: "EINTR",
+    ENOSPC: "ENOSPC", EIO: "EIO", EDQUOT: "EDQUOT", EMFILE: "EMFILE", ENOMEM: "ENOMEM", EAGAIN: "EAGAIN",
+    EINTR: "EINTR",
   ]
+
+  /// Whether a disk that cannot give the content would answer so.
+  private var isUnreadable: Bool {
+    (calls == .read || calls == .open) && (fault == .error(EIO) || fault == .error(EINTR))
+  }
 
   private static func faults(of calls: Interposer.Calls) -> [Interposer.Fault] {
     switch calls {
@@ -97,6 +104,9 @@ private struct FaultTrial: CustomStringConvertible {
       guard trial.calls == .alloc else { return ("crashed", "exit code \(exit)") }
       return ("died", try site.fault(afterDeath: Image(of: site.path)))
     }
+    if trial.calls == .alloc, run.result.errors.contains("Fatal Internal Error in libarchive") {
+      return ("died", try site.fault(afterDeath: Image(of: site.path)))
+    }
     let now = try Image(of: site.path)
     if let words = try site.faultOfContent(now, isSettled: true) { return ("broke", "exit code \(exit), \(words)") }
     if exit == site.pipeline.exit {
@@ -108,6 +118,10 @@ private struct FaultTrial: CustomStringConvertible {
         return ("left for the next run", try site.fault(afterDeath: now))
       }
       return ("went on", nil)
+    }
+    if exit == 1, trial.isUnreadable, try site.isUntouched(now) {
+      // What a disk does not give of a store is damage of it.
+      return ("damage", unclear(run, trial) ?? site.leftovers(now))
     }
     guard exit == 3 || (exit == 5 && site.pipeline.exit == 4) else { return ("other", "exit code \(exit)") }
     if let words = unclear(run, trial) { return ("unclear", words) }
@@ -125,6 +139,7 @@ private struct FaultTrial: CustomStringConvertible {
       // SQLite's words.
       + ["disk I/O error", "database or disk is full", "unable to open database file", "locking protocol"]
     let said = run.result.output + run.result.errors
-    return words.contains { said.lowercased().contains($0.lowercased()) } ? nil : "the message does not say what the system said"
+    return words.contains { said.lowercased().contains($0.lowercased()) }
+      ? nil : "the message does not say what the system said"
   }
 }

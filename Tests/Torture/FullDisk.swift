@@ -56,7 +56,7 @@ extension Ordeal {
         return try site.isDone(now) ? nil : "the work is not done: \(said)"
       }
       guard result.exit == 3 || (result.exit == 5 && site.pipeline.exit == 4) else { return said }
-      let words = ["No space left on device", "disk is full", "bytes are free", "Disk quota exceeded"]
+      let words = ["No space left on device", "disk is full", "are free", "Disk quota exceeded"]
       let isClear = words.contains { (result.output + result.errors).contains($0) }
       guard isClear else { return "the message does not say that the disk is full: \(said)" }
       enlarge()

@@ -14,7 +14,9 @@ extension Ordeal {
       try site.reset()
       let before = try Image(of: site.path)
       let run = try site.run(.record)
-      guard run.result.exit == pipeline.exit else { throw PreparationFailed("\(pipeline.name): recorded, \(run.result)") }
+      guard run.result.exit == pipeline.exit else {
+        throw PreparationFailed("\(pipeline.name): recorded, \(run.result)")
+      }
       let disk = try Disk(before, Trace(run.log), folder: site.path)
       // What was recorded is all that happened: replayed, it makes what the run made.
       let replayed = disk.image(Disk.State(moment: disk.count, loss: .nothing))

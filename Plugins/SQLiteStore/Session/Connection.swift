@@ -143,6 +143,7 @@ final class Connection {
   func problem(_ tried: String) -> Problem {
     let said = String(cString: sqlite3_errmsg(handle))
     if let stopped = view?.problem { return stopped }
+    if let ofMachine = machineProblem(tried, said) { return ofMachine }
     switch sqlite3_errcode(handle) {
     case SQLITE_CORRUPT:
       return Problem(
@@ -161,7 +162,8 @@ final class Connection {
         .noSpace, tried: tried, on: path, said: said, advice: "Free some room on that volume.", code: "disk.full")
     case SQLITE_NOMEM:
       return Problem(
-        .exhausted, tried: tried, on: path, said: said, advice: "Free some memory, or raise the limit of it (ulimit -v).")
+        .exhausted, tried: tried, on: path, said: said,
+        advice: "Free some memory, or raise the limit of it (ulimit -v).")
     case SQLITE_BUSY, SQLITE_LOCKED:
       return Problem(.locked, tried: tried, on: path, said: said, code: "store.locked")
     case SQLITE_IOERR:
@@ -171,6 +173,15 @@ final class Connection {
     default:
       return Problem(.system, tried: tried, on: path, said: said)
     }
+  }
+
+  /// What the system said where SQLite only says that it could not read, write or open; nil where that is no matter of this machine.
+  private func machineProblem(_ tried: String, _ said: String) -> Problem? {
+    guard [SQLITE_IOERR, SQLITE_CANTOPEN].contains(sqlite3_errcode(handle)) else { return nil }
+    var problem = SystemError.problem(tried, path, sqlite3_system_errno(handle))
+    guard problem.isOfMachine else { return nil }
+    problem.said = "\(said): \(problem.said)"
+    return problem
   }
 
   private static func short(_ sql: String) -> String {

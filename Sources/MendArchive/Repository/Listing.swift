@@ -17,7 +17,7 @@ extension Repository {
       let archive = Paths.join(path, stem + ArchiveFile.suffix)
       let record = Self.record(of: archive)
       // A device may do what it did not do before.
-      return record.problem?.kind == .system ? Self.record(of: archive) : record
+      return record.problem?.isOfDevice == true ? Self.record(of: archive) : record
     }.sorted(by: Self.isBefore)
   }
 

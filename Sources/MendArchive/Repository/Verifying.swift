@@ -69,7 +69,7 @@ enum KnownGood {
         try Repository.verify(record)
       } catch {
         // What a device does when it is asked again is none of its damage.
-        guard error.kind == .system else { throw error }
+        guard error.isOfDevice else { throw error }
         try Repository.verify(record)
       }
       return nil

@@ -20,7 +20,8 @@ struct AbandonedWork {
         for folder in FolderUndo.folders(in: path) where Paths.folder(of: folder) == Paths.resolved(place) {
           guard try FolderUndo.recover(in: path, of: folder) else { continue }
           notes.append(
-            "An earlier run died while it put files of a verified copy into \(folder); the old content is in place again.")
+            "An earlier run died while it put files of a verified copy into \(folder); the old content is in place again."
+          )
         }
         try remove(path, holding: "a store")
         notes.append("An earlier run died while it worked on a copy of a store; its work folder \(path) was removed.")

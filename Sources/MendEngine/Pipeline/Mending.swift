@@ -92,8 +92,8 @@ struct Mending {
         isMended = try mend(present, step, repair)
       } catch {
         // What costs more is not chosen for want of room or memory, nor for what a device does when it is asked again.
-        if error.isOfMachine || (error.kind == .system && isRetried.contains(step.repair) && isOwn(error)) { throw error }
-        if error.kind == .system, isRetried.insert(step.repair).inserted {
+        if error.isOfMachine || (error.isOfDevice && isRetried.contains(step.repair) && isOwn(error)) { throw error }
+        if error.isOfDevice, isRetried.insert(step.repair).inserted {
           if !step.offer.replacesStore { try startOver() }
           return
         }

@@ -132,7 +132,7 @@ private struct Preflight {
       do throws(Problem) {
         try session.journal(of: prepared.store).strike(prepared.store.identity)
       } catch {
-        notes.append("\(error)")
+        notes.append(WorkFolder.left(error))
       }
     }
   }

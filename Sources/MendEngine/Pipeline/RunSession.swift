@@ -62,7 +62,9 @@ extension Engine {
       repositories, action: action, patience: patience, clock: clock, registry: registry)
     // After the journals, which know more of those that they name.
     var places: Set<String> = Set(repositories)
-    for store in stores where !StorePath.isURI(store.path) { places.insert(Paths.folder(of: Paths.resolved(store.path))) }
+    for store in stores where !StorePath.isURI(store.path) {
+      places.insert(Paths.folder(of: Paths.resolved(store.path)))
+    }
     for place in places.sorted() { session.notes += AbandonedWork(registry).clear(place) }
     return session
   }

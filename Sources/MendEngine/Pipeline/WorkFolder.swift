@@ -59,8 +59,13 @@ extension WorkFolder {
       try journal?.strike(store)
       return nil
     } catch {
-      return "What this run worked with could not be removed, which the next run tries again: \(error)"
+      return Self.left(error)
     }
+  }
+
+  /// What a report says of what could not be cleaned up.
+  static func left(_ problem: Problem) -> String {
+    "What this run worked with could not be removed, which the next run tries again: \(problem)"
   }
 }
 

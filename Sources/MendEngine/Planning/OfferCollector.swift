@@ -71,7 +71,9 @@ extension Engine {
         continue
       }
       do throws(Problem) {
-        guard let offer = try secondChance({ () throws(Problem) in try repair.offer(for: asked.map(\.finding), in: context) })
+        guard
+          let offer = try secondChance({ () throws(Problem) in try repair.offer(for: asked.map(\.finding), in: context)
+            })
         else {
           refuse("it has nothing to offer here")
           continue
@@ -96,7 +98,7 @@ extension Engine {
     do throws(Problem) {
       return try work()
     } catch {
-      guard error.kind == .system else { throw error }
+      guard error.isOfDevice else { throw error }
       return try work()
     }
   }

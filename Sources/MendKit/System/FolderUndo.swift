@@ -158,7 +158,8 @@ public struct FolderUndo {
       for file in (try? Paths.names(in: subfolder)) ?? [] where file.hasSuffix(suffix) {
         let path = Paths.join(subfolder, file)
         guard let file = try? FileHandle.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, tried: "open the steps of"),
-          let bytes = try? file.readAll(limit: longest), let folder = (try? JSONValue(parsing: bytes))?["folder"]?.string
+          let bytes = try? file.readAll(limit: longest),
+          let folder = (try? JSONValue(parsing: bytes))?["folder"]?.string
         else { continue }
         folders.append(folder)
       }

@@ -39,6 +39,9 @@ public struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
   /// Whether it says nothing of a store or its backups: with more room, memory or quiet the same would have succeeded.
   public var isOfMachine: Bool { [.noSpace, .exhausted, .locked, .changing].contains(kind) }
 
+  /// Whether a device did not do what it was asked: it may when it is asked again.
+  public var isOfDevice: Bool { kind == .system && code == "disk.read-error" }
+
   /// What was tried, as a verb phrase: "open the database".
   public var tried: String
   /// What it was tried on: a path, a table, a line of the configuration.

@@ -30,7 +30,7 @@ struct Pipeline: Sendable {
   var repository = "backups"
 
   /// Everything that is tried, in the order of what is most worth trying.
-  static let all: [Pipeline] = sqlite + documents
+  static let all: [Pipeline] = sqlite + documents + engines
 }
 
 /// A folder with a pipeline in it, as it was before the run and as an undisturbed run left it.
@@ -59,7 +59,8 @@ final class PipelineSite {
     folder = try TemporaryFolder("torture", in: Launch.scratchPlace)
     scratch = try TemporaryFolder("torture-scratch")
     let made = try Launch.run(
-      ["sh", "-euc", pipeline.script], in: folder.path, environment: ["DBMEND": program])
+      ["sh", "-euc", pipeline.script], in: folder.path,
+      environment: ["DBMEND": program, "DUCKDB": try DuckDBFile.client() ?? "duckdb"])
     guard made.exit == 0 else { throw PreparationFailed("\(pipeline.name): \(made.output)\(made.errors)") }
     before = try Image(of: folder.path)
     let undisturbed = try interposer.run(

@@ -33,16 +33,21 @@ extension Pipeline {
       script: profile + "$DBMEND backup; truncate -s 50 profile.json", words: ["repair", "profile", "--yes"]),
     Pipeline(
       name: "json preflight", stores: file, script: profile + "$DBMEND backup",
-      words: ["preflight", "--", "sh", "-c", "echo '{\"version\": 9}' > new && sync new && mv new profile.json && sync . && exit 3"],
+      words: [
+        "preflight", "--", "sh", "-c",
+        "echo '{\"version\": 9}' > new && sync new && mv new profile.json && sync . && exit 3",
+      ],
       exit: 4, command: "echo '{\"version\": 9}' > new && mv new profile.json"),
     Pipeline(
       name: "json restore", stores: file,
       script: profile + "$DBMEND backup; echo '{}' > profile.json", words: ["restore", "latest", "profile"]),
     Pipeline(
-      name: "folder backup", stores: files, script: folder + "$DBMEND backup; echo more >> docs/a.txt", words: ["backup"]),
+      name: "folder backup", stores: files, script: folder + "$DBMEND backup; echo more >> docs/a.txt",
+      words: ["backup"]),
     Pipeline(
       name: "folder restore", stores: files,
-      script: folder + "$DBMEND backup; echo more >> docs/a.txt; rm -r docs/sub docs/many/2; mkdir docs/new; echo x > docs/new/x; echo y > docs/y",
+      script: folder
+        + "$DBMEND backup; echo more >> docs/a.txt; rm -r docs/sub docs/many/2; mkdir docs/new; echo x > docs/new/x; echo y > docs/y",
       words: ["restore", "latest", "docs"]),
     Pipeline(
       name: "folder repair", stores: files,

@@ -45,7 +45,8 @@ extension Pipeline {
     Pipeline(
       name: "sqlite preflight", stores: store, script: shop + "$DBMEND backup",
       words: [
-        "preflight", "--", "sh", "-c", "sqlite3 data.db \"begin; delete from orders where id > 50; drop table users; commit\"; exit 3",
+        "preflight", "--", "sh", "-c",
+        "sqlite3 data.db \"begin; delete from orders where id > 50; drop table users; commit\"; exit 3",
       ], exit: 4, command: "sqlite3 data.db \"begin; delete from orders where id > 50; drop table users; commit\""),
     Pipeline(
       name: "sqlite restore", stores: store,
@@ -64,14 +65,15 @@ extension Pipeline {
         """, words: ["prune"]),
     repair("salvage", "spoil_page data.db 5"),
     repair("restore-pages", "$DBMEND backup; spoil_page data.db 5"),
-    repair("restore-backup", "$DBMEND backup; head -c 40000 /dev/zero | tr '\\0' 'Z' > data.db", "--max-loss", "changes"),
+    repair(
+      "restore-backup", "$DBMEND backup; head -c 40000 /dev/zero | tr '\\0' 'Z' > data.db", "--max-loss", "changes"),
     repair(
       "recreate-schema",
       "sqlite3 data.db .schema | grep -v sqlite_sequence > schema.sql; head -c 40000 /dev/zero | tr '\\0' 'Z' > data.db",
       "--max-loss", "everything", "--schema", "schema.sql"),
     repair("reset-sequences", "sqlite3 data.db 'update sqlite_sequence set seq = 1'"),
     repair(
-      "of a log", 
+      "of a log",
       """
       sqlite3 data.db "pragma journal_mode = wal" > /dev/null
       sqlite3 data.db ".filectrl persist_wal 1" "pragma wal_autocheckpoint = 0" \

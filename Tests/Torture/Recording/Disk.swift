@@ -279,7 +279,8 @@ struct Disk {
     case .remove(let place, _): return "remove \(place.name)"
     case .move(let from, let to, _): return "rename \(from.name) to \(to.name)"
     case .exchange(let one, let other, _, _): return "exchange \(one.name) and \(other.name)"
-    case .data(let object, let offset, let bytes, _): return "write \(bytes.count) bytes of \(name(object)) at \(offset)"
+    case .data(let object, let offset, let bytes, _):
+      return "write \(bytes.count) bytes of \(name(object)) at \(offset)"
     case .size(let object, let size, _): return "make \(name(object)) \(size) bytes long"
     case .mode(let object, let mode, _): return "give \(name(object)) the mode \(String(mode, radix: 8))"
     case .sync(let object): return "sync \(name(object))"
