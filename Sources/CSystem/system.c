@@ -53,6 +53,12 @@ pid_t csystem_lock_holder(int fd, int kind, int64_t start, int64_t length) {
   return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
 }
 
+int64_t csystem_lock_length(int fd, int64_t start, int64_t length) {
+  struct flock lock = region(2, start, length);
+  if (fcntl(fd, GET_LOCK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
+  return lock.l_len;
+}
+
 bool csystem_has_ofd_locks(void) {
 #ifdef __linux__
   return true;
