@@ -1,7 +1,8 @@
 extension Ordeal {
   /// Every ordeal, in the order of the table.
   public static let all: [Ordeal] = [
-    .liveLoad
+    .liveLoad,
+    .twoAtOnce,
   ]
 
   /// The ordeal of a name.

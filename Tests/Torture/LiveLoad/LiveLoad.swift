@@ -9,7 +9,8 @@ extension Ordeal {
     var outcome = Outcome()
     var tally = LiveTally()
     var random = effort.random("live-load")
-    for index in 0..<(effort.only == nil ? Int.max : 2_000) where !effort.isOver {
+    for index in 0..<(effort.only == nil ? Int.max : 2_000) {
+      if effort.isOver { break }
       let scenario = index < LiveScenario.first.count ? LiveScenario.first[index] : LiveScenario(&random)
       let name = "\(index)-\(scenario.name)"
       guard effort.wants(name) else { continue }
@@ -27,8 +28,8 @@ extension Ordeal {
 /// What the writers were kept from, and how often dbmend had to give up, over all trials.
 struct LiveTally {
   private var modes: [String: (beside: Load.Phase, control: Load.Phase)] = [:]
-  private var runs = 0
-  private var gaveUp = 0
+  private var runs: [String: (all: Int, gaveUp: Int)] = [:]
+  private var slowest = (command: "", seconds: 0.0)
 
   /// Adds what writers did beside dbmend, and beside an ordinary reader.
   mutating func add(_ beside: Load.Phase, control: Load.Phase, journal: String) {
@@ -39,10 +40,13 @@ struct LiveTally {
     modes[mode] = sum
   }
 
-  /// Counts a run.
-  mutating func count(gaveUp isOver: Bool) {
-    runs += 1
-    if isOver { gaveUp += 1 }
+  /// Counts a run of a command.
+  mutating func count(_ command: String, gaveUp isOver: Bool, seconds: Double) {
+    var count = runs[command] ?? (0, 0)
+    count.all += 1
+    if isOver { count.gaveUp += 1 }
+    runs[command] = count
+    if seconds > slowest.seconds { slowest = (command, seconds) }
   }
 
   /// Words for the table.
@@ -51,7 +55,11 @@ struct LiveTally {
       "\(mode): longest stall of a writer \(Self.milliseconds(sum.beside.longest)) beside dbmend, "
         + "\(Self.milliseconds(sum.control.longest)) beside an ordinary reader, at \(sum.beside.rate) and \(sum.control.rate) "
         + "transactions a second, \(sum.beside.errors) and \(sum.control.errors) of them refused"
-    } + ["\(runs - gaveUp) of \(runs) runs found their moment, \(gaveUp) gave up with exit code 3"]
+    } + [
+      "runs that found their moment: "
+        + runs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.all - $0.value.gaveUp) of \($0.value.all)" }
+        .joined(separator: ", ") + "; the slowest (\(slowest.command)) took \(Self.milliseconds(slowest.seconds))"
+    ]
   }
 
   private static func milliseconds(_ seconds: Double) -> String { "\(Int((seconds * 1000).rounded())) ms" }

@@ -83,14 +83,17 @@ struct LiveTrial {
 
   private mutating func runBeside(_ words: [String]) throws {
     let before = try load.newest()
+    let start = Clock.system.steady()
     let isReport = !["list", "verify", "status"].contains(words[0])
     let result = try TestSupport.run(
       ["timeout", "120", effort.program, words[0]] + (isReport ? ["--format", "json"] : []) + words.dropFirst(),
       folder: folder.path, environment: ["NO_COLOR": "1"])
     let after = try load.newest()
     let report = try? JSONValue(parsing: Array(result.output.utf8))
-    let gaveUp = result.exit == 3 && Self.isBusy(report)
-    tally.count(gaveUp: gaveUp)
+    // Of a repair that is refused more is asked: it has to name the writers.
+    let isRepair = scenario.isDamaged && ["repair", "preflight"].contains(words[0])
+    let gaveUp = result.exit == 3 && !isRepair && Self.isBusy(report)
+    tally.count(words[0], gaveUp: gaveUp, seconds: Clock.system.steady() - start)
     var trouble = gaveUp ? nil : unexpected(words, result, report)
     if trouble == nil, let archive = report?["stores"]?.array?.first?["archive"]?.string {
       trouble = try hold(archive, from: before, to: after)
@@ -117,7 +120,7 @@ struct LiveTrial {
     case _ where scenario.isDamaged && words[0] != "check" && words[0] != "backup":
       if words.contains("--plan") { return [0, 1].contains(result.exit) ? nil : "a plan that failed" }
       if result.exit == 0 { return scenario.hasOpenWriters ? "the store was replaced under its writers" : nil }
-      guard result.exit == 1 else { return "expected a refusal (exit 1)" }
+      guard [1, 3].contains(result.exit) else { return "expected a refusal (exit 1 or 3)" }
       let isNamed = !blockers.isEmpty && (!scenario.hasOpenWriters || !Set(blockers).isDisjoint(with: load.pids))
       return isNamed || scenario.habit == .reopen ? nil : "expected the writers \(load.pids) to be named, not \(blockers)"
     case _ where scenario.isDamaged:
