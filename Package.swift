@@ -73,7 +73,7 @@ let package = Package(
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
     .target(
-      name: "Torture", dependencies: ["MendKit", "TestSupport"], path: "Tests/Torture", exclude: ["Interposer"]),
+      name: "Torture", dependencies: ["CSystem", "MendKit", "TestSupport"], path: "Tests/Torture", exclude: ["Interposer/interposer.c"]),
     .testTarget(name: "TortureTests", dependencies: ["Torture", "dbmend", "MendKit", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),
   ],

@@ -10,7 +10,7 @@ public struct ProgramResult: Sendable {
   /// Its standard error.
   public let errors: String
 
-  /// The ending of a program.
+  /// The end of a program that was started in another way.
   public init(exit: Int, output: String, errors: String) {
     self.exit = exit
     self.output = output

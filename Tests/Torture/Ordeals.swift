@@ -1,6 +1,8 @@
 extension Ordeal {
   /// Every ordeal, in the order of the table.
   public static let all: [Ordeal] = [
+    .deaths,
+    .powerLoss,
     .liveLoad,
     .twoAtOnce,
   ]

@@ -23,6 +23,9 @@ pid_t csystem_lock_holder(int fd, int kind, int64_t start, int64_t length);
    folders too, which cannot be opened for writing. */
 int64_t csystem_lock_length(int fd, int64_t start, int64_t length);
 
+/* Lock an open folder against all others who lock it so (flock), for as long as it is open; 0, or -1 with errno. */
+int csystem_lock_folder(int fd);
+
 /* Whether this system has OFD locks, and whether renames can exchange two names. */
 bool csystem_has_ofd_locks(void);
 

@@ -43,7 +43,9 @@ struct Bank {
   static func trouble(_ file: String, isDamaged: Bool = false) throws -> String? {
     do {
       let sum = try SQLiteFile.value(file, "select sum(balance) from accounts")
-      guard sum == "\(accounts * opening)" else { return "the sum of the accounts is \(sum ?? "nothing"), not \(accounts * opening)" }
+      guard sum == "\(accounts * opening)" else {
+        return "the sum of the accounts is \(sum ?? "nothing"), not \(accounts * opening)"
+      }
       let ring = try SQLiteFile.rows(
         file,
         """
@@ -53,7 +55,8 @@ struct Bank {
             or (w.serial > 0 and (max(t.serial) <> w.serial or min(t.serial) <> max(1, w.serial - \(ring - 1))))
         """)
       if let row = ring.first {
-        return "of writer, serial, transfers, oldest, newest it has \(row.map { $0 ?? "nothing" }.joined(separator: ", "))"
+        return
+          "of writer, serial, transfers, oldest, newest it has \(row.map { $0 ?? "nothing" }.joined(separator: ", "))"
       }
       let said = try SQLiteFile.rows(file, "pragma integrity_check(3)").compactMap { $0.first ?? nil }
       if !isDamaged, said != ["ok"] { return "integrity_check: \(said.joined(separator: "; "))" }
@@ -65,6 +68,8 @@ struct Bank {
 
   /// How far each writer is in a state.
   static func serials(_ file: String) throws -> [Int] {
-    try SQLiteFile.rows(file, "select serial from writers order by id").map { $0.first.flatMap { $0 }.flatMap(Int.init) ?? -1 }
+    try SQLiteFile.rows(file, "select serial from writers order by id").map {
+      $0.first.flatMap { $0 }.flatMap(Int.init) ?? -1
+    }
   }
 }

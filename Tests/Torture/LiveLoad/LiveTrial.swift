@@ -61,7 +61,8 @@ struct LiveTrial {
       tally.add(beside, control: control, journal: scenario.journal)
       if beside.errors > 0, control.errors == 0 {
         fail(
-          "writers got \(beside.errors) errors beside dbmend (\(beside.firstError ?? "")), and none beside an ordinary reader")
+          "writers got \(beside.errors) errors beside dbmend (\(beside.firstError ?? "")), and none beside an ordinary reader"
+        )
       }
     }
     try holdLiveStore()
@@ -72,9 +73,15 @@ struct LiveTrial {
   private var commands: [[String]] {
     let failing = ["preflight", "--", "false"]
     guard !scenario.isDamaged else {
-      return [["check"], ["backup"], ["repair", "app"], ["repair", "app", "--plan"], ["preflight", "--", "true"], ["repair", "app"]]
+      return [
+        ["check"], ["backup"], ["repair", "app"], ["repair", "app", "--plan"], ["preflight", "--", "true"],
+        ["repair", "app"],
+      ]
     }
-    return [["check"], ["backup"], ["status"], failing, ["verify"], ["preflight", "--", "true"], ["list"], ["check"], ["backup"]]
+    return [
+      ["check"], ["backup"], ["status"], failing, ["verify"], ["preflight", "--", "true"], ["list"], ["check"],
+      ["backup"],
+    ]
   }
 
   private mutating func fail(_ words: String) { outcome.failures.append(Ordeal.Failure(name, words)) }
@@ -107,7 +114,9 @@ struct LiveTrial {
 
   /// Whether a report says that the store was locked or changing, and who stood in the way or what to do.
   private static func isBusy(_ report: JSONValue?) -> Bool {
-    let problems = ([report].compactMap { $0 } + (report?["stores"]?.array ?? [])).flatMap { $0["problems"]?.array ?? [] }
+    let problems = ([report].compactMap { $0 } + (report?["stores"]?.array ?? [])).flatMap {
+      $0["problems"]?.array ?? []
+    }
     return !problems.isEmpty && problems.allSatisfy { ["locked", "changing"].contains($0["kind"]?.string) }
   }
 
@@ -115,20 +124,25 @@ struct LiveTrial {
   private func unexpected(_ words: [String], _ result: ProgramResult, _ report: JSONValue?) -> String? {
     let store = report?["stores"]?.array?.first
     let blockers = (store?["blocked_by"]?.array ?? []).compactMap { $0["pid"]?.integer }
-    let codes = Set((store?["findings"]?.array ?? []).filter { $0["severity"]?.string != "info" }.compactMap { $0["code"]?.string })
+    let codes = Set(
+      (store?["findings"]?.array ?? []).filter { $0["severity"]?.string != "info" }.compactMap { $0["code"]?.string })
     switch words[0] {
     case _ where scenario.isDamaged && words[0] != "check" && words[0] != "backup":
       if words.contains("--plan") { return [0, 1].contains(result.exit) ? nil : "a plan that failed" }
       if result.exit == 0 { return scenario.hasOpenWriters ? "the store was replaced under its writers" : nil }
       guard [1, 3].contains(result.exit) else { return "expected a refusal (exit 1 or 3)" }
       let isNamed = !blockers.isEmpty && (!scenario.hasOpenWriters || !Set(blockers).isDisjoint(with: load.pids))
-      return isNamed || scenario.habit == .reopen ? nil : "expected the writers \(load.pids) to be named, not \(blockers)"
+      return isNamed || scenario.habit == .reopen
+        ? nil : "expected the writers \(load.pids) to be named, not \(blockers)"
     case _ where scenario.isDamaged:
       if scenario.habit == .reopen, result.exit == 0 { return nil }
-      return result.exit == 1 && codes.contains("index.entry-missing") && codes.isSubset(of: ["index.entry-missing", "journal.hot"])
+      return result.exit == 1 && codes.contains("index.entry-missing")
+        && codes.isSubset(of: ["index.entry-missing", "journal.hot"])
         ? nil : "expected the one damage that there is, and got \(codes.sorted())"
     case "preflight" where words.last == "false":
-      if scenario.habit == .killed || scenario.habit == .reopen { return [4, 5].contains(result.exit) ? nil : "expected 4 or 5" }
+      if scenario.habit == .killed || scenario.habit == .reopen {
+        return [4, 5].contains(result.exit) ? nil : "expected 4 or 5"
+      }
       // That nothing of the writers' was dropped is seen at the end.
       if result.exit == 4 { return nil }
       return result.exit == 5 && !Set(blockers).isDisjoint(with: load.pids)
@@ -148,7 +162,8 @@ struct LiveTrial {
       let serials = try Bank.serials(file)
       if let trouble = try Bank.trouble(file, isDamaged: scenario.isDamaged) { return "\(archive): \(trouble)" }
       for (writer, serial) in serials.enumerated() where serial < before[writer] || serial > after[writer] + 1 {
-        return "\(archive) has \(serial) transactions of writer \(writer + 1), of which \(before[writer]) were committed before "
+        return
+          "\(archive) has \(serial) transactions of writer \(writer + 1), of which \(before[writer]) were committed before "
           + "the run and \(after[writer]) after it"
       }
       return nil
@@ -167,7 +182,9 @@ struct LiveTrial {
   private mutating func holdArchives() throws {
     let archives = try Paths.names(in: folder.file("backups")).filter { $0.hasSuffix(".tar.zst") }
     for archive in archives where !seen.contains(archive) {
-      if let trouble = try withContent(of: "backups/" + archive, { try Bank.trouble($0, isDamaged: scenario.isDamaged) }) {
+      if let trouble = try withContent(
+        of: "backups/" + archive, { try Bank.trouble($0, isDamaged: scenario.isDamaged) })
+      {
         fail("\(archive): \(trouble)")
       }
     }
@@ -185,7 +202,9 @@ struct LiveTrial {
         if next < serial { lost.append(serial) }
       }
       for serial in lost where !(try isArchived(serial, of: writer)) {
-        fail("writer \(writer + 1) committed its transaction \(serial), which is neither in the store (\(live[writer])) nor in an archive")
+        fail(
+          "writer \(writer + 1) committed its transaction \(serial), which is neither in the store (\(live[writer])) nor in an archive"
+        )
       }
       if scenario.hasOpenWriters, !lost.isEmpty {
         fail("transactions of writers that had the store open were dropped: \(lost.prefix(5)) of writer \(writer + 1)")
@@ -206,7 +225,8 @@ struct LiveTrial {
     let result = try TestSupport.run(effort.program, "repair", "app", folder: folder.path)
     var trouble = result.exit == 0 ? try Bank.trouble(path) : "expected the store to be repaired once nobody writes"
     if trouble == nil, try Bank.serials(path) != before { trouble = "the repair changed what was committed" }
-    outcome.count(trouble.map { Ordeal.Failure(name, "\($0)\n\(result.output.suffix(1500))\(result.errors.suffix(500))") })
+    outcome.count(
+      trouble.map { Ordeal.Failure(name, "\($0)\n\(result.output.suffix(1500))\(result.errors.suffix(500))") })
   }
 }
 

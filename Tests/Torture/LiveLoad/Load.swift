@@ -47,7 +47,7 @@ final class Load {
     }
     let start = Clock.system.steady()
     while !zip(try counts(), before).allSatisfy({ $0 > $1 }) {
-      guard Clock.system.steady() - start < 20 else { 
+      guard Clock.system.steady() - start < 20 else {
         throw PreparationFailed("the writers do not begin on \(store): \(try phase())")
       }
       usleep(2_000)

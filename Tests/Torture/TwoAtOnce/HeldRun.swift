@@ -62,7 +62,10 @@ struct HeldRun {
       place = elsewhere.file("link")
     case .mountedFolder:
       // In a name space of mounts of its own, so that nothing stays mounted. Where this may not be done, nothing is tried.
-      prefix = ["unshare", "-m", "sh", "-c", "mount --bind \(folder.path) \(elsewhere.path) && cd \(elsewhere.path) && exec \"$@\"", "sh"]
+      prefix = [
+        "unshare", "-m", "sh", "-c",
+        "mount --bind \(folder.path) \(elsewhere.path) && cd \(elsewhere.path) && exec \"$@\"", "sh",
+      ]
     case .otherRepository: options = ["--repository", elsewhere.path]
     case .otherRepositoryLinked:
       guard symlink(folder.file("app.db"), elsewhere.file("alias.db")) == 0 else { throw PreparationFailed("symlink") }
@@ -80,23 +83,29 @@ struct HeldRun {
       let said = result.output + result.errors
       let isNamed = said.contains("process \(first.pid)")
       if result.exit != 3 || !said.contains("another run of dbmend is working") || !isNamed {
-        return "dbmend \(words.joined(separator: " ")) beside the run of process \(first.pid): exit \(result.exit)\n\(said.suffix(1500))"
+        return
+          "dbmend \(words.joined(separator: " ")) beside the run of process \(first.pid): exit \(result.exit)\n\(said.suffix(1500))"
       }
     }
     for words in [["check"], ["list"], ["verify"]] {
       let result = try run(prefix + [program] + words, folder: place)
-      if result.exit != 0 { return "dbmend \(words[0]) is held off, exit \(result.exit): \(result.output)\(result.errors)" }
+      if result.exit != 0 {
+        return "dbmend \(words[0]) is held off, exit \(result.exit): \(result.output)\(result.errors)"
+      }
     }
     first.signal(SIGCONT)
     try folder.write("", to: "go")
     let ended = try first.end()
     if ended.exit != 0 { return "the first run: exit \(ended.exit)\n\(ended.output)\(ended.errors)" }
     let after = try run(prefix + [program, "repair"] + options + [target], folder: place)
-    return after.exit == 0 || way == .readOnlyFolder ? nil : "once it is over: exit \(after.exit)\n\(after.output)\(after.errors)"
+    return after.exit == 0 || way == .readOnlyFolder
+      ? nil : "once it is over: exit \(after.exit)\n\(after.output)\(after.errors)"
   }
 
   private func newest() throws -> String {
-    let names = try Paths.names(in: folder.file("backups")).filter { $0.hasPrefix("shop_app") && $0.hasSuffix(".tar.zst") }
+    let names = try Paths.names(in: folder.file("backups")).filter {
+      $0.hasPrefix("shop_app") && $0.hasSuffix(".tar.zst")
+    }
     return Paths.join(folder.file("backups"), names.sorted().last ?? "")
   }
 }

@@ -80,7 +80,10 @@ final class RunPair {
       if isDone[index] { continue }
       guard results[index].exit == 3 || results[index].exit == 1,
         Self.names(other, in: results[index])
-      else { return "'\(commands[index].rawValue)' ended neither as it does alone nor by naming the other run, \(other)" + said }
+      else {
+        return "'\(commands[index].rawValue)' ended neither as it does alone nor by naming the other run, \(other)"
+          + said
+      }
       refused += 1
     }
     guard isDone.contains(true) else { return "each run gave way to the other" + said }

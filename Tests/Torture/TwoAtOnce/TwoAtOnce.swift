@@ -42,7 +42,11 @@ enum PairedCommand: String, CaseIterable {
     case .check, .backup, .prune, .verify, .list, .status: [rawValue]
     case .repair: ["repair", "shop/app"]
     case .migrate: ["preflight", "shop/app", "--", "sqlite3", "-cmd", ".timeout 5000", "app.db", Self.insert(mark)]
-    case .fail: ["preflight", "shop/app", "--", "sh", "-c", "sqlite3 -cmd '.timeout 5000' app.db \"\(Self.insert(mark))\"; exit 3"]
+    case .fail:
+      [
+        "preflight", "shop/app", "--", "sh", "-c",
+        "sqlite3 -cmd '.timeout 5000' app.db \"\(Self.insert(mark))\"; exit 3",
+      ]
     case .restore: ["restore", "latest", "shop/app"]
     case .write: ["write", "state.json"]
     }
