@@ -144,7 +144,7 @@ struct InstallingTests {
     #expect(try count(folder("app.db")) == 2)
   }
 
-  @Test("who was opening the old file at the moment of the exchange gets an error, and never commits into a file that is gone")
+  @Test("who was opening the old file at the moment of the exchange gets an error, and never commits into nothing")
   func lateOpener() throws {
     for mode in ["delete", "wal"] {
       let path = try make("\(mode).db", rows: 1, mode: mode)

@@ -4,6 +4,7 @@ extension Ordeal {
     .deaths,
     .powerLoss,
     .liveLoad,
+    .liveFiles,
     .twoAtOnce,
   ]
 
