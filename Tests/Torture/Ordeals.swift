@@ -6,6 +6,7 @@ extension Ordeal {
     .liveLoad,
     .liveFiles,
     .twoAtOnce,
+    .faults,
   ]
 
   /// The ordeal of a name.

@@ -1,5 +1,5 @@
 extension Pipeline {
-  private static let shop = """
+  static let shop = """
     make_shop() {
       sqlite3 "$1" "
         create table users(id integer primary key autoincrement, name text);
