@@ -53,6 +53,9 @@ enum FileWriter: String, CaseIterable {
       def put(path, n):
         with open(path + '~', 'w') as f: f.write(document(n))
         os.rename(path + '~', path)
+      # Whoever started it may be gone, a shim of a version manager in between too.
+      parent = os.getppid()
+      def goes_on(): return os.getppid() == parent
       n = 0
       def count():
         with open('count~', 'w') as f: f.write(str(n))
@@ -60,10 +63,10 @@ enum FileWriter: String, CaseIterable {
 
       """
     return switch self {
-    case .renamed: common + "while True: n += 1; put('state.json', n); count()"
+    case .renamed: common + "while goes_on(): n += 1; put('state.json', n); count()"
     case .rewritten:
       common + """
-        while True:
+        while goes_on():
           n += 1
           with open('state.json', 'w') as f:
             for part in document(n).partition('"accounts"'): f.write(part); f.flush()
@@ -73,7 +76,7 @@ enum FileWriter: String, CaseIterable {
       common + """
         os.makedirs('uploads', exist_ok=True)
         for i in range(40): put('uploads/%d.json' % i, 0)
-        while True:
+        while goes_on():
           n += 1; put('uploads/%d.json' % random.randrange(40), n); count()
         """
     }
