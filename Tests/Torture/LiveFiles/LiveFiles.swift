@@ -108,7 +108,7 @@ final class LiveFileTrial {
   func run(seconds limit: Double) throws {
     let application = try StartedRun(["timeout", "120", "python3", "-c", writer.script], in: folder.path)
     defer {
-      application.signal(SIGTERM)
+      application.signal(SIGKILL)
       _ = try? application.end()
     }
     let begun = Clock.system.steady()

@@ -169,6 +169,10 @@ enum TransferProgram {
     int main(int argc, char **argv) {
       path = argv[1];
       words = argv + 3;
+      /* Who started this may keep signals off, and what is started inherits that. */
+      sigset_t none;
+      sigemptyset(&none);
+      sigprocmask(SIG_SETMASK, &none, 0);
       struct sigaction action = {0};
       action.sa_handler = end;
       sigaction(SIGTERM, &action, 0);
