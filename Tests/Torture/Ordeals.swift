@@ -7,6 +7,7 @@ extension Ordeal {
     .liveFiles,
     .twoAtOnce,
     .faults,
+    .fullDisk,
   ]
 
   /// The ordeal of a name.
