@@ -70,6 +70,7 @@ struct FolderComparison {
     case .read(let sum)?:
       if sum.text == listed.xxh3, listed.size == status.size { return attributes(listed, status).map(changed) }
       if isSameTime, listed.size == status.size {
+        guard isStillSo(path, listed) else { return changed("somebody is writing to it") }
         return notes.isProven
           ? FileDifference(path, .rotten, listed, "its checksum is another")
           : changed("its content is another, with the same size and time: one of the two was changed by its disk")
@@ -79,6 +80,16 @@ struct FolderComparison {
       return changed(size + (isSameTime ? ", and its time of change is the same" : ""))
     case nil: return nil
     }
+  }
+
+  /// Whether a file is another than it was and yet says that it did not change. What was read may be what a program had just put in the
+  /// place of what was looked at, so both are done again.
+  private func isStillSo(_ path: String, _ listed: ListedFile) -> Bool {
+    let place = Paths.join(content.path, path)
+    guard let before = try? FileStatus.of(place, followLinks: false), before.modified == listed.modified,
+      before.size == listed.size, let sum = try? FolderReading.sum(of: place), sum.text != listed.xxh3
+    else { return false }
+    return (try? FileStatus.of(place, followLinks: false)) == before
   }
 
   private func attributes(_ listed: ListedFile, _ status: FileStatus) -> String? {

@@ -80,6 +80,13 @@ struct FolderReading: Sendable {
     return Sum(high: sum.high64, low: sum.low64)
   }
 
+  /// The sum of a file's content.
+  static func sum(of path: String) throws(Problem) -> Sum {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+    defer { buffer.deallocate() }
+    return try read(path, buffer) { _ in }.sum
+  }
+
   /// The sum of a file's content, and all of that where it is in the buffer.
   private static func read(
     _ path: String, _ buffer: UnsafeMutableRawBufferPointer, _ progress: (Int) -> Void

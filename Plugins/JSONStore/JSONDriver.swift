@@ -45,9 +45,15 @@ public struct JSONDriver: SalvagingDriver, ComparingDriver, DocumentDriver {
     return second == UInt8(ascii: "\"") || second == UInt8(ascii: "}") ? .likely : .no
   }
 
-  /// Reads the file.
+  /// Reads the file. Half a document that was written just now is looked at again: its program may be about to write the rest.
   public func open(_ path: String, patience: Double) throws(Problem) -> any StoreSession {
-    try JSONSession(FileHandle.read(Paths.resolved(path)))
+    let start = Clock.system.steady()
+    while true {
+      let session = try JSONSession(FileHandle.read(Paths.resolved(path)))
+      guard session.isPerhapsBeingWritten, Clock.system.steady() - start < patience else { return session }
+      session.end()
+      usleep(5_000)
+    }
   }
 
   /// Takes the bytes for the file.
@@ -56,12 +62,19 @@ public struct JSONDriver: SalvagingDriver, ComparingDriver, DocumentDriver {
   /// There is nothing beside the file.
   public func settle(_ copy: String) throws(Problem) {}
 
-  /// The file's bytes. Both forms are the same.
+  /// The file's bytes. The consistent form is a whole document: a program that empties its file and writes it anew may be in the
+  /// middle of that, whatever the checks saw a moment ago.
   public func snapshot(
     _ path: String, form: SnapshotForm, staging: String?, patience: Double
   ) throws(Problem) -> StoreSnapshot {
-    let file = try FileHandle.read(Paths.resolved(path))
-    let status = try file.status()
+    let file: FileHandle
+    let status: FileStatus
+    if form == .consistent {
+      (file, status) = try wholeFile(path, patience: patience)
+    } else {
+      file = try FileHandle.read(Paths.resolved(path))
+      status = try file.status()
+    }
     guard let staging else {
       let member = SnapshotMember(
         name: Paths.name(of: file.path), size: status.size, attributes: try FileAttributes(of: file)
@@ -72,6 +85,7 @@ public struct JSONDriver: SalvagingDriver, ComparingDriver, DocumentDriver {
     }
     // A file that is written all the time is read at once, and again where that was not fast enough.
     let content = try JSONSession.read(file)
+    if form == .consistent, JSONDocument(content.bytes).fault != nil { throw JSONSession.changed(file.path) }
     let target = Paths.join(staging, "snapshot-" + Paths.name(of: file.path))
     let copy = try FileHandle.create(target, mode: 0o600)
     try copy.write(content.bytes, at: 0)
@@ -81,6 +95,22 @@ public struct JSONDriver: SalvagingDriver, ComparingDriver, DocumentDriver {
     return StoreSnapshot(
       members: [member], stamp: Self.stamp(content.status), stagedPath: target,
       release: { try? Paths.removeFile(target) })
+  }
+
+  /// The file in a state in which it holds a document, and that state.
+  private func wholeFile(_ path: String, patience: Double) throws(Problem) -> (FileHandle, FileStatus) {
+    let start = Clock.system.steady()
+    while true {
+      let file = try FileHandle.read(Paths.resolved(path))
+      let content = try JSONSession.read(file)
+      let document = JSONDocument(content.bytes)
+      guard let fault = document.fault else { return (file, content.status) }
+      guard content.status.isJustWritten, Clock.system.steady() - start < patience else {
+        throw JSONSession.damaged(document, fault, at: file.path)
+      }
+      file.close()
+      usleep(5_000)
+    }
   }
 
   /// Size and time of the last change.

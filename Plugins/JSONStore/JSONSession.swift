@@ -29,6 +29,9 @@ final class JSONSession: StoreSession, DocumentSession {
     return "UTF-8, " + (document.root?.rawValue ?? "no value")
   }
 
+  /// Whether it is no document, and was written to just now.
+  var isPerhapsBeingWritten: Bool { document.fault != nil && source?.status.isJustWritten == true }
+
   // MARK: - Reading
 
   /// How often a file is read that another process writes to meanwhile.
@@ -64,7 +67,7 @@ final class JSONSession: StoreSession, DocumentSession {
   // MARK: - What is asked of it
 
   func catalog() throws(Problem) -> Catalog {
-    if let fault = document.fault { throw damaged(fault) }
+    if let fault = document.fault { throw Self.damaged(document, fault, at: path) }
     return Catalog(
       tables: document.collections.map { Table(name: $0.name, columns: [], primaryKey: [], keyIsStructural: true) })
   }
@@ -81,7 +84,7 @@ final class JSONSession: StoreSession, DocumentSession {
   func sequences() throws(Problem) -> [SequenceState] { [] }
 
   func values(at pointers: [String]) throws(Problem) -> [String: DocumentValue] {
-    if let fault = document.fault { throw damaged(fault) }
+    if let fault = document.fault { throw Self.damaged(document, fault, at: path) }
     return JSONPointers.find(pointers, in: document)
   }
 
@@ -91,7 +94,7 @@ final class JSONSession: StoreSession, DocumentSession {
 
   func end() { source?.file.close() }
 
-  private func damaged(_ fault: JSONScanner.Fault) -> Problem {
+  static func damaged(_ document: JSONDocument, _ fault: JSONScanner.Fault, at path: String) -> Problem {
     Problem(
       .damaged, tried: "read", on: path, said: JSONFindings(document).words(fault), code: "file.malformed")
   }

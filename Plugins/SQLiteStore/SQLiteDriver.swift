@@ -140,6 +140,9 @@ public struct SQLiteDriver: SQLDriver, SalvagingDriver, ComparingDriver {
   private func rawSnapshot(_ path: String, patience: Double) throws(Problem) -> StoreSnapshot {
     let main = try FileHandle.read(Paths.resolved(path))
     try LockBytes.takeShared(main, patience: patience)
+    // A checkpoint between the copy of the file and that of the log would make the two parts of different states. Where the log's
+    // index cannot be made sense of, what is there is copied all the same.
+    let index = (try? StoreView.holdLog(Sidecars(of: main.path)))?.file
     let stamp = try StoreView(path, locking: .none).stamp
     var files = [main]
     for sidecar in Sidecars(of: main.path).all {
@@ -152,7 +155,12 @@ public struct SQLiteDriver: SQLDriver, SalvagingDriver, ComparingDriver {
           name: Paths.name(of: file.path), size: try file.status().size, attributes: try FileAttributes(of: file)
         ) { offset, buffer throws(Problem) in try file.read(into: buffer, at: offset) })
     }
-    return StoreSnapshot(members: SnapshotMembers(members), stamp: stamp, release: { LockBytes.release(main) })
+    return StoreSnapshot(
+      members: SnapshotMembers(members), stamp: stamp,
+      release: {
+        LockBytes.release(main)
+        index?.close()
+      })
   }
 
   /// Size, times, change counter, and what the log holds.

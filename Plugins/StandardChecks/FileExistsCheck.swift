@@ -50,9 +50,13 @@ public struct FileExistsCheck: Check {
   public func findings(in context: CheckContext, options: Options) throws(Problem) -> [Finding] {
     // A server's store has no file of its own.
     guard !context.path.contains("://") else { return [] }
-    let status: FileStatus
+    var status: FileStatus
     do throws(Problem) {
       status = try FileStatus.of(context.path)
+      for _ in 0..<40 where status.kind == .file && status.size == 0 && status.isJustWritten {
+        usleep(5_000)
+        status = try FileStatus.of(context.path)
+      }
     } catch  where error.kind == .missing {
       return [missing(context.path)]
     }

@@ -54,6 +54,12 @@ pid_t csystem_lock_holder(int fd, int kind, int64_t start, int64_t length) {
   return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
 }
 
+int64_t csystem_lock_length(int fd, int64_t start, int64_t length) {
+  struct flock lock = region(2, start, length);
+  if (fcntl(fd, GET_LOCK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
+  return lock.l_len;
+}
+
 int csystem_lock_folder(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 
 bool csystem_has_ofd_locks(void) {

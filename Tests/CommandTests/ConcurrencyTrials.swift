@@ -203,4 +203,19 @@ import Testing
       #expect(try trial.value("pragma integrity_check") == "ok")
     }
   }
+
+  @Test("a put-back waits for another run of dbmend that only reads the store")
+  func readerAtPutBack() throws {
+    let trial = try Trial("app.db")
+    // Any program of that name will do that has the file open for a while.
+    try trial.folder.write(
+      "#!/usr/bin/python3\nimport time\nf = open('app.db')\nopen('open', 'w')\ntime.sleep(1.5)\n", to: "dbmend")
+    chmod(trial.file("dbmend"), 0o755)
+    let outcome = try trial.dbmend(
+      "preflight", "app.db", "--", "sh", "-c",
+      "./dbmend >/dev/null 2>&1 </dev/null & until test -e open; do sleep 0.02; done; sqlite3 app.db 'delete from users'; exit 7"
+    )
+    #expect(outcome.exit == 4, "\(outcome.everything)")
+    #expect(try trial.value("select count(*) from users") == "4")
+  }
 }

@@ -41,6 +41,26 @@ struct JSONDriverTests {
     #expect(JSONDocument(Array(mended.utf8)).fault == nil)
   }
 
+  @Test("half a document is never a consistent state, and one that is being written is waited for")
+  func beingWritten() throws {
+    let path = try folder.write(#"{"a": [1, 2"#, to: "half.json")
+    do {
+      _ = try driver.snapshot(path, form: .consistent, staging: nil, patience: 0)
+      Issue.record("half a document was taken for a whole one")
+    } catch {
+      #expect(error.kind == .damaged)
+    }
+    #expect(try driver.snapshot(path, form: .raw, staging: nil, patience: 0).members.first?.size == 11)
+    // The program writes the rest.
+    try folder.write(#"{"a": [1, 2"#, to: "half.json")
+    let program = Process()
+    program.executableURL = URL(fileURLWithPath: "/bin/sh")
+    program.arguments = ["-c", "for i in 3 4 5 6 7; do sleep 0.1; printf ,$i >> \(path); done; printf ']}' >> \(path)"]
+    try program.run()
+    #expect(try driver.open(path, patience: 10).facts.notices.isEmpty)
+    program.waitUntilExit()
+  }
+
   @Test("what stands around a whole text goes at no loss")
   func around() throws {
     let text = "\u{FEFF}" + Self.profile + String(repeating: "\u{0}", count: 4096)

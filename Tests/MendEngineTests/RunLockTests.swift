@@ -61,4 +61,52 @@ struct RunLockTests {
     }
     #expect(try site.bytes() == before)
   }
+
+  @Test("a lock holds when its file is deleted or replaced, and by whatever path a run comes")
+  func takenAway() throws {
+    let folder = try TemporaryFolder()
+    let place = folder.file("backups")
+    let lock = try RunLock.take(place)
+    func isRefused(_ path: String) -> Bool { (try? RunLock.take(path)) == nil }
+    try Paths.removeFile(Paths.join(place, RunLock.name))
+    #expect(isRefused(place))
+    try folder.write("1\n", to: "backups/" + RunLock.name)
+    #expect(isRefused(place))
+    #expect(symlink(place, folder.file("link")) == 0)
+    #expect(isRefused(folder.file("link")))
+    lock.release()
+    #expect(!isRefused(place))
+  }
+
+  @Test("two names of one repository are one to a run")
+  func twoNames() throws {
+    let folder = try TemporaryFolder()
+    let place = folder.file("backups")
+    try Paths.makeFolder(place)
+    #expect(symlink(place, folder.file("link")) == 0)
+    let session = try RunSession.open([place, folder.file("link")], action: "test", clock: .system)
+    session.close()
+  }
+
+  @Test("two runs that may change one store are held apart whatever their repositories; who only reads it is not")
+  func oneStore() throws {
+    let site = try Deployment()
+    try Paths.makeFolder(site.folder.file("links"))
+    #expect(symlink(site.path, site.folder.file("links/alias.db")) == 0)
+    let claims = try StoreClaims.take([try site.store()])
+    site.settings.repository = site.folder.file("elsewhere")
+    for report in [
+      site.engine.preflight([], command: ["true"]), site.engine.repair("data", mode: .inPlace),
+      site.engine.repair(site.folder.file("links/alias.db"), mode: .inPlace),
+    ] {
+      #expect(report.code == .unchecked)
+      #expect(report.command == nil)
+      #expect(report.text.contains("another run of dbmend is working on it (process \(getpid()))"), "\(report.text)")
+    }
+    #expect(site.engine.backup([]).code == .healthy)
+    #expect(site.engine.check([]).code == .healthy)
+    claims.release()
+    #expect(site.engine.preflight([], command: ["true"]).code == .healthy)
+    #expect(try Paths.names(in: site.folder.path).filter { $0.hasPrefix(".") } == [])
+  }
 }

@@ -143,4 +143,19 @@ struct InstallingTests {
     #expect(try Paths.names(in: folder.path).contains { $0.hasPrefix("app.db-wal.orphan-") })
     #expect(try count(folder("app.db")) == 2)
   }
+
+  @Test("who was opening the old file at the moment of the exchange gets an error, and never commits into nothing")
+  func lateOpener() throws {
+    for mode in ["delete", "wal"] {
+      let path = try make("\(mode).db", rows: 1, mode: mode)
+      let copy = try make("\(mode)-copy.db", rows: 2)
+      // Of this process's own files the installer knows nothing, as of one that is only being opened.
+      let old = try FileHandle.update(path)
+      try driver.install(copy, over: path, expected: try driver.stamp(path), patience: 1)
+      #expect(try count(path) == 2)
+      let opened = "/proc/self/fd/\(old.descriptor)"
+      #expect(throws: (any Error).self) { try script(opened, "INSERT INTO t VALUES (3)") }
+      #expect(try FileHandle.read(opened).read(2, at: 18) == [0xFF, 0xFF])
+    }
+  }
 }

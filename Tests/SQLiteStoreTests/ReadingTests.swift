@@ -159,6 +159,47 @@ struct ReadingTests {
     #expect(problem { try snapshot.confirm() }?.kind == .changing)
   }
 
+  @Test("a copy of all files as they are keeps checkpoints off, so that file and log are of one state")
+  func rawCopyOfLog() throws {
+    let path = folder("app.db")
+    let other = try OtherProcess(
+      """
+      c = sqlite3.connect(sys.argv[1], isolation_level=None)
+      c.execute('pragma journal_mode=wal'); c.execute('create table t(a)'); c.execute('insert into t values(1)')
+      """, path)
+    let snapshot = try driver.snapshot(path, form: .raw, staging: nil, patience: 1)
+    #expect(try sqlite(path, "PRAGMA wal_checkpoint(truncate)").first?.first?.integer == 1)
+    snapshot.close()
+    #expect(try sqlite(path, "PRAGMA wal_checkpoint(truncate)").first?.first?.integer == 0)
+    other.kill()
+  }
+
+  @Test("a reader has its turn beside a writer that is never idle", .timeLimit(.minutes(1)))
+  func busyWriter() throws {
+    let path = folder("app.db")
+    try script(path, "CREATE TABLE t(a)")
+    // As a writer with a rollback journal holds it: exclusively, but for a moment between two transactions.
+    let other = try OtherProcess(
+      """
+      import fcntl, threading
+      f = open(sys.argv[1], 'r+b')
+      def work():
+        while True:
+          fcntl.lockf(f, fcntl.LOCK_EX, 512, 0x40000000); time.sleep(0.012)
+          fcntl.lockf(f, fcntl.LOCK_UN, 512, 0x40000000); time.sleep(0.001)
+      threading.Thread(target=work, daemon=True).start()
+      time.sleep(0.1)
+      """, path)
+    let file = try FileHandle.read(path)
+    let start = Clock.system.steady()
+    for _ in 0..<20 {
+      try LockBytes.takeShared(file, patience: 20)
+      LockBytes.release(file)
+    }
+    #expect(Clock.system.steady() - start < 4)
+    other.kill()
+  }
+
   @Test("a schema that a newer SQLite wrote is unsupported, not damaged")
   func newerSchema() throws {
     let path = folder("new.db")

@@ -3,6 +3,9 @@ extension Ordeal {
   public static let all: [Ordeal] = [
     .deaths,
     .powerLoss,
+    .liveLoad,
+    .liveFiles,
+    .twoAtOnce,
     .faults,
     .fullDisk,
   ]

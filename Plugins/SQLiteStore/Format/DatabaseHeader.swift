@@ -3,6 +3,8 @@ struct DatabaseHeader {
   /// `SQLite format 3` and a NUL: what every database starts with.
   static let magic = Array("SQLite format 3\u{0}".utf8)
   static let size = 100
+  /// Where the two bytes of `writeVersion` and `readVersion` stand.
+  static let versionsOffset = 18
 
   /// Bytes a page: a power of two from 512 to 65536.
   let pageSize: Int

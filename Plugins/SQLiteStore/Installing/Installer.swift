@@ -38,7 +38,11 @@ struct Installer {
     let isSame = try replacement.hand(attributesOf: file, to: verified)
     try verified.sync()
     let exchanged = isSame ? try replacement.exchange(copy, with: status) : false
-    if !exchanged {
+    if exchanged {
+      // Who was opening the old file at the moment of the exchange has it open only now, and waits for this lock. With versions that
+      // no SQLite knows it is no database to it: an error, where a transaction would be lost without a word.
+      try? file.write([0xFF, 0xFF], at: DatabaseHeader.versionsOffset)
+    } else {
       try JournaledOverwrite.run(verified, over: file, journal: sidecars.journal)
     }
     try Paths.removeFile(copy)

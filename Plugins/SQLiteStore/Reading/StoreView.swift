@@ -202,7 +202,7 @@ final class StoreView {
 
   /// Keeps a live log from being checkpointed or started over, as a reader's marks do, and reads how far it goes. nil when
   /// no other connection has the log open: its index is then a leftover.
-  private static func holdLog(_ sidecars: Sidecars) throws(Problem) -> (file: FileHandle, header: LogIndex)? {
+  static func holdLog(_ sidecars: Sidecars) throws(Problem) -> (file: FileHandle, header: LogIndex)? {
     guard let file = try Sidecars.open(sidecars.logIndex),
       FileLock.isHeld(.exclusive, file, start: LogIndex.LockByte.deadMansSwitch, length: 1)
     else { return nil }

@@ -19,6 +19,10 @@ int csystem_lock(int fd, int kind, int64_t start, int64_t length);
    or, with errno set, an error. */
 pid_t csystem_lock_holder(int fd, int kind, int64_t start, int64_t length);
 
+/* How many bytes long a lock is that would stop an exclusive one there; 0 for none, or where nobody can tell. Works on
+   folders too, which cannot be opened for writing. */
+int64_t csystem_lock_length(int fd, int64_t start, int64_t length);
+
 /* Lock an open folder against all others who lock it so (flock), for as long as it is open; 0, or -1 with errno. */
 int csystem_lock_folder(int fd);
 

@@ -5,7 +5,7 @@ extension Engine {
   /// Checks and archives the stores that the targets name, without keeping their writers waiting. A damaged store is
   /// archived too, as what it is.
   public func backup(_ targets: [String]) -> Report {
-    changing(targets, action: "backup") { stores, _, report in
+    changing(targets, action: "backup", isReading: true) { stores, _, report in
       for store in stores {
         let storeReport = backUp(store)
         report.stores.append(storeReport)

@@ -2,9 +2,9 @@ import MendKit
 
 extension Engine {
   /// A run that changes something: resolves the targets, locks their repositories, cleans up after runs that died, does
-  /// the work, and calls the operator when it failed.
+  /// the work, and calls the operator when it failed. One that is only reading changes no store.
   func changing(
-    _ targets: [String], action: String, makingRepository: Bool = false,
+    _ targets: [String], action: String, isReading: Bool = false, makingRepository: Bool = false,
     _ work: (_ stores: [ManagedStore], _ session: RunSession, _ report: inout Report) -> Void
   ) -> Report {
     let start = clock.steady()
@@ -14,7 +14,8 @@ extension Engine {
       let selection = try select(targets)
       stores = selection.stores
       report.problems = selection.problems
-      let session = try openSession(stores, action: action, makingRepository: makingRepository)
+      let session = try openSession(
+        stores, action: action, isReading: isReading, makingRepository: makingRepository)
       defer { session.close() }
       report.notes = session.notes
       work(stores, session, &report)

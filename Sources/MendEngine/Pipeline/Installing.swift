@@ -22,7 +22,23 @@ extension Engine {
     entry.old = Journal.FileMark(of: store.path)
     entry.new = Journal.FileMark(of: copy)
     try journal.put(entry)
-    try driver.install(copy, over: store.path, expected: isMissing ? nil : expected, patience: patience)
+    let start = Clock.system.steady()
+    while true {
+      do throws(Problem) {
+        return try driver.install(copy, over: store.path, expected: isMissing ? nil : expected, patience: patience)
+      } catch {
+        guard error.code == "store.in-use", Clock.system.steady() - start < waiting(for: error.blockers) else {
+          throw error
+        }
+        usleep(10_000)
+      }
+    }
+  }
+
+  /// How long to wait for processes that have a store open. Another run of dbmend only reads it, and ends; an application may be a
+  /// short query, or one that stays.
+  private func waiting(for openers: [Blocker]) -> Double {
+    openers.allSatisfy { $0.program == "dbmend" } ? patience : min(patience, 0.5)
   }
 
   /// Says where the store is that a server keeps beside the one that replaced it.

@@ -171,7 +171,7 @@ struct Mending {
   private mutating func startOver() throws(Problem) {
     if driver is any ServerDriver { driver.discard(copy) } else { try Paths.removeTree(Paths.folder(of: copy)) }
     let fresh = try engine.copy(store, driver, into: work)
-    guard fresh.stamp == stamp else { throw Engine.changedMeanwhile(store) }
+    guard fresh.stamp == stamp else { throw Engine.changedMeanwhile(store, driver) }
     copy = fresh.path
     findings = original
     check = nil
@@ -206,9 +206,12 @@ struct Mending {
 }
 
 extension Engine {
-  static func changedMeanwhile(_ store: ManagedStore) -> Problem {
-    Problem(
-      .changing, tried: "mend", on: store.writtenPath, said: "something wrote to it while it was being mended",
-      advice: "Stop the application, for example with the hook before_repair, and run dbmend again.")
+  static func changedMeanwhile(_ store: ManagedStore, _ driver: any Driver) -> Problem {
+    let openers = driver.openers(of: store.path)
+    let who = openers.map { "\($0.program) (process \($0.pid))" }.joined(separator: ", ")
+    return Problem(
+      .changing, tried: "mend", on: store.writtenPath,
+      said: "something wrote to it while it was being mended" + (who.isEmpty ? "" : "; it is open in \(who)"),
+      advice: "Stop the application, for example with the hook before_repair, and run dbmend again.", blockers: openers)
   }
 }

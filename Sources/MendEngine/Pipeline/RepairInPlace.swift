@@ -60,7 +60,7 @@ private struct RepairInPlace {
       if let obstacle = driver.installObstacle(store.path) { throw obstacle }
       for attempt in 1...Self.attempts {
         if try mendAndInstall(backups, schema, journal: journal) { break }
-        guard attempt < Self.attempts else { throw Engine.changedMeanwhile(store) }
+        guard attempt < Self.attempts else { throw Engine.changedMeanwhile(store, driver) }
         result = engine.runChecks(store, counting: .always)
         guard !result.toMend.isEmpty, result.verdict != .unchecked else {
           report.verdict = result.verdict

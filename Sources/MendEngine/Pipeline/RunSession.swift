@@ -1,38 +1,61 @@
 import MendArchive
 import MendKit
 
-/// What a run that changes something holds from its beginning to its end: the locks of its repositories, and their journals.
+/// What a run that changes something holds from its beginning to its end: the locks of its repositories and their journals, and
+/// the claims on the stores that it may change.
 final class RunSession {
   private let locks: [RunLock]
+  private let claims: StoreClaims?
   private let journals: [String: Journal]
   /// What earlier runs that died left behind, in sentences.
   fileprivate(set) var notes: [String]
 
-  private init(locks: [RunLock], journals: [String: Journal], notes: [String]) {
+  private init(locks: [RunLock], claims: StoreClaims?, journals: [String: Journal], notes: [String]) {
     self.locks = locks
+    self.claims = claims
     self.journals = journals
     self.notes = notes
   }
 
-  /// Locks the repositories, in the order of their paths so that two runs cannot wait for each other, and cleans up after
-  /// runs that died.
+  /// Locks the repositories, in one order for all runs so that two cannot wait for each other, claims the stores that are to be
+  /// changed, and cleans up after runs that died.
   static func open(
-    _ repositories: [String], action: String, patience: Double = 0, clock: Clock,
+    _ repositories: [String], changing stores: [ManagedStore] = [], action: String, patience: Double = 0, clock: Clock,
     registry: PluginRegistry = PluginRegistry()
   ) throws(Problem) -> RunSession {
     var locks: [RunLock] = []
     var journals: [String: Journal] = [:]
     var notes: [String] = []
-    for repository in Set(repositories).sorted() {
+    for names in try byFolder(repositories) {
+      let repository = names[0]
       locks.append(try RunLock.take(repository, patience: patience))
       var recovery = JournalRecovery(repository: repository, registry: registry)
       try recovery.recover()
       // A run that finds nothing new to archive would leave them.
       try Repository(path: repository).removeLeftovers()
       notes += recovery.notes
-      journals[repository] = Journal(repository: repository, action: action, started: clock.now())
+      let journal = Journal(repository: repository, action: action, started: clock.now())
+      for name in names { journals[name] = journal }
     }
-    return RunSession(locks: locks, journals: journals, notes: notes)
+    let claims = stores.isEmpty ? nil : try StoreClaims.take(stores, patience: patience)
+    return RunSession(locks: locks, claims: claims, journals: journals, notes: notes)
+  }
+
+  /// The repositories, each with all of its names: two paths may lead to one folder. In the order of the folders' numbers, which
+  /// is the same by whatever paths other runs come.
+  private static func byFolder(_ repositories: [String]) throws(Problem) -> [[String]] {
+    var folders: [(device: UInt64, inode: UInt64, names: [String])] = []
+    for repository in Set(repositories).sorted() {
+      try Paths.makeFolder(repository, mode: 0o700)
+      let status = try FileStatus.of(repository)
+      let place = folders.firstIndex { $0.device == status.device && $0.inode == status.inode }
+      if let place {
+        folders[place].names.append(repository)
+      } else {
+        folders.append((status.device, status.inode, [repository]))
+      }
+    }
+    return folders.sorted { ($0.device, $0.inode) < ($1.device, $1.inode) }.map(\.names)
   }
 
   /// The journal that a store's changes are written down in.
@@ -43,23 +66,27 @@ final class RunSession {
       advice: "Check the path; dbmend creates no store where none is.", code: "file.missing")
   }
 
-  /// Lets the locks go. Safe to call twice.
-  func close() { for lock in locks { lock.release() } }
+  /// Lets everything go. Safe to call twice.
+  func close() {
+    claims?.release()
+    for lock in locks { lock.release() }
+  }
 }
 
 extension Engine {
-  /// Opens a session on the repositories of stores. Where neither a store's file nor its repository is there, there is
-  /// nothing to lock, and nothing is made.
-  func openSession(_ stores: [ManagedStore], action: String, makingRepository: Bool = false, patience: Double = 0)
-    throws(Problem)
-    -> RunSession
-  {
+  /// Opens a session on the repositories of stores, and on the stores themselves unless they are only read. Where neither a
+  /// store's file nor its repository is there, there is nothing to lock, and nothing is made.
+  func openSession(
+    _ stores: [ManagedStore], action: String, isReading: Bool = false, makingRepository: Bool = false,
+    patience: Double = 0
+  ) throws(Problem) -> RunSession {
     var repositories: [String] = []
     for store in stores where makingRepository || canBeStore(store) || FileStatus.exists(store.repository) {
       repositories.append(store.repository)
     }
     let session = try RunSession.open(
-      repositories, action: action, patience: patience, clock: clock, registry: registry)
+      repositories, changing: isReading ? [] : stores, action: action, patience: patience, clock: clock,
+      registry: registry)
     // After the journals, which know more of those that they name.
     var places: Set<String> = Set(repositories)
     for store in stores where !StorePath.isURI(store.path) {

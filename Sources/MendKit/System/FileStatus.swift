@@ -54,6 +54,14 @@ public struct FileStatus: Sendable, Hashable {
     #endif
   }
 
+  /// Whether somebody wrote to the file just now, and may not have finished: a program that writes its file anew empties it first.
+  public var isJustWritten: Bool {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    let age = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) - modified
+    return age >= 0 && age < 200_000_000
+  }
+
   /// The status of what a path leads to, links followed unless told otherwise.
   public static func of(_ path: String, followLinks: Bool = true) throws(Problem) -> FileStatus {
     var buffer = stat()

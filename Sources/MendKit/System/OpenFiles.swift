@@ -42,6 +42,12 @@ public enum OpenFiles {
     return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
   }
 
+  /// Whether a process may have a file open: true too where this user cannot see what it has open.
+  public static func mayHold(_ pid: Int, _ file: FileNumber) -> Bool {
+    if pid == Int(getpid()) || holds(pid, [file]) { return true }
+    return FileStatus.exists("/proc/\(pid)") && (try? Paths.names(in: "/proc/\(pid)/fd")) == nil
+  }
+
   private static func holds(_ pid: Int, _ files: Set<FileNumber>) -> Bool {
     let folder = "/proc/\(pid)/fd"
     guard let descriptors = try? Paths.names(in: folder) else { return false }
