@@ -94,4 +94,12 @@ struct SystemTests {
         == "could not open /data/app.db: Permission denied. Run dbmend as the file's owner or as root.")
     #expect(SystemError.problem("write", "/x", ENOSPC).kind == .noSpace)
   }
+
+  @Test("any time that an archive may name can be given to a file", arguments: [Int64.min, -1, 0, 1, .max])
+  func archivedTimes(_ time: Int64) throws {
+    let file = try FileHandle.create(Paths.join(folder, "a"), mode: 0o600)
+    FileTimes.set(time, of: file)
+    let modified = try file.status().modified
+    #expect(!(-1...1).contains(time) || modified == time)
+  }
 }

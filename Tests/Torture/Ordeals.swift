@@ -1,6 +1,8 @@
 extension Ordeal {
   /// Every ordeal, in the order of the table.
-  public static let all: [Ordeal] = []
+  public static let all: [Ordeal] = [
+    .hostileArchives, .hostileConfigurations, .hostileNames,
+  ]
 
   /// The ordeal of a name.
   public static func named(_ name: String) -> Ordeal? { all.first { $0.name == name } }
