@@ -105,8 +105,8 @@ struct ConfigurationMaker {
       "checks-everywhere",
       {
         text(
-          "version: 1\nchecks:\n" + (0..<300).map { " - sql: { name: n\($0), query: select 1, expect: 1 }\n" }.joined()
-            + "environments:\n p:\n  stores:\n" + (0..<20_000).map { "   s\($0): { path: p\($0) }\n" }.joined())
+          "version: 1\nchecks:\n" + (0..<100).map { " - sql: { name: n\($0), query: select 1, expect: 1 }\n" }.joined()
+            + "environments:\n p:\n  stores:\n" + (0..<5_000).map { "   s\($0): { path: p\($0) }\n" }.joined())
       }
     ),
     (

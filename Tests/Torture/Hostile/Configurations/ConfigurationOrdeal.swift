@@ -93,8 +93,8 @@ private struct ConfigurationTrial {
     let status = try site.dbmend(["status", "--config", "dbmend.yaml", "--format", "json"], limits: Self.limits)
     for run in [run, status] {
       var said = try site.broken(by: run, limits: Self.limits, exits: 0...3)
-      if run.exit == 2, said == nil, !String(decoding: run.output + run.errors, as: UTF8.self).contains("dbmend.yaml:")
-      {
+      let told = String(decoding: run.output + run.errors, as: UTF8.self)
+      if run.exit == 2, said == nil, told.contains("use the configuration"), !told.contains("dbmend.yaml:") {
         said = "expected file, line and column\n  \(run.said)"
       }
       outcome.count(said.map { Ordeal.Failure(name, "\($0)\n  \(words): \(Self.shown(bytes))") })
