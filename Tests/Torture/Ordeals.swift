@@ -1,7 +1,7 @@
 extension Ordeal {
   /// Every ordeal, in the order of the table.
   public static let all: [Ordeal] = [
-    .hostileArchives, .hostileConfigurations, .hostileNames,
+    .hostileArchives, .hostileConfigurations, .hostileNames, .hostileStores,
   ]
 
   /// The ordeal of a name.

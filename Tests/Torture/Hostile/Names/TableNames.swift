@@ -46,7 +46,9 @@ final class TableNames {
       }
     case "init":
       guard kind != "postgresql" else { return [] }
-      let said = try run(["init", "."], "text", kind, trial)
+      var said = kind == "sqlite" ? try run(["repair", store, "--yes"], "text", kind, trial) : []
+      said += try run(["init", "."], "text", kind, trial)
+      guard FileStatus.exists(site.file("dbmend.yaml")) else { return said + ["'init' wrote no configuration"] }
       let check = try site.dbmend(["check"])
       // What it wrote is read again, whatever the tables are called.
       if check.exit == 2 { return said + ["the configuration that 'init' wrote is refused\n  " + check.said] }
