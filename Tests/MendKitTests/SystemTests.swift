@@ -102,4 +102,17 @@ struct SystemTests {
     let modified = try file.status().modified
     #expect(!(-1...1).contains(time) || modified == time)
   }
+
+  @Test("a folder goes with what is in it, also where a name in it is no text")
+  func removeTree() throws {
+    let tree = Paths.join(folder, "tree")
+    try Paths.makeFolder(Paths.join(tree, "sub"))
+    for name in [[0x61, 0xFF], [0xC0, 0x80]] as [[UInt8]] {
+      let path = (tree + "/sub/").utf8.map { CChar(bitPattern: $0) } + name.map { CChar(bitPattern: $0) } + [0]
+      #expect(mkdir(path, 0o755) == 0)
+    }
+    #expect(symlink("/etc", Paths.join(tree, "link")) == 0)
+    try Paths.removeTree(tree)
+    #expect(!FileStatus.exists(tree) && FileStatus.exists("/etc/passwd"))
+  }
 }

@@ -30,7 +30,7 @@ enum HostileNames {
 
   /// Names of files beyond the orders, some of which are no text.
   static let ofFiles: [[UInt8]] =
-    orders.map { Array($0.utf8) } + [
+    orders.map { Array($0.replacing("/", with: "_").utf8) } + [
       [0x61, 0xFF, 0xFE], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0x80], Array(repeating: 0x78, count: 255),
       Array(repeating: 0xFF, count: 255), Array(String(repeating: "é", count: 127).utf8), Array(1...31) + [0x7F],
       Array("dbmend.yaml.".utf8), Array(".dbmend-work-x".utf8), Array(".dbmend-journal.json".utf8), Array("...".utf8),
