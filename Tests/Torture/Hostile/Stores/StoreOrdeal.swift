@@ -53,7 +53,7 @@ private struct StoreTrial {
 
   /// What is tried in turn.
   func kinds() throws -> [String] {
-    var kinds = ["sqlite", "json", "archive", "manifest", "folder"]
+    var kinds = ["archive", "sqlite", "json", "archive", "manifest", "folder"]
     kinds += kinds + kinds
     if try DuckDBFile.client() != nil { kinds.append("duckdb") }
     if FileStatus.exists(jar), FileStatus.exists("/usr/bin/java") { kinds.append("h2") }
@@ -136,7 +136,7 @@ private struct StoreTrial {
     let copied = try TestSupport.run("cp", "-a", source + "/.", site.work)
     guard copied.exit == 0 else { throw PreparationFailed(copied.errors) }
     let backups = site.file("backups")
-    let wanted = kind == "folder" ? "production_files" : random.pick(["production_app", "production_files"])
+    let wanted = kind == "folder" ? "production_files" : random.pick(["production_app", "production_app", "production_files"])
     let names = try Paths.names(in: backups).filter {
       $0.hasPrefix(wanted) && $0.hasSuffix(kind == "manifest" ? ".manifest.json" : ".tar.zst")
     }
@@ -164,11 +164,14 @@ private struct StoreTrial {
     words += ", \(kind) of \(wanted)"
     let target = wanted == "production_app" ? "app" : "files"
     let archive = "backups/" + Paths.name(of: file).replacing(".manifest.json", with: ".tar.zst")
-    let line = random.pick([
-      ["list"], ["verify"], ["restore", archive, target], ["restore", archive, target, "--output", "out"],
-      ["restore", "latest", target],
-      ["backup"], ["prune"], ["status"], ["check"], ["repair", target, "--from", archive, "--yes"],
-    ])
+    let line =
+      random.chance(50)
+      ? ["restore", archive, target]
+      : random.pick([
+        ["list"], ["verify"], ["restore", archive, target, "--output", "out"], ["restore", "latest", target],
+        ["backup"], ["prune"],
+        ["status"], ["check"], ["repair", target, "--from", archive, "--yes"],
+      ])
     let content = try FileHandle.read(site.file("app.db")).readAll(limit: 1 << 30)
     let run = try site.dbmend(line, limits: Self.limits)
     var said = try site.broken(
