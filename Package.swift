@@ -76,8 +76,8 @@ let package = Package(
       name: "Torture",
       dependencies: [
         "MendKit", "MendEngine", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "DuckDBStore",
-        "FolderStore", "PostgreSQLStore", "H2Store", "CCrypto", "CXXHash", "TestSupport",
-      ], path: "Tests/Torture", exclude: ["Interposer"]),
+        "FolderStore", "PostgreSQLStore", "H2Store", "CSystem", "CCrypto", "CXXHash", "TestSupport",
+      ], path: "Tests/Torture", exclude: ["Interposer/interposer.c"]),
     .testTarget(name: "TortureTests", dependencies: ["Torture", "dbmend", "MendKit", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),
   ],

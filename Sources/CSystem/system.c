@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -53,6 +54,8 @@ pid_t csystem_lock_holder(int fd, int kind, int64_t start, int64_t length) {
   return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
 }
 
+int csystem_lock_folder(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
+
 bool csystem_has_ofd_locks(void) {
 #ifdef __linux__
   return true;
@@ -63,7 +66,7 @@ bool csystem_has_ofd_locks(void) {
 
 int csystem_rename_exchange(const char *a, const char *b) {
 #ifdef __linux__
-  return (int)syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 2 /* RENAME_EXCHANGE */);
+  return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
 #else
   return renamex_np(a, b, RENAME_SWAP);
 #endif
@@ -71,7 +74,7 @@ int csystem_rename_exchange(const char *a, const char *b) {
 
 int csystem_rename_exclusive(const char *from, const char *to) {
 #ifdef __linux__
-  return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
+  return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 #else
   return renamex_np(from, to, RENAME_EXCL);
 #endif

@@ -1,13 +1,13 @@
 import MendKit
 
 /// A folder for one example's files, or one test's, which goes with the object.
-public final class TemporaryFolder {
+public final class TemporaryFolder: Sendable {
   /// The folder's path, without links.
   public let path: String
 
-  /// Makes an empty folder in the system's place for temporary files.
-  public init(_ name: String = "dbmend-test") throws {
-    let place = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+  /// Makes an empty folder in the system's place for temporary files, or in another.
+  public init(_ name: String = "dbmend-test", in folder: String? = nil) throws {
+    let place = folder ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     path = Paths.resolved(try Paths.makeTemporaryFolder(Paths.join(place, name + "-")))
   }
 

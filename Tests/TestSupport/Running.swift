@@ -9,6 +9,13 @@ public struct ProgramResult: Sendable {
   public let output: String
   /// Its standard error.
   public let errors: String
+
+  /// The end of a program that was started in another way.
+  public init(exit: Int, output: String, errors: String) {
+    self.exit = exit
+    self.output = output
+    self.errors = errors
+  }
 }
 
 /// Runs a program by its words, found through PATH, and waits for it. `environment` is added to this process's own.

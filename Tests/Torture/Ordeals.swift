@@ -1,7 +1,13 @@
 extension Ordeal {
   /// Every ordeal, in the order of the table.
   public static let all: [Ordeal] = [
-    .hostileArchives, .hostileConfigurations, .hostileNames, .hostileStores,
+    .deaths,
+    .powerLoss,
+    .faults,
+    .hostileArchives,
+    .hostileConfigurations,
+    .hostileNames,
+    .hostileStores,
   ]
 
   /// The ordeal of a name.

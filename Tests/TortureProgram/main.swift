@@ -61,7 +61,7 @@ for (index, ordeal) in chosen.enumerated() {
     failures.append((ordeal, Ordeal.Failure("", "\(error)")))
   }
 }
-for (ordeal, failure) in failures.prefix(100) {
+for (ordeal, failure) in failures.prefix(1000) {
   say(
     """
 
@@ -69,5 +69,5 @@ for (ordeal, failure) in failures.prefix(100) {
       again: scripts/torture --only \(ordeal.name) --seed \(seed)\(failure.trial.isEmpty ? "" : " --case '\(failure.trial)'")
     """)
 }
-if failures.count > 100 { say("\nand \(failures.count - 100) more") }
+if failures.count > 1000 { say("\nand \(failures.count - 1000) more") }
 exit(failures.isEmpty ? 0 : 1)

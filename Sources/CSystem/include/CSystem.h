@@ -19,6 +19,9 @@ int csystem_lock(int fd, int kind, int64_t start, int64_t length);
    or, with errno set, an error. */
 pid_t csystem_lock_holder(int fd, int kind, int64_t start, int64_t length);
 
+/* Lock an open folder against all others who lock it so (flock), for as long as it is open; 0, or -1 with errno. */
+int csystem_lock_folder(int fd);
+
 /* Whether this system has OFD locks, and whether renames can exchange two names. */
 bool csystem_has_ofd_locks(void);
 

@@ -156,8 +156,8 @@ extension Repository {
     try writer.close()
   }
 
-  /// Gives the verified archive its name, and puts the manifest's copy beside it. The archive comes first: without its
-  /// copy it is whole, while a copy alone would be of nothing. One sync of the folder makes both names last.
+  /// Gives the verified archive its name, and puts the manifest's copy beside it. The archive's name is on the disk first: without
+  /// its copy it is whole, and gets another, while a copy alone tells that an archive is missing. So one sync is enough.
   func publish(
     _ partial: Partial, stem: String, manifest: Manifest, notes: [UInt8]?, seal: Seal
   ) throws(Problem) -> Record {
@@ -174,13 +174,13 @@ extension Repository {
         number += 1
         // A copy whose archive is gone keeps the name: it tells that something is missing.
         if FileStatus.exists(ArchiveFile.copy(of: archive)) { continue }
-        guard try Durable.renameIfFree(partial.path, to: archive, syncingFolder: false) else { continue }
+        guard try Durable.renameIfFree(partial.path, to: archive) else { continue }
         // The notes are in the archive too, and are compared with the manifest when they are read: no sync is waited for.
         if let beside, try !Durable.renameIfFree(beside.path, to: ArchiveFile.notes(of: archive), syncingFolder: false)
         {
           beside.discard()
         }
-        try Durable.rename(copy.path, to: ArchiveFile.copy(of: archive))
+        try Durable.rename(copy.path, to: ArchiveFile.copy(of: archive), syncingFolder: false)
         let record = Record(path: archive, size: seal.size, manifest: manifest, seal: seal)
         KnownGood.note(record)
         return record

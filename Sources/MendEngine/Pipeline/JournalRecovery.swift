@@ -7,12 +7,12 @@ struct JournalRecovery {
   /// What was found, and what could not be cleaned up, in sentences for the report.
   private(set) var notes: [String] = []
 
-  private let registry: PluginRegistry
+  private let abandoned: AbandonedWork
 
   /// `registry` has the drivers that let go of copies which are no files.
   init(repository: String, registry: PluginRegistry = PluginRegistry()) {
     self.repository = repository
-    self.registry = registry
+    abandoned = AbandonedWork(registry)
   }
 
   /// Throws where going on would do harm: a process still writes to a file that an earlier run took out of its place.
@@ -116,41 +116,20 @@ struct JournalRecovery {
   /// the store, it is a folder and no link, and belongs to this user.
   private mutating func removeWorkFolder(of entry: Journal.Entry) throws(Problem) {
     guard let work = entry.work else { return }
-    guard let status = try? FileStatus.of(work, followLinks: false) else { return }
+    guard FileStatus.exists(work) else { return }
     let isOurs =
       TemporaryName.work.matches(Paths.name(of: work)) && Paths.absolute(work) == work
-      && Paths.folder(of: work) == Paths.resolved(Paths.folder(of: work)) && status.kind == .folder
-      && status.user == geteuid()
+      && Paths.folder(of: work) == Paths.resolved(Paths.folder(of: work)) && abandoned.isOwn(work)
     guard isOurs else {
       notes.append("The journal names \(work) as its work folder, which dbmend would not have made; it was left alone.")
       return
     }
-    // An exchange may have moved the old file there, and a process that has it open writes on into it.
-    let holders = openers(below: work)
-    guard holders.isEmpty else {
-      throw Problem(
-        .locked, tried: "remove the work folder of an earlier run that died,", on: work,
-        said: "a process still has the old file of \(entry.store) open and may be writing to it",
-        advice: "Stop that process, then run dbmend again.", blockers: holders)
+    do throws(Problem) {
+      try abandoned.remove(work, holding: "\(entry.store)")
+    } catch {
+      guard error.kind != .locked else { throw error }
+      notes.append("What an earlier run left could not be removed: \(error)")
     }
-    for copy in RemoteCopies.noted(below: work) where StorePath.isURI(copy) {
-      registry.driver(forFile: FileHead(path: copy, bytes: [], size: 0))?.discard(copy)
-    }
-    remove(work)
-  }
-
-  private func openers(below folder: String) -> [Blocker] {
-    var found: [Blocker] = []
-    for name in (try? Paths.names(in: folder)) ?? [] {
-      let path = Paths.join(folder, name)
-      guard let status = try? FileStatus.of(path, followLinks: false) else { continue }
-      if status.kind == .folder {
-        found += openers(below: path)
-      } else if status.kind == .file {
-        found += OpenFiles.processes(device: status.device, inode: status.inode)
-      }
-    }
-    return found
   }
 
   private mutating func remove(_ path: String) {

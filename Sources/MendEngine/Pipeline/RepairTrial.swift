@@ -10,6 +10,7 @@ extension Engine {
       try confirmRoom(for: result, in: settings.temporaryFolder)
       let backups = try backups(of: result.store, driver)
       let schema = try schemaText()
+      report.notes += AbandonedWork(registry).clear(settings.temporaryFolder)
       try work.make()
       defer { try? work.remove() }
       var mending = try Mending(

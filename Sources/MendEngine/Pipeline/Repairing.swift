@@ -151,6 +151,7 @@ extension Engine {
       try refuseOutput(file, over: result.store, driver)
       let backups = try backups(of: result.store, driver)
       let schema = try schemaText()
+      report.notes += AbandonedWork(registry).clear(Paths.folder(of: Paths.resolved(file)))
       try work.make()
       defer { try? work.remove() }
       var mending = try Mending(

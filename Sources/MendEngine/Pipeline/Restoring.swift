@@ -136,11 +136,13 @@ extension Engine {
       let driver = try driver(for: record, of: store)
       let work = WorkFolder(beside: Paths.resolved(file), driver)
       try refuseOutput(file, over: store, driver)
+      let abandoned = AbandonedWork(registry).clear(Paths.folder(of: Paths.resolved(file)))
       try work.make()
       defer { try? work.remove() }
       let content = try unpack(record, of: store, driver, into: try work.subfolder("old"))
       let check = runChecks(store, .copy(content.path, driver), counting: .ifCheap)
       report = StoreReport(check)
+      report.notes += abandoned
       report.archive = record.path
       // A copy for whoever asked: its owner and mode are kept where this user may set them.
       if let handle = try? FileHandle.update(content.path) {

@@ -6,7 +6,7 @@ final class RunSession {
   private let locks: [RunLock]
   private let journals: [String: Journal]
   /// What earlier runs that died left behind, in sentences.
-  let notes: [String]
+  fileprivate(set) var notes: [String]
 
   private init(locks: [RunLock], journals: [String: Journal], notes: [String]) {
     self.locks = locks
@@ -58,8 +58,13 @@ extension Engine {
     for store in stores where makingRepository || canBeStore(store) || FileStatus.exists(store.repository) {
       repositories.append(store.repository)
     }
-    return try RunSession.open(
+    let session = try RunSession.open(
       repositories, action: action, patience: patience, clock: clock, registry: registry)
+    // After the journals, which know more of those that they name.
+    var places: Set<String> = Set(repositories)
+    for store in stores where !StorePath.isURI(store.path) { places.insert(Paths.folder(of: Paths.resolved(store.path))) }
+    for place in places.sorted() { session.notes += AbandonedWork(registry).clear(place) }
+    return session
   }
 
   /// Whether something stands under the path that may be a store of its kind.

@@ -1,16 +1,18 @@
 import MendKit
 
 /// The folder beside a store in which copies of it are mended: on the same volume, so that a rename puts one in place, and
-/// for the owner alone, since it holds the store's data.
-struct WorkFolder {
+/// for the owner alone, since it holds the store's data. It is locked while it is used, so that one which a dead run left is told
+/// from it.
+final class WorkFolder {
   let path: String
   private let driver: any Driver
+  private var lock: FileHandle?
 
   /// A folder beside a file, under a name that nobody has. Not made yet, so that the journal can name it first.
-  init(beside file: String, _ driver: any Driver) { self.init(in: Paths.folder(of: file), driver) }
+  convenience init(beside file: String, _ driver: any Driver) { self.init(in: Paths.folder(of: file), driver) }
 
   /// A folder for the copies of a store: where its driver says, or else in its repository.
-  init(for store: ManagedStore, _ driver: any Driver) {
+  convenience init(for store: ManagedStore, _ driver: any Driver) {
     self.init(in: driver.workPlace(of: store.path) ?? store.repository, driver)
   }
 
@@ -19,8 +21,16 @@ struct WorkFolder {
     self.driver = driver
   }
 
+  deinit { lock?.close() }
+
   func make() throws(Problem) {
-    guard mkdir(path, 0o700) == 0 else { throw SystemError.problem("make a work folder beside the store,", path) }
+    while true {
+      guard mkdir(path, 0o700) == 0 else { throw SystemError.problem("make a work folder beside the store,", path) }
+      lock = FolderLock.take(path)
+      // Between its making and its lock another run may have taken it for a dead one's.
+      if FileStatus.exists(path) { return }
+      lock?.close()
+    }
   }
 
   /// A new, empty folder in it.
@@ -28,10 +38,15 @@ struct WorkFolder {
     try Paths.makeTemporaryFolder(Paths.join(path, prefix + "-"))
   }
 
-  /// Removes the folder, and lets go of the copies that are elsewhere.
+  /// Removes the folder, and lets go of the copies that are elsewhere. That it is gone is on the disk before a journal that names it
+  /// is removed.
   func remove() throws(Problem) {
     for copy in RemoteCopies.noted(below: path) { driver.discard(copy) }
+    guard FileStatus.exists(path) else { return }
     try Paths.removeTree(path)
+    try Durable.syncFolder(Paths.folder(of: path))
+    lock?.close()
+    lock = nil
   }
 }
 

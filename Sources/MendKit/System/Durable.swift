@@ -51,10 +51,11 @@ public enum Durable {
     }
   }
 
-  /// Gives a synced file its name, replacing what bears it, and syncs the folder.
-  public static func rename(_ from: String, to path: String) throws(Problem) {
+  /// Gives a synced file its name, replacing what bears it, and syncs the folder. Without `syncingFolder` the name may be lost with
+  /// the power.
+  public static func rename(_ from: String, to path: String, syncingFolder: Bool = true) throws(Problem) {
     guard systemRename(from, path) == 0 else { throw SystemError.problem("rename to", path) }
-    try syncFolder(Paths.folder(of: path))
+    if syncingFolder { try syncFolder(Paths.folder(of: path)) }
   }
 
   /// Gives a synced file a name that must be free; false when it is taken. Without `syncingFolder` the caller syncs the

@@ -150,6 +150,22 @@ public struct FolderUndo {
     return found
   }
 
+  /// The folders that a run left half done, by the steps in its work folder.
+  public static func folders(in work: String) -> [String] {
+    var folders: [String] = []
+    for name in (try? Paths.names(in: work)) ?? [] {
+      let subfolder = Paths.join(work, name)
+      for file in (try? Paths.names(in: subfolder)) ?? [] where file.hasSuffix(suffix) {
+        let path = Paths.join(subfolder, file)
+        guard let file = try? FileHandle.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, tried: "open the steps of"),
+          let bytes = try? file.readAll(limit: longest), let folder = (try? JSONValue(parsing: bytes))?["folder"]?.string
+        else { continue }
+        folders.append(folder)
+      }
+    }
+    return folders
+  }
+
   // MARK: - The steps on the disk
 
   func write() throws(Problem) {
