@@ -10,7 +10,8 @@ struct ContainedRun {
   let output: [UInt8]
   let errors: [UInt8]
   let seconds: Double
-  /// The most memory that it or a program of its own had at a time, in bytes.
+  /// The most memory that it or a program of its own can have had at a time, in bytes: the system counts what this process had when
+  /// it started them to theirs, so that it may have been less.
   let memory: Int
 
   /// What a run may take.

@@ -20,7 +20,7 @@ extension Ordeal {
       if run.memory > largest.memory { largest = (run.memory, name) }
     }
     outcome.measures.insert("slowest \(Int(slowest.seconds * 1000)) ms (\(slowest.name))", at: 0)
-    outcome.measures.insert("most memory \(largest.memory >> 20) MiB (\(largest.name))", at: 1)
+    outcome.measures.insert("at most \(largest.memory >> 20) MiB of memory (\(largest.name))", at: 1)
     return outcome
   }
 }

@@ -59,7 +59,7 @@ private struct ConfigurationTrial {
     outcome.measures = [
       "\(read) taken, \(refused) refused", "slowest run \(Int(slowest.seconds * 1000)) ms (\(slowest.name))",
       "slowest read \(Int(slowestRead.seconds * 1000)) ms (\(slowestRead.name))",
-      "most memory \(largest.memory >> 20) MiB (\(largest.name))",
+      "at most \(largest.memory >> 20) MiB of memory (\(largest.name))",
     ]
     return outcome
   }

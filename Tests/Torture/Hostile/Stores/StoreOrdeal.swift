@@ -46,7 +46,7 @@ private struct StoreTrial {
     outcome.measures = [
       tried.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
       "slowest \(Int(slowest.seconds * 1000)) ms (\(slowest.name))",
-      "most memory \(largest.memory >> 20) MiB (\(largest.name))",
+      "at most \(largest.memory >> 20) MiB of memory (\(largest.name))",
     ]
     return outcome
   }
@@ -136,7 +136,7 @@ private struct StoreTrial {
     let copied = try TestSupport.run("cp", "-a", source + "/.", site.work)
     guard copied.exit == 0 else { throw PreparationFailed(copied.errors) }
     let backups = site.file("backups")
-    let wanted = kind == "folder" ? "production_files" : random.pick(["production_app", "production_app", "production_files"])
+    let wanted = kind == "folder" ? "production_files" : "production_" + random.pick(["app", "app", "files"])
     let names = try Paths.names(in: backups).filter {
       $0.hasPrefix(wanted) && $0.hasSuffix(kind == "manifest" ? ".manifest.json" : ".tar.zst")
     }
