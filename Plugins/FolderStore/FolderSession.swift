@@ -40,6 +40,8 @@ final class FolderSession: StoreSession, RotSession, HandingSession {
 
   /// Reads every file to its end, and documents as such; of `quick`, only what the folders say.
   func verifyIntegrity(_ request: IntegrityRequest) throws(Problem) -> [Finding] {
+    // A limit of this machine says nothing of the folder.
+    if let problem = content.problems.first(where: { $0.kind == .exhausted }) { throw problem }
     var findings = content.problems.map { problem in
       Finding(
         "file.unreadable", .error, at: .init(file: below(problem.subject)),
@@ -56,7 +58,7 @@ final class FolderSession: StoreSession, RotSession, HandingSession {
       if !found.isEmpty { damage.withLock { $0[entry] = found } }
     }
     self.reading = reading
-    findings += unreadable(reading, request.findingsPerCause)
+    findings += try unreadable(reading, request.findingsPerCause)
     let inside = damage.withLock { $0.sorted { $0.key < $1.key }.flatMap(\.value) }
     return findings + Self.few(inside, limit: request.findingsPerCause)
   }
@@ -88,10 +90,11 @@ final class FolderSession: StoreSession, RotSession, HandingSession {
       }, limit: limit)
   }
 
-  private func unreadable(_ reading: FolderReading, _ limit: Int) -> [Finding] {
+  private func unreadable(_ reading: FolderReading, _ limit: Int) throws(Problem) -> [Finding] {
     var findings: [Finding] = []
     for (entry, outcome) in zip(content.entries, reading.outcomes) {
       guard case .failed(let problem)? = outcome else { continue }
+      guard problem.kind != .exhausted else { throw problem }
       findings.append(
         Finding(
           "file.unreadable", .error, at: .init(file: entry.path), "the file \(entry.path) cannot be read",

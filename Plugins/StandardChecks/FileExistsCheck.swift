@@ -70,6 +70,7 @@ public struct FileExistsCheck: Check {
       head = FileHead(path: context.path, bytes: try file.read(4096, at: 0), size: status.size)
       if let finding = try kind(of: file, head, context, wanted: options.string("kind")) { findings.append(finding) }
     } catch {
+      guard error.kind != .exhausted else { throw error }
       let message = "the file's content cannot be read from its device"
       findings.append(Finding("file.unreadable", .fatal, message, evidence: error.said))
     }

@@ -53,7 +53,7 @@ public struct SQLCheck: Check {
       rows = try session.query(options.string("query") ?? "", limit: limit)
     } catch {
       switch error.kind {
-      case .locked, .noSpace, .changing: throw error
+      case .locked, .noSpace, .exhausted, .changing: throw error
       default: return [Finding("sql.failed", .error, "\(name): the query could not be run", evidence: error.said)]
       }
     }

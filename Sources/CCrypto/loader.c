@@ -1,9 +1,11 @@
 #include "CCrypto.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #define FUNCTIONS(X) X(EVP_MD_CTX_new) X(EVP_MD_CTX_free) X(EVP_sha256) X(EVP_DigestInit_ex) X(EVP_DigestUpdate) X(EVP_DigestFinal_ex)
 
@@ -38,10 +40,11 @@ ccrypto_sha256 *ccrypto_sha256_new(const char **problem) {
   pthread_once(&once, load);
   *problem = problem_text;
   if (!loaded) return NULL;
+  errno = 0;
   EVP_MD_CTX *context = api.EVP_MD_CTX_new();
   if (context == NULL || api.EVP_DigestInit_ex(context, api.EVP_sha256(), NULL) != 1) {
     api.EVP_MD_CTX_free(context);
-    *problem = "libcrypto does not offer SHA-256";
+    *problem = errno == ENOMEM ? strerror(ENOMEM) : "libcrypto does not offer SHA-256";
     return NULL;
   }
   return (ccrypto_sha256 *)context;

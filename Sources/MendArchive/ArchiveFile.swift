@@ -55,6 +55,11 @@ extension Problem {
     "Use another archive (dbmend list shows them). What can still be read of this one: "
     + "zstd -dc ARCHIVE | tar -xf -"
 
+  /// What kept libarchive from its work where that is no matter of the archive, by its error number: memory.
+  static func ofLibrary(_ number: Int32, _ tried: String, _ path: String) -> Problem? {
+    number == ENOMEM ? SystemError.problem(tried, path, number) : nil
+  }
+
   /// An archive that is missing, truncated or altered.
   static func archive(
     _ tried: String, _ path: String, _ said: String, advice: String? = archiveAdvice

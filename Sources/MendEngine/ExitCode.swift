@@ -40,7 +40,7 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     switch problem.kind {
     case .usage, .configuration: self = .usage
     case .missing, .damaged, .refused, .archive: self = .damaged
-    case .locked, .denied, .unsupported, .noSpace, .changing, .program, .system: self = .unchecked
+    case .locked, .denied, .unsupported, .noSpace, .exhausted, .changing, .program, .system: self = .unchecked
     }
   }
 }

@@ -102,7 +102,11 @@ private struct FaultTrial: CustomStringConvertible {
     if exit == site.pipeline.exit {
       // A call that the run can do without, or that it made again.
       guard try site.isDone(now) else { return ("untrue", "exit code \(exit), and the work is not done") }
-      if let words = site.leftovers(now) { return ("left", "exit code \(exit), and \(words)") }
+      if let words = site.leftovers(now) {
+        let isTold = (run.result.output + run.result.errors).contains("which the next run tries again")
+        guard isTold else { return ("left", "exit code \(exit), and \(words)") }
+        return ("left for the next run", try site.fault(afterDeath: now))
+      }
       return ("went on", nil)
     }
     guard exit == 3 || (exit == 5 && site.pipeline.exit == 4) else { return ("other", "exit code \(exit)") }

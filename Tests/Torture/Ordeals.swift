@@ -4,6 +4,7 @@ extension Ordeal {
     .deaths,
     .powerLoss,
     .faults,
+    .fullDisk,
     .hostileArchives,
     .hostileConfigurations,
     .hostileNames,

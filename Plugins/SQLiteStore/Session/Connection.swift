@@ -159,6 +159,9 @@ final class Connection {
     case SQLITE_FULL:
       return Problem(
         .noSpace, tried: tried, on: path, said: said, advice: "Free some room on that volume.", code: "disk.full")
+    case SQLITE_NOMEM:
+      return Problem(
+        .exhausted, tried: tried, on: path, said: said, advice: "Free some memory, or raise the limit of it (ulimit -v).")
     case SQLITE_BUSY, SQLITE_LOCKED:
       return Problem(.locked, tried: tried, on: path, said: said, code: "store.locked")
     case SQLITE_IOERR:

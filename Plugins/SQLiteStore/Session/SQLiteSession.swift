@@ -155,7 +155,9 @@ class SQLiteSession: SQLSession {
   private func storedSequences() throws(Problem) -> [[UInt8]: SQLValue] {
     let metadata = sqlite3_table_column_metadata(
       connection.handle, "main", "sqlite_sequence", nil, nil, nil, nil, nil, nil)
-    guard metadata == SQLITE_OK else { return [:] }
+    // What SQLite says where there is no such table; anything else kept it from looking.
+    if metadata == SQLITE_ERROR { return [:] }
+    guard metadata == SQLITE_OK else { throw connection.problem("read the sequences of") }
     var stored: [[UInt8]: SQLValue] = [:]
     try connection.rows("SELECT name, seq FROM sqlite_sequence") { row throws(Problem) in
       let name = Array(row.text(0).utf8)

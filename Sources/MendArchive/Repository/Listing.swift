@@ -13,12 +13,22 @@ extension Repository {
         stems.insert(String(name.dropLast(suffix.count)))
       }
     }
-    return stems.map { Self.record(of: Paths.join(path, $0 + ArchiveFile.suffix)) }.sorted(by: Self.isBefore)
+    return stems.map { stem in
+      let archive = Paths.join(path, stem + ArchiveFile.suffix)
+      let record = Self.record(of: archive)
+      // A device may do what it did not do before.
+      return record.problem?.kind == .system ? Self.record(of: archive) : record
+    }.sorted(by: Self.isBefore)
   }
 
-  /// The archives of one store, by the identity in their manifests, in the order in which they were taken.
+  /// The archives of one store, by the identity in their manifests, in the order in which they were taken. Throws where it is this
+  /// machine that keeps one from being read: whose that is is not known.
   public func records(of store: StoreIdentity) throws(Problem) -> [Record] {
-    try records().filter { $0.manifest?.store == store }
+    let records = try records()
+    for record in records {
+      if let problem = record.problem, problem.isOfMachine { throw problem }
+    }
+    return records.filter { $0.manifest?.store == store }
   }
 
   /// How many archives there are, and how many bytes they take together. Opens nothing.

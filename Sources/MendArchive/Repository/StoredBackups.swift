@@ -18,12 +18,14 @@ public final class StoredBackups: Backups {
   }
 
   /// The newest archive of a healthy or repaired store that can be read whole. One that cannot is passed over, and
-  /// noted in `skipped`.
+  /// noted in `skipped`. Throws where it is this machine that keeps it from being read.
   public func newestGood() throws(Problem) -> Backup? {
     skipped = []
     for record in try repository.records(of: store).reversed() {
       guard let manifest = record.manifest, manifest.isGood else { continue }
       if let problem = KnownGood.verify(record) {
+        // An older one is not taken for want of memory or open files.
+        guard !problem.isOfMachine else { throw problem }
         skipped.append(problem)
         continue
       }

@@ -108,6 +108,7 @@ final class TarReader {
   private func problem(_ said: String?) -> Problem {
     if let problem = source.problem { return problem }
     let text = said ?? library.pointee.archive_error_string(archive).map { String(cString: $0) }
-    return .archive("read the archive", path, text ?? "libarchive gives no reason")
+    return .ofLibrary(library.pointee.archive_errno(archive), "read the archive", path)
+      ?? .archive("read the archive", path, text ?? "libarchive gives no reason")
   }
 }

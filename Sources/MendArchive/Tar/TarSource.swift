@@ -142,6 +142,7 @@ private final class Unpacking: @unchecked Sendable {
   private var failure: Part {
     let said = library.pointee.archive_error_string(archive).map { String(cString: $0) }
     return Part(
-      problem: packed.problem ?? .archive("read the archive", path, said ?? "libarchive gives no reason"))
+      problem: packed.problem ?? .ofLibrary(library.pointee.archive_errno(archive), "read the archive", path)
+        ?? .archive("read the archive", path, said ?? "libarchive gives no reason"))
   }
 }

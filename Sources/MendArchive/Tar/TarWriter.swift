@@ -113,7 +113,8 @@ final class TarWriter {
   private func problem() -> Problem {
     if let problem = sink.problem { return problem }
     let said = library.pointee.archive_error_string(archive).map { String(cString: $0) }
-    return Problem(.system, tried: "write the archive", on: path, said: said ?? "libarchive gives no reason")
+    return .ofLibrary(library.pointee.archive_errno(archive), "write the archive", path)
+      ?? Problem(.system, tried: "write the archive", on: path, said: said ?? "libarchive gives no reason")
   }
 }
 

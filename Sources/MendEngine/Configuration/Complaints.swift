@@ -16,7 +16,10 @@ final class ComplaintList {
   /// A file of nothing but errors must not cost memory and time for each.
   private static let maximum = 200
 
-  var isEmpty: Bool { complaints.isEmpty }
+  /// Whether there was no memory to read the text.
+  var lacksMemory = false
+
+  var isEmpty: Bool { complaints.isEmpty && !lacksMemory }
   var count: Int { complaints.count + uncounted }
 
   func add(at position: TextPosition, _ said: @autoclosure () -> String) {
@@ -75,6 +78,11 @@ struct SourceText {
 
   /// The problem that carries every complaint, in the order of the file.
   func problem(_ list: ComplaintList, tried: String, advice: String) -> Problem {
+    guard !list.lacksMemory else {
+      return Problem(
+        .exhausted, tried: tried, on: file, said: SystemError.text(ENOMEM),
+        advice: "Free some memory, or raise the limit of it (ulimit -v).")
+    }
     let sorted = list.complaints.sorted { $0.position < $1.position }
     let count = sorted.count + list.uncounted
     var said = count == 1 ? "there is an error in it" : "there are \(count) errors in it"

@@ -103,8 +103,10 @@ enum ConfigurationFile {
       let limit = YAMLDocument.maximalSize
       return (try FileHandle.read(file).readAll(limit: limit), status.mode & 0o002 != 0, status.user)
     } catch {
+      // A disk that does not give the file, or a limit of this machine, is no error in it.
+      let isOfMachine = error.kind == .exhausted || error.kind == .system
       throw Problem(
-        .configuration, tried: tried, on: file, said: error.said,
+        isOfMachine ? error.kind : .configuration, tried: tried, on: file, said: error.said,
         advice: error.kind == .missing
           ? "Check the path; 'dbmend init' writes a new one." : error.advice)
     }

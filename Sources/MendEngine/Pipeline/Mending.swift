@@ -31,6 +31,8 @@ struct Mending {
   private(set) var failures: [Problem] = []
   private(set) var uncovered: [Plan.Uncovered] = []
   private var tried = TriedRepairs()
+  /// Repairs that met a failure of a device, and get a second chance.
+  private var isRetried: Set<String> = []
 
   /// More repairs than this are no plan any more.
   static let stepLimit = 16
@@ -67,7 +69,7 @@ struct Mending {
         store: store.identity, driver: driver, path: check == nil ? store.path : copy, scratch: nil, backups: backups,
         schema: schema, askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
         tellsProvenance: engine.settings.tellsProvenance, found: found)
-      let (plan, remarks) = engine.plan(for: findings, of: store, in: offers, tried: tried)
+      let (plan, remarks) = try engine.plan(for: findings, of: store, in: offers, tried: tried)
       for remark in remarks where !notes.contains(remark) { notes.append(remark) }
       uncovered = plan.uncovered
       guard !plan.steps.isEmpty else { return }
@@ -89,6 +91,12 @@ struct Mending {
       do throws(Problem) {
         isMended = try mend(present, step, repair)
       } catch {
+        // What costs more is not chosen for want of room or memory, nor for what a device does when it is asked again.
+        if error.isOfMachine || (error.kind == .system && isRetried.contains(step.repair) && isOwn(error)) { throw error }
+        if error.kind == .system, isRetried.insert(step.repair).inserted {
+          if !step.offer.replacesStore { try startOver() }
+          return
+        }
         steps.append(step.planned(.failed))
         failures.append(error)
         tried.add(failed: step.repair)
@@ -181,6 +189,9 @@ struct Mending {
     failure.advice = nil
     return failure
   }
+
+  /// Whether a failure is one of the work folder: the store and its backups have no part in it.
+  private func isOwn(_ failure: Problem) -> Bool { failure.subject.hasPrefix(work.path + "/") }
 
   /// The rows of every table that a repair touched, with what is there in the end counted as kept where it can be counted.
   private func tallies() -> [String: RowTally] {

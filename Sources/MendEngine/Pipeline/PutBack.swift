@@ -94,7 +94,12 @@ struct PutBack {
     entry.old = Journal.FileMark(of: store.path)
     try journal.put(entry)
     try work.make()
-    defer { isCleanedUp = (try? work.remove()) != nil }
+    defer {
+      if let note = work.end(store.identity, nil) {
+        isCleanedUp = false
+        report.notes.append(note)
+      }
+    }
     let old = try engine.unpack(record, of: store, driver, into: try work.subfolder("old"))
     count(old.path, driver, replaced: replaced)
     giveAttributes()

@@ -90,7 +90,7 @@ private struct RepairInPlace {
       store: store.identity, driver: driver, path: store.path, scratch: nil, backups: backups, schema: schema,
       askedFor: engine.settings.askedForRepairs, patience: engine.patience, maxLoss: store.maxLoss,
       tellsProvenance: engine.settings.tellsProvenance, found: result.findings)
-    let (plan, remarks) = engine.plan(for: result.toMend, of: store, in: context, tried: TriedRepairs())
+    let (plan, remarks) = try engine.plan(for: result.toMend, of: store, in: context, tried: TriedRepairs())
     guard plan.steps.isEmpty else { return plan }
     Engine.note(backups, in: &report)
     report.notes += remarks + plan.uncovered.map(Engine.sentence)
@@ -165,10 +165,7 @@ private struct RepairInPlace {
     var entry = Journal.Entry(store: store.identity, phase: .working, work: work.path, archive: archived.record.path)
     entry.old = Journal.FileMark(of: store.path)
     try journal.put(entry)
-    defer {
-      // What cannot be removed stays written down, so that the next run tries again.
-      if (try? work.remove()) != nil { try? journal.strike(store.identity) }
-    }
+    defer { if let note = work.end(store.identity, journal) { report.notes.append(note) } }
     try work.make()
     var mending = try Mending(
       engine: engine, result: result, driver: driver, backups: backups, schema: schema, work: work)

@@ -12,7 +12,7 @@ extension Engine {
       let schema = try schemaText()
       report.notes += AbandonedWork(registry).clear(settings.temporaryFolder)
       try work.make()
-      defer { try? work.remove() }
+      defer { if let note = work.end(result.store.identity, nil) { report.notes.append(note) } }
       var mending = try Mending(
         engine: self, result: result, driver: driver, backups: backups, schema: schema, work: work)
       try mending.run()

@@ -96,7 +96,7 @@ extension Engine {
         backups: try backups(of: result.store, driver), schema: try schemaText(),
         askedFor: settings.askedForRepairs, patience: patience, maxLoss: result.store.maxLoss,
         tellsProvenance: settings.tellsProvenance, found: result.findings)
-      let (plan, remarks) = plan(for: result.toMend, of: result.store, in: context, tried: TriedRepairs())
+      let (plan, remarks) = try plan(for: result.toMend, of: result.store, in: context, tried: TriedRepairs())
       report.plan = plan.steps.map { $0.planned() }
       Engine.note(context.backups, in: &report)
       report.notes += remarks
@@ -153,7 +153,7 @@ extension Engine {
       let schema = try schemaText()
       report.notes += AbandonedWork(registry).clear(Paths.folder(of: Paths.resolved(file)))
       try work.make()
-      defer { try? work.remove() }
+      defer { if let note = work.end(result.store.identity, nil) { report.notes.append(note) } }
       var mending = try Mending(
         engine: self, result: result, driver: driver, backups: backups, schema: schema, work: work)
       try mending.run()

@@ -138,7 +138,7 @@ extension Engine {
       try refuseOutput(file, over: store, driver)
       let abandoned = AbandonedWork(registry).clear(Paths.folder(of: Paths.resolved(file)))
       try work.make()
-      defer { try? work.remove() }
+      defer { if let note = work.end(store.identity, nil) { report.notes.append(note) } }
       let content = try unpack(record, of: store, driver, into: try work.subfolder("old"))
       let check = runChecks(store, .copy(content.path, driver), counting: .ifCheap)
       report = StoreReport(check)
@@ -216,7 +216,7 @@ private struct Restore {
     var entry = Journal.Entry(store: store.identity, phase: .working, work: work.path)
     entry.old = Journal.FileMark(of: store.path)
     try journal.put(entry)
-    defer { if (try? work.remove()) != nil { try? journal.strike(store.identity) } }
+    defer { if let note = work.end(store.identity, journal) { report.notes.append(note) } }
     try work.make()
     let content = try engine.unpack(record, of: store, driver, into: try work.subfolder("old"))
     let check = engine.runChecks(store, .copy(content.path, driver), counting: .ifCheap)

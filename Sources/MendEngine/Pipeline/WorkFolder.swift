@@ -50,6 +50,20 @@ final class WorkFolder {
   }
 }
 
+extension WorkFolder {
+  /// Removes the folder, and strikes its store off the journal. What cannot be removed stays written down, so that the next run
+  /// tries again. A sentence about it; nil where all is gone.
+  func end(_ store: StoreIdentity, _ journal: Journal?) -> String? {
+    do throws(Problem) {
+      try remove()
+      try journal?.strike(store)
+      return nil
+    } catch {
+      return "What this run worked with could not be removed, which the next run tries again: \(error)"
+    }
+  }
+}
+
 extension Engine {
   /// A copy of a store as it is now, and the stamp of what was copied: the engine's consistent view, or, where that cannot
   /// be had any more, every file of the store as it is.

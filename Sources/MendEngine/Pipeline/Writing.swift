@@ -89,7 +89,7 @@ private struct Writing {
     var entry = Journal.Entry(store: store.identity, phase: .working, work: work.path)
     entry.old = Journal.FileMark(of: store.path)
     try journal.put(entry)
-    defer { if (try? work.remove()) != nil { try? journal.strike(store.identity) } }
+    defer { if let note = work.end(store.identity, journal) { report.notes.append(note) } }
     try work.make()
     let copy = Paths.join(try work.subfolder("new"), Paths.name(of: store.path))
     let file = try FileHandle.create(copy, mode: 0o644)

@@ -41,6 +41,9 @@ struct Offers: Sendable {
   var remarks: [String] = []
   /// Why a repair that could mend some of the findings is no candidate, by its id.
   var refusals: [(repair: String, because: String)] = []
+  /// A limit of this machine that kept a repair from saying what it offers: another one is not chosen for that, since it may
+  /// cost more.
+  var obstacle: Problem?
 }
 
 extension Engine {
@@ -68,7 +71,8 @@ extension Engine {
         continue
       }
       do throws(Problem) {
-        guard let offer = try repair.offer(for: asked.map(\.finding), in: context) else {
+        guard let offer = try secondChance({ () throws(Problem) in try repair.offer(for: asked.map(\.finding), in: context) })
+        else {
           refuse("it has nothing to offer here")
           continue
         }
@@ -79,11 +83,22 @@ extension Engine {
         }
         offers.candidates.append(Candidate(repair: description.id, offer: offer, rank: rank))
       } catch {
+        if error.isOfMachine { offers.obstacle = offers.obstacle ?? error }
         offers.remarks.append("'\(description.id)' could not say what it offers: \(error)")
         refuse("it could not say what it offers: \(error)")
       }
     }
     return offers
+  }
+
+  /// Tries once more what a device did not do: what it does then was none of its damage.
+  private func secondChance<Value>(_ work: () throws(Problem) -> Value) throws(Problem) -> Value {
+    do throws(Problem) {
+      return try work()
+    } catch {
+      guard error.kind == .system else { throw error }
+      return try work()
+    }
   }
 
   /// The codes of findings, each once, for a sentence.
@@ -95,11 +110,13 @@ extension Engine {
     return codes.joined(separator: ", ")
   }
 
-  /// The plan for the findings of a store or of a working copy.
+  /// The plan for the findings of a store or of a working copy. Throws where a limit of this machine kept a repair from saying what
+  /// it offers.
   func plan(
     for findings: [RuledFinding], of store: ManagedStore, in context: RepairContext, tried: TriedRepairs
-  ) -> (plan: Plan, remarks: [String]) {
+  ) throws(Problem) -> (plan: Plan, remarks: [String]) {
     let asked = candidates(for: findings, in: context, tried: tried)
+    if let obstacle = asked.obstacle { throw obstacle }
     return (planner(for: findings, of: store, asked).plan(), asked.remarks)
   }
 

@@ -165,7 +165,9 @@ public final class FileHandle {
 
   /// Cuts or extends the file to a size.
   public func truncate(to size: Int) throws(Problem) {
-    guard ftruncate(descriptor, off_t(size)) == 0 else { throw SystemError.problem("set the size of", path) }
+    while ftruncate(descriptor, off_t(size)) != 0 {
+      guard errno == EINTR else { throw SystemError.problem("set the size of", path) }
+    }
   }
 
   /// Waits until the content is on the disk.

@@ -59,8 +59,10 @@ public struct FolderReplacement {
   // MARK: - What is to be done
 
   private func steps() throws(Problem) -> [FolderUndo.Step] {
-    let wanted = try FolderWalk(copy).entries
-    let present = try FolderWalk(live, isLeftOut: isLeftOut).entries
+    let (copied, here) = (try FolderWalk(copy), try FolderWalk(live, isLeftOut: isLeftOut))
+    // What cannot be listed in the copy would be removed, and what cannot be in the live folder would stay.
+    if let problem = copied.problems.first ?? here.problems.first { throw problem }
+    let (wanted, present) = (copied.entries, here.entries)
     let now = Dictionary(present.map { ($0.path, $0.status) }) { first, _ in first }
     let names = Set(wanted.map(\.path))
     var removals: [FolderUndo.Step] = []

@@ -70,7 +70,7 @@ public enum Paths {
   public static func names(in folder: String) throws(Problem) -> [String] {
     guard let stream = opendir(folder) else { throw SystemError.problem("list", folder) }
     defer { closedir(stream) }
-    return names(stream)
+    return try names(stream, folder)
   }
 
   /// The names in an open folder, likewise.
@@ -83,12 +83,18 @@ public enum Paths {
       throw SystemError.problem("list", folder.path, number)
     }
     defer { closedir(stream) }
-    return names(stream)
+    return try names(stream, folder.path)
   }
 
-  private static func names(_ stream: OpaquePointer) -> [String] {
+  private static func names(_ stream: OpaquePointer, _ folder: String) throws(Problem) -> [String] {
     var names: [String] = []
-    while let entry = readdir(stream) {
+    while true {
+      // A folder that ends and one that the disk does not give to its end differ in this alone.
+      errno = 0
+      guard let entry = readdir(stream) else {
+        guard errno == 0 else { throw SystemError.problem("list", folder) }
+        break
+      }
       let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
         pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
           String(cString: $0)

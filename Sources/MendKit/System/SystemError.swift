@@ -32,8 +32,11 @@ public enum SystemError {
       kind = .noSpace
       advice = "The file would be larger than this system or its limits allow."
     case EMFILE, ENFILE:
-      kind = .system
+      kind = .exhausted
       advice = "Raise the limit of open files (ulimit -n)."
+    case ENOMEM:
+      kind = .exhausted
+      advice = "Free some memory, or raise the limit of it (ulimit -v)."
     case ELOOP:
       kind = .system
       advice = "The path's links lead in a circle."

@@ -21,6 +21,8 @@ public struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
     case unsupported
     /// No room on a device or within a quota. Exit 3.
     case noSpace
+    /// No memory, no more open files or no more processes. Exit 3.
+    case exhausted
     /// The store changed while it was read, and again on each new try. Exit 3.
     case changing
     /// An archive that is missing, truncated or altered. Exit 1.
@@ -33,6 +35,10 @@ public struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
 
   /// The sort of failure.
   public var kind: Kind
+
+  /// Whether it says nothing of a store or its backups: with more room, memory or quiet the same would have succeeded.
+  public var isOfMachine: Bool { [.noSpace, .exhausted, .locked, .changing].contains(kind) }
+
   /// What was tried, as a verb phrase: "open the database".
   public var tried: String
   /// What it was tried on: a path, a table, a line of the configuration.

@@ -48,6 +48,7 @@ struct NextStep {
     case .changing: return NextStep("try again when fewer writes are under way:", again)
     case .denied where !say.context.isRoot: return NextStep("run it again as a user who may:", "sudo \(again)")
     case .noSpace: return NextStep("make room, then:", again)
+    case .exhausted: return NextStep("free memory and open files, then:", again)
     case .denied, .refused, .unsupported, .program, .system: return NextStep("see to what is said above, then:", again)
     case .usage, .configuration, .missing, .damaged, .archive, nil: return NextStep("try again:", again)
     }
@@ -92,7 +93,7 @@ struct NextStep {
 
   private static func isObstacle(_ kind: Problem.Kind) -> Bool {
     switch kind {
-    case .locked, .denied, .noSpace, .changing, .refused, .system: true
+    case .locked, .denied, .noSpace, .exhausted, .changing, .refused, .system: true
     case .usage, .configuration, .missing, .damaged, .unsupported, .archive, .program: false
     }
   }

@@ -19,7 +19,7 @@ struct YAMLDocument {
     let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
     defer { parser.deallocate() }
     guard yaml_parser_initialize(parser) != 0 else {
-      complaints.add(at: .start, "there is not enough memory to read this")
+      complaints.lacksMemory = true
       return
     }
     defer { yaml_parser_delete(parser) }
@@ -66,6 +66,7 @@ private struct YAMLBuilder {
 
   private func next() throws(Stop) -> YAMLEvents.Event {
     let event = events.next()
+    if event.lacksMemory { complaints.lacksMemory = true }
     if case .failed(let said) = event.kind { throw stop(event.position, said) }
     return event
   }
@@ -133,6 +134,7 @@ private struct YAMLEvents {
     var position: TextPosition
     var hasAnchor = false
     var tag: String?
+    var lacksMemory = false
   }
 
   enum Kind {
@@ -186,6 +188,9 @@ private struct YAMLEvents {
   private func failure() -> Event {
     let state = parser.pointee
     let problem = state.problem.map { String(cString: $0) } ?? "this is not YAML"
+    if state.error == YAML_MEMORY_ERROR {
+      return Event(kind: .failed(problem), position: Self.position(state.mark), lacksMemory: true)
+    }
     if state.error == YAML_READER_ERROR {
       return Event(
         kind: .failed("\(problem); the text must be UTF-8"), position: position(ofByte: state.problem_offset))
