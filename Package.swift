@@ -73,8 +73,11 @@ let package = Package(
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["SQLiteStore", "MendKit", "CSQLite", "CSystem", "TestSupport"]),
     .target(
-      name: "Torture", dependencies: ["CSystem", "MendKit", "TestSupport"], path: "Tests/Torture",
-      exclude: ["Interposer/interposer.c"]),
+      name: "Torture",
+      dependencies: [
+        "MendKit", "MendEngine", "StandardChecks", "StandardRepairs", "SQLiteStore", "JSONStore", "DuckDBStore",
+        "FolderStore", "PostgreSQLStore", "H2Store", "CSystem", "CCrypto", "CXXHash", "TestSupport",
+      ], path: "Tests/Torture", exclude: ["Interposer/interposer.c"]),
     .testTarget(name: "TortureTests", dependencies: ["Torture", "dbmend", "MendKit", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["dbmend", "MendEngine", "MendKit", "MendReport", "TestSupport"]),
   ],

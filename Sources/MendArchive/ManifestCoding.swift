@@ -9,6 +9,9 @@ extension Manifest {
   /// More than any store's manifest has; what is longer is not read.
   static let largestText = 64 << 20
 
+  /// More than any repository counts to; what claims to be newer than all that could ever be taken is not believed.
+  static let largestSequence = 1 << 53
+
   /// Notes on the pages of the largest database that there can be would have more; so large ones are not read.
   static let largestNotes = 1 << 30
 
@@ -64,6 +67,10 @@ extension Manifest {
     guard let verdict = Verdict(rawValue: try fields.text("verdict")) else {
       throw ManifestError(said: "'verdict' is none that dbmend knows")
     }
+    let sequence = try fields.count("sequence")
+    guard sequence <= Self.largestSequence else {
+      throw ManifestError(said: "'sequence' is larger than can be counted to")
+    }
     var rows: [String: Int] = [:]
     for member in try fields.fields("rows").value.members ?? [] {
       guard let count = member.value.integer else { throw ManifestError(said: "'rows' has a count that is no number") }
@@ -75,7 +82,7 @@ extension Manifest {
       store: StoreIdentity(
         environment: try store.text("environment"), name: try store.text("name"), path: try store.text("path")),
       kind: try fields.text("kind"), engine: try fields.text("engine"), version: try fields.text("version"),
-      taken: taken.seconds, sequence: try fields.count("sequence"), verdict: verdict,
+      taken: taken.seconds, sequence: sequence, verdict: verdict,
       reason: try fields.text("reason"), rows: rows, stamp: try fields.optional("stamp").map(StoreStamp.init),
       members: members, schema: fields.value["schema"]?.string,
       notes: format == Self.formats[1] ? fields.value["notes"]?.string : nil,

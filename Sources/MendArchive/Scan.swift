@@ -69,6 +69,7 @@ struct Scan {
     var done = 0
     var sawManifest = false
     var listing = listing
+    var places = MemberPlaces()
     while let entry = try next(reader, after: last) {
       if let folder = expected.listing?.folder, entry.name.hasPrefix(folder), Self.isWithin(entry.name, folder) {
         last = entry.name
@@ -77,6 +78,7 @@ struct Scan {
         guard let listed else {
           throw problem("it holds the member \(MemberName.shown(entry.name)), which its listing does not have")
         }
+        if let said = places.flaw(of: listed) { throw problem(said) }
         done += try take(listed, entry, reader, lane, done: done)
         continue
       }

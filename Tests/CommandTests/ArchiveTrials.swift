@@ -255,6 +255,21 @@ import Testing
     #expect(try trial.archives().count == 4)
   }
 
+  @Test("an archive from elsewhere does not say by itself which file it replaces")
+  func foreignStore() throws {
+    let (trial, archives) = try trial()
+    try Paths.makeFolder(trial.file("in"))
+    let copied = try run("cp", archives[0], trial.file("in/a.tar.zst"))
+    #expect(copied.exit == 0)
+    let before = try trial.sight(except: "dbmend-archives/.dbmend.lock")
+    let outcome = try trial.dbmend("restore", "in/a.tar.zst")
+    #expect(outcome.exit == 2 && outcome.tells("dbmend restore ARCHIVE TARGET"), "\(outcome.everything)")
+    #expect(try trial.sight(except: "dbmend-archives/.dbmend.lock") == before)
+    let named = try trial.dbmend("restore", "in/a.tar.zst", "app.db")
+    #expect(named.exit == 0, "\(named.everything)")
+    #expect(try trial.value("select count(*) from users") == "4")
+  }
+
   @Test("latest over a damaged store, over a missing one, and into a file")
   func latest() throws {
     let (trial, archives) = try trial()

@@ -155,6 +155,50 @@ import Testing
     #expect(try Paths.names(in: place.folder.file("else")).isEmpty)
   }
 
+  @Test("a frame within a frame is refused: each could unpack to a thousand times its size")
+  func nestedFrames() throws {
+    let place = try Place()
+    let manifest = try Crafted.manifest(good)
+    let members = [file, Crafted.Member(name: "manifest.json", content: Array(manifest.text().utf8))]
+    let path = place.folder.file("bad.tar.zst")
+    try FileHandle.create(path, mode: 0o600).write(Crafted.zstd(Crafted.zstd(Crafted(members: members).tar)), at: 0)
+    let problem = try problem { _ = try Repository.open(archiveAt: path) }
+    #expect(problem.kind == .archive && problem.subject == path)
+  }
+
+  @Test("of an archived folder no member may stand twice, or below what is no folder")
+  func places() throws {
+    func said(_ names: [(String, MemberKind)]) -> String? {
+      var places = MemberPlaces()
+      for (name, kind) in names {
+        let attributes = FileAttributes(user: 0, group: 0, mode: 0o644)
+        if let said = places.flaw(of: ListedFile(name: name, kind: kind, size: 0, modified: 0, attributes: attributes))
+        {
+          return said
+        }
+      }
+      return nil
+    }
+    let link = MemberKind.link("/etc")
+    #expect(said([("d", .folder), ("d/a", .file), ("d/e", .folder), ("d/e/a", .file), ("d/f/g/a", .file)]) == nil)
+    #expect(said([("d", .folder), ("d/a", .file), ("d/a", .file)])?.contains("twice") == true)
+    #expect(said([("d", .folder), ("d/l", link), ("d/l/passwd", .file)])?.contains("below") == true)
+    #expect(said([("d", .folder), ("d/l", link), ("d/l/x/y", .file)])?.contains("below") == true)
+    #expect(said([("d/l/x", .file), ("d/l", link)])?.contains("below") == true)
+    #expect(said([("d", link), ("d/passwd", .file)])?.contains("below") == true)
+  }
+
+  @Test("no manifest says that it is newer than all archives that could ever be taken")
+  func sequence() throws {
+    var manifest = try Crafted.manifest(good)
+    manifest.sequence = .max
+    #expect(throws: ManifestError.self) { _ = try Manifest.parse(Array(manifest.text().utf8)) }
+    manifest.sequence = Manifest.largestSequence
+    let parsed = try Manifest.parse(Array(manifest.text().utf8)).manifest
+    let record = Repository.Record(path: "/a", size: nil, manifest: parsed)
+    #expect(Repository.sequence(behind: [record]) == Manifest.largestSequence)
+  }
+
   @Test("the definitions are read, verified, and nil where there are none")
   func schema() throws {
     let place = try Place()

@@ -26,6 +26,14 @@ struct JSONTests {
     do { _ = try parse(text) } catch let error as JSONSyntaxError { #expect(error.byte == byte, "\(text): \(error)") }
   }
 
+  @Test("what steers a terminal is escaped, above ASCII too, and reads back as it was")
+  func steering() throws {
+    let text = "\u{1B}[2J\u{7F}\u{9B}2J\u{202E}gnp\u{2066}é€\u{A0}\u{1F600}"
+    let written = JSONValue.string(text).text()
+    #expect(written == #""\u001b[2J\u007f\u009b2J\u202egnp\u2066é€\#u{A0}\#u{1F600}""#)
+    #expect(try JSONValue(parsing: written.utf8) == .string(text))
+  }
+
   @Test("nesting is bounded, so that no text overflows the stack")
   func depth() {
     #expect(throws: JSONSyntaxError.self) {

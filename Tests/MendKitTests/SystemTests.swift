@@ -94,4 +94,25 @@ struct SystemTests {
         == "could not open /data/app.db: Permission denied. Run dbmend as the file's owner or as root.")
     #expect(SystemError.problem("write", "/x", ENOSPC).kind == .noSpace)
   }
+
+  @Test("any time that an archive may name can be given to a file", arguments: [Int64.min, -1, 0, 1, .max])
+  func archivedTimes(_ time: Int64) throws {
+    let file = try FileHandle.create(Paths.join(folder, "a"), mode: 0o600)
+    FileTimes.set(time, of: file)
+    let modified = try file.status().modified
+    #expect(!(-1...1).contains(time) || modified == time)
+  }
+
+  @Test("a folder goes with what is in it, also where a name in it is no text")
+  func removeTree() throws {
+    let tree = Paths.join(folder, "tree")
+    try Paths.makeFolder(Paths.join(tree, "sub"))
+    for name in [[0x61, 0xFF], [0xC0, 0x80]] as [[UInt8]] {
+      let path = (tree + "/sub/").utf8.map { CChar(bitPattern: $0) } + name.map { CChar(bitPattern: $0) } + [0]
+      #expect(mkdir(path, 0o755) == 0)
+    }
+    #expect(symlink("/etc", Paths.join(tree, "link")) == 0)
+    try Paths.removeTree(tree)
+    #expect(!FileStatus.exists(tree) && FileStatus.exists("/etc/passwd"))
+  }
 }

@@ -1,6 +1,7 @@
 import MendKit
-import MendReport
 import Testing
+
+@testable import MendReport
 
 @Suite struct MachineFormatTests {
   private func json(_ report: Report, _ format: ReportFormat = .json) throws -> JSONValue {
@@ -183,5 +184,11 @@ import Testing
     }
     #expect(!text.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\r" })
     #expect(text.contains("%250A"))
+  }
+
+  @Test("XML holds what steers a terminal as references, which read as the same text")
+  func steeringXML() {
+    #expect(XMLText.attribute("a\u{9B}2J\u{202E}b\tc") == "a&#155;2J&#8238;b&#9;c")
+    #expect(XMLText.content("a\u{7F}b\n\tc\u{1B}") == "a&#127;b\n\tc\\u{1B}")
   }
 }

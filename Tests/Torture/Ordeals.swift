@@ -8,6 +8,10 @@ extension Ordeal {
     .twoAtOnce,
     .faults,
     .fullDisk,
+    .hostileArchives,
+    .hostileConfigurations,
+    .hostileNames,
+    .hostileStores,
   ]
 
   /// The ordeal of a name.

@@ -14,7 +14,7 @@
   X(archive_write_set_format_option)                                                                                 \
   X(archive_write_set_bytes_in_last_block) X(archive_write_open) X(archive_write_header) X(archive_write_data)    \
   X(archive_write_finish_entry)                                                                                      \
-  X(archive_read_new) X(archive_read_free) X(archive_read_close) X(archive_read_support_filter_zstd)                 \
+  X(archive_read_new) X(archive_read_free) X(archive_read_close) X(archive_read_append_filter)                     \
   X(archive_read_support_format_tar) X(archive_read_support_format_raw) X(archive_read_open) X(archive_read_next_header) X(archive_read_data)        \
   X(archive_read_data_block) X(archive_read_data_skip)                                                               \
   X(archive_entry_new) X(archive_entry_free) X(archive_entry_clear) X(archive_entry_pathname)                        \

@@ -54,7 +54,7 @@ extension Repository {
 
   /// The number behind those of all archives that there are.
   static func sequence(behind records: [Record]) -> Int {
-    (records.compactMap { $0.manifest?.sequence }.max() ?? 0) + 1
+    min((records.compactMap { $0.manifest?.sequence }.max() ?? 0) + 1, Manifest.largestSequence)
   }
 
   /// Reads back an archive that was written to its end, and waits meanwhile until it is on the disk.

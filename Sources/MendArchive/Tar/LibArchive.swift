@@ -25,6 +25,7 @@ enum LibArchive {
   /// Something was worth a remark, but the call did its work.
   static let warn: Int32 = -20
   static let fatal: Int = -30
+  static let zstd: Int32 = 14
 
   /// The part of a mode that tells files, folders and links apart, as archive_entry.h has it.
   static let regularFile: UInt32 = 0o100000

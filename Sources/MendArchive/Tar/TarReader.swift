@@ -35,7 +35,8 @@ final class TarReader {
     }
     self.archive = archive
     let functions = library.pointee
-    if !unpackingAside { try check(functions.archive_read_support_filter_zstd(archive)) }
+    // Once and no more: a search for filters would unpack a frame within a frame within a frame, each a thousand times as large.
+    if !unpackingAside { try check(functions.archive_read_append_filter(archive, LibArchive.zstd)) }
     try check(functions.archive_read_support_format_tar(archive))
     try check(source.open(archive, functions))
   }

@@ -127,7 +127,7 @@ private final class Unpacking: @unchecked Sendable {
     if !isOpen {
       isOpen = true
       var entry: OpaquePointer?
-      guard functions.archive_read_support_filter_zstd(archive) >= LibArchive.warn,
+      guard functions.archive_read_append_filter(archive, LibArchive.zstd) >= LibArchive.warn,
         functions.archive_read_support_format_raw(archive) >= LibArchive.warn,
         packed.open(archive, functions) >= LibArchive.warn,
         functions.archive_read_next_header(archive, &entry) >= LibArchive.warn

@@ -34,17 +34,26 @@ struct CheckReader {
   func checks(in node: YAMLNode?, over inherited: [Configuration.ConfiguredCheck]) -> [Configuration.ConfiguredCheck] {
     guard let node else { return inherited }
     var result = inherited
+    // Where each check stands: a list may have as many as fit into a file.
+    var places: [Key: Int] = [:]
+    func note(from first: Int) {
+      for index in first..<result.count {
+        let key = key(of: result[index])
+        if places[key] == nil { places[key] = index }
+      }
+    }
+    note(from: 0)
     for mention in mentions(in: node) {
       named.ids.insert(mention.id)
       guard let description = registry.check(mention.id)?.description else { continue }
-      let isSame = { (check: Configuration.ConfiguredCheck) in
-        check.id == mention.id && (!description.isRepeatable || check.name == mention.name)
-      }
       if mention.isOff {
+        guard result.contains(where: { $0.id == mention.id }) else { continue }
         result.removeAll { $0.id == mention.id }
+        places = [:]
+        note(from: 0)
         continue
       }
-      let index = result.firstIndex(where: isSame)
+      let index = places[Key(id: mention.id, name: description.isRepeatable ? mention.name : nil)]
       var check = index.map { result[$0] } ?? Configuration.ConfiguredCheck(id: mention.id)
       for option in mention.options {
         check.options.removeAll { $0.key == option.key }
@@ -54,8 +63,21 @@ struct CheckReader {
       check.origin = source.origin(mention.position)
       complainOfMissing(check, mention, description)
       if let index { result[index] = check } else { result.append(check) }
+      if index == nil { note(from: result.count - 1) }
     }
     return result
+  }
+
+  private func key(of check: Configuration.ConfiguredCheck) -> Key {
+    let isRepeatable = registry.check(check.id)?.description.isRepeatable ?? false
+    return Key(id: check.id, name: isRepeatable ? check.name : nil)
+  }
+
+  /// What tells the checks of a list apart.
+  private struct Key: Hashable {
+    var id: String
+    /// Of a check that a list may have several times.
+    var name: String?
   }
 
   /// The mentions of a list or a map, each held against its check's description.

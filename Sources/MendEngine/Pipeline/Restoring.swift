@@ -67,8 +67,27 @@ extension Engine {
       environment.name == identity.environment && environment.stores.contains { $0.name == identity.name }
     }
     let named = isConfigured ? try? select(["\(identity)"]).stores.first : nil
-    let atPath = configuredStore(at: identity.path, environments: configuration.environments)
-    return (record, named ?? atPath ?? unconfigured(identity.path, resolved: identity.path))
+    if let named { return (record, named) }
+    if let atPath = configuredStore(at: identity.path, environments: configuration.environments) {
+      return (record, atPath)
+    }
+    guard isOurs(record, of: identity) else {
+      throw Problem(
+        .usage, tried: "restore", on: record.path,
+        said:
+          "it says that it is of \(identity.path), which no configuration here names, and it is in no repository of that store",
+        advice: "If that is the place to put it, name it: dbmend restore ARCHIVE TARGET")
+    }
+    return (record, unconfigured(identity.path, resolved: identity.path))
+  }
+
+  /// Whether an archive may say by itself which store it belongs to: it is in the repository of that store, or in one that is used
+  /// here anyway. Any other may come from anywhere, and name any file.
+  private func isOurs(_ record: Repository.Record, of identity: StoreIdentity) -> Bool {
+    let folder = Paths.resolved(Paths.folder(of: Paths.absolute(record.path)))
+    let store = unconfigured(identity.path, resolved: identity.path)
+    return !StorePath.isURI(identity.path)
+      && ([store.repository] + knownRepositories().map(\.path)).contains { Paths.resolved($0) == folder }
   }
 
   private func noArchive(_ name: String) -> Problem {
@@ -146,6 +165,13 @@ extension Engine {
         .unsupported, tried: "restore", on: record.path,
         said: "it is of the kind '\(record.manifest?.kind ?? "?")', for which there is no driver here",
         advice: "Unpack it by hand: tar -xf \(record.path)")
+    }
+    // Else the manifest could have a server's client ask for a file, or a file written where a server's name stands.
+    guard driver is any ServerDriver == StorePath.isURI(store.path) else {
+      throw Problem(
+        .refused, tried: "restore", on: record.path,
+        said: "it is of the kind '\(kind)', and \(store.path) is no store of that kind",
+        advice: "Name the store that it belongs to, or unpack it by hand: tar -xf \(record.path)")
     }
     return store.kind == kind ? try self.driver(of: store, head: nil) ?? driver : driver
   }

@@ -71,10 +71,8 @@ extension Engine {
         continue
       }
       do throws(Problem) {
-        guard
-          let offer = try secondChance({ () throws(Problem) in try repair.offer(for: asked.map(\.finding), in: context)
-            })
-        else {
+        let asks = { () throws(Problem) in try repair.offer(for: asked.map(\.finding), in: context) }
+        guard let offer = try secondChance(asks) else {
           refuse("it has nothing to offer here")
           continue
         }

@@ -22,7 +22,18 @@ struct RuleReader {
     var isSound = true
   }
 
+  /// Each rule is held against all before it, and each pattern against others: with as many and as long ones as fit into a file
+  /// that takes hours.
+  private static let mostRules = 1000
+  private static let longestPattern = 1000
+
   func rules(in node: YAMLNode?) -> [Configuration.Rule] {
+    if let items = node?.items, items.count > Self.mostRules {
+      complaints.add(
+        at: items[Self.mostRules].position,
+        "more than \(Self.mostRules) rules; one with '*' in it can stand for many")
+      return []
+    }
     let readings = (node?.items ?? []).compactMap(read)
     let sound = readings.filter(\.isSound)
     if !sound.isEmpty {
@@ -101,6 +112,12 @@ struct RuleReader {
     condition.kind = fields.options.string("kind")
     condition.table = fields.options.string("table")
     condition.index = fields.options.string("index")
+    for key in ["code", "store", "environment", "kind", "table", "index"] {
+      guard let pattern = fields.options.string(key), pattern.utf8.count > Self.longestPattern else { continue }
+      complaints.add(
+        at: fields.position(of: key),
+        "'\(key)': longer than \(Self.longestPattern) bytes, as nothing that it could match is")
+    }
     condition.severities = (fields.options.strings("severity") ?? []).compactMap(Severity.init(rawValue:))
     if let pair = fields["measured"] {
       for item in pair.value.items ?? [pair.value] {

@@ -8,6 +8,12 @@ extension JSONValue {
     writer.write(self, indent: 0)
     return writer.bytes
   }
+
+  /// Whether a byte of a text stands for itself whatever its neighbours are: those that begin what steers a terminal do not.
+  static func isPlain(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") && byte != 0x7F && byte != 0xC2
+      && byte != 0xE2
+  }
 }
 
 private struct JSONWriter {
@@ -67,30 +73,28 @@ private struct JSONWriter {
     var string = string
     bytes.append(UInt8(ascii: "\""))
     string.withUTF8 { text in
-      if text.allSatisfy(Self.isPlain) {
+      if text.allSatisfy(JSONValue.isPlain) {
         bytes += text
       } else {
-        for byte in text { escape(byte) }
+        for scalar in String(decoding: text, as: UTF8.self).unicodeScalars { escape(scalar) }
       }
     }
     bytes.append(UInt8(ascii: "\""))
   }
 
-  private static func isPlain(_ byte: UInt8) -> Bool {
-    byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
-  }
-
-  private mutating func escape(_ byte: UInt8) {
-    switch byte {
-    case _ where Self.isPlain(byte): bytes.append(byte)
-    case UInt8(ascii: "\""): add("\\\"")
-    case UInt8(ascii: "\\"): add("\\\\")
-    case UInt8(ascii: "\n"): add("\\n")
-    case UInt8(ascii: "\r"): add("\\r")
-    case UInt8(ascii: "\t"): add("\\t")
-    default:
-      add("\\u00")
-      bytes += Hexadecimal.text([byte]).utf8
+  /// What a reader of JSON takes for the same text, and a terminal that shows it for nothing but text: control characters are
+  /// escaped, those above ASCII too, and so is what turns the direction of the text around it.
+  private mutating func escape(_ scalar: Unicode.Scalar) {
+    switch scalar.value {
+    case 0x22: add("\\\"")
+    case 0x5C: add("\\\\")
+    case 0x0A: add("\\n")
+    case 0x0D: add("\\r")
+    case 0x09: add("\\t")
+    case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069:
+      add("\\u")
+      bytes += Hexadecimal.text([UInt8(scalar.value >> 8), UInt8(scalar.value & 0xFF)]).utf8
+    default: bytes += UTF8.encode(scalar).map(Array.init) ?? []
     }
   }
 }

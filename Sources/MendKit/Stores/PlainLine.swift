@@ -125,7 +125,7 @@ private struct PlainLine {
 
   /// Whether a byte stands in a JSON text for itself.
   static func isPlain(_ byte: UInt8) -> Bool {
-    byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    JSONValue.isPlain(byte)
   }
 
   static func add(_ word: StaticString, to bytes: inout [UInt8]) {

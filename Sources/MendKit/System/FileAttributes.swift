@@ -111,8 +111,10 @@ public enum FileTimes {
   }
 
   private static func times(_ modified: Int64) -> [timespec] {
-    let nanoseconds = ((modified % 1_000_000_000) + 1_000_000_000) % 1_000_000_000
-    let time = timespec(tv_sec: Int((modified - nanoseconds) / 1_000_000_000), tv_nsec: Int(nanoseconds))
+    // Rounded down without a subtraction: an archive may name the earliest time that there is.
+    let (seconds, rest) = modified.quotientAndRemainder(dividingBy: 1_000_000_000)
+    let time = timespec(
+      tv_sec: Int(rest < 0 ? seconds - 1 : seconds), tv_nsec: Int(rest < 0 ? rest + 1_000_000_000 : rest))
     return [time, time]
   }
 }

@@ -143,7 +143,36 @@ public enum Paths {
   public static func removeTree(_ path: String) throws(Problem) {
     guard let status = try? FileStatus.of(path, followLinks: false) else { return }
     guard status.kind == .folder else { return try removeFile(path) }
-    for name in try names(in: path) { try removeTree(join(path, name)) }
-    guard rmdir(path) == 0 || errno == ENOENT else { throw SystemError.problem("remove", path) }
+    try removeFolder(path.utf8.map { CChar(bitPattern: $0) })
+  }
+
+  /// Removes a folder of a path in bytes: what a program left in it may have a name that is no text.
+  private static func removeFolder(_ path: [CChar]) throws(Problem) {
+    func problem() -> Problem {
+      SystemError.problem("remove", String(decoding: path.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    }
+    guard let stream = opendir(path + [0]) else { throw problem() }
+    var names: [[CChar]] = []
+    while let entry = readdir(stream) {
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+          pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
+            Array(UnsafeBufferPointer(start: $0, count: strlen($0)))
+          }
+        })
+    }
+    closedir(stream)
+    let (dot, slash) = (CChar(bitPattern: UInt8(ascii: ".")), CChar(bitPattern: UInt8(ascii: "/")))
+    for name in names where name != [dot] && name != [dot, dot] {
+      let inner = path + [slash] + name
+      var status = stat()
+      guard lstat(inner + [0], &status) == 0 else { continue }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        try removeFolder(inner)
+      } else if unlink(inner + [0]) != 0, errno != ENOENT {
+        throw problem()
+      }
+    }
+    guard rmdir(path + [0]) == 0 || errno == ENOENT else { throw problem() }
   }
 }

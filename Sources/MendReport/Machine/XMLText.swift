@@ -20,6 +20,9 @@ enum XMLText {
       case "\n" where isAttribute: result += "&#10;"
       case "\t" where isAttribute: result += "&#9;"
       case "\r": result += "&#13;"
+      // Allowed as they are, but who looks at the file in a terminal would have it steered.
+      case _ where isAllowed(scalar) && HarmlessText.mustEscape(scalar) && scalar.value > 0x20:
+        result += "&#\(scalar.value);"
       case _ where isAllowed(scalar): result.unicodeScalars.append(scalar)
       default: result += HarmlessText.escape(scalar)
       }
