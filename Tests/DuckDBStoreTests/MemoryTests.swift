@@ -42,7 +42,7 @@ import Testing
       try client.run(["SELECT len(list(i)) FROM range(30000000) r(i)"], on: shop.path, .readOnly).first?.failure)
     #expect(ClientMemory.isShort(words) && !ClientMemory.isAbsurd(words), "\(words)")
     let problem = EngineWords.problem(words, on: shop.path)
-    #expect(problem.code == "engine.out-of-memory" && problem.kind == .system)
+    #expect(problem.code == "engine.out-of-memory" && problem.kind == .exhausted)
     let absurd = "Out of Memory Error: failed to allocate data of size 7.9 EiB (3.0 MiB/2.0 GiB used)"
     #expect(ClientMemory.isAbsurd(absurd) && EngineWords.problem(absurd, on: shop.path).kind == .damaged)
     #expect(ClientMemory.asked("could not allocate block of size 256.0 KiB (1.0 GiB/1.0 GiB used)") == 256 << 10)

@@ -69,7 +69,7 @@ struct ClientMemory: Equatable {
   /// The problem of a run that memory ran short for.
   static func problem(_ words: String, on path: String, tried: String) -> Problem {
     Problem(
-      .system, tried: tried, on: path, said: words,
+      .exhausted, tried: tried, on: path, said: words,
       advice: "Give it more memory, or run dbmend again when others take less; nothing is known to be damaged by this.",
       code: "engine.out-of-memory")
   }

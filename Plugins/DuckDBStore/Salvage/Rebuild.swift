@@ -102,6 +102,11 @@ final class Rebuild {
     {
       throw ClientMemory.problem(words, on: copy, tried: "write into a new file what can be read of")
     }
+    if let words = answers.compactMap(\.failure).first(where: EngineWords.isOfMachine) {
+      throw Problem(
+        .exhausted, tried: "write into a new file what can be read of", on: copy, said: words,
+        advice: "Run dbmend again when other programs take less of this machine; nothing was changed.")
+    }
     return answers
   }
 

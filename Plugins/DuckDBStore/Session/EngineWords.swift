@@ -31,6 +31,16 @@ enum EngineWords {
     words.hasPrefix("Serialization Error") || words.contains("ended by signal") || words.contains("MetadataReader")
   }
 
+  /// Whether the engine could not work at all: a database that it was to have open was not, or this machine gave it too little. What it
+  /// did not read then says nothing of what is there.
+  static func isOfMachine(_ words: String) -> Bool {
+    [
+      "Catalog \"old\" does not exist", "Catalog \"new\" does not exist", "Could not set lock", "No space left",
+      "Too many open files", "Resource temporarily unavailable", "Cannot allocate memory", "ended by signal 9",
+      "ended by signal 15",
+    ].contains { words.contains($0) }
+  }
+
   /// Whether a statement failed because of the statement, and not because of what it read.
   static func isOfStatement(_ words: String) -> Bool {
     ["Binder Error", "Parser Error", "Catalog Error", "Not implemented Error", "Conversion Error"].contains {

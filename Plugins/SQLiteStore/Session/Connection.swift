@@ -58,7 +58,9 @@ final class Connection {
     let code = sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, fileSystem)
     guard code == SQLITE_OK, let handle else {
       let said = handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code))
+      let number = handle.map { sqlite3_system_errno($0) } ?? ENOMEM
       sqlite3_close_v2(handle)
+      if let ofMachine = Self.machineProblem("open the database", path, said, code, number) { throw ofMachine }
       throw Problem(.system, tried: "open the database", on: path, said: said)
     }
     return Connection(handle: handle, path: path, onClose: onClose)
@@ -143,7 +145,8 @@ final class Connection {
   func problem(_ tried: String) -> Problem {
     let said = String(cString: sqlite3_errmsg(handle))
     if let stopped = view?.problem { return stopped }
-    if let ofMachine = machineProblem(tried, said) { return ofMachine }
+    let number = sqlite3_system_errno(handle)
+    if let ofMachine = Self.machineProblem(tried, path, said, sqlite3_errcode(handle), number) { return ofMachine }
     switch sqlite3_errcode(handle) {
     case SQLITE_CORRUPT:
       return Problem(
@@ -176,9 +179,17 @@ final class Connection {
   }
 
   /// What the system said where SQLite only says that it could not read, write or open; nil where that is no matter of this machine.
-  private func machineProblem(_ tried: String, _ said: String) -> Problem? {
-    guard [SQLITE_IOERR, SQLITE_CANTOPEN].contains(sqlite3_errcode(handle)) else { return nil }
-    var problem = SystemError.problem(tried, path, sqlite3_system_errno(handle))
+  /// SQLite tries again in other ways to open a file, so that the last thing which the system said may be of another failure.
+  private static func machineProblem(
+    _ tried: String, _ path: String, _ said: String, _ code: Int32, _ number: Int32
+  ) -> Problem? {
+    guard [SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_NOMEM].contains(code & 0xFF) else { return nil }
+    var volume = statvfs()
+    let isFull =
+      code & 0xFF != SQLITE_NOMEM && statvfs(Paths.folder(of: path), &volume) == 0
+      && (volume.f_bavail == 0 || (volume.f_files > 0 && volume.f_favail == 0))
+    var problem = SystemError.problem(
+      tried, path, isFull ? ENOSPC : code & 0xFF == SQLITE_NOMEM ? ENOMEM : number)
     guard problem.isOfMachine else { return nil }
     problem.said = "\(said): \(problem.said)"
     return problem

@@ -104,7 +104,7 @@ enum ConfigurationFile {
       return (try FileHandle.read(file).readAll(limit: limit), status.mode & 0o002 != 0, status.user)
     } catch {
       // A disk that does not give the file, or a limit of this machine, is no error in it.
-      let isOfMachine = error.kind == .exhausted || error.kind == .system
+      let isOfMachine = error.isOfMachine || error.isOfDevice
       throw Problem(
         isOfMachine ? error.kind : .configuration, tried: tried, on: file, said: error.said,
         advice: error.kind == .missing

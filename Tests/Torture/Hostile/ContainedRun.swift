@@ -10,8 +10,7 @@ struct ContainedRun {
   let output: [UInt8]
   let errors: [UInt8]
   let seconds: Double
-  /// The most memory that it or a program of its own can have had at a time, in bytes: the system counts what this process had when
-  /// it started them to theirs, so that it may have been less.
+  /// The most memory that it or a program of its own had at a time, in bytes; 0 where it was killed before that was known.
   let memory: Int
 
   /// What a run may take.
@@ -48,7 +47,9 @@ struct ContainedRun {
     // The wrappers are found by their paths: PATH is the program's, and full of traps.
     let line =
       ["/usr/bin/env", "-C", folder, "/usr/bin/prlimit", "--core=0", "--data=\(limits.memory * 4)"]
-      + ["/usr/bin/timeout", "-s", "KILL", "\(limits.seconds)"] + before + [program] + words
+      + ["/usr/bin/timeout", "-s", "KILL", "\(limits.seconds)"]
+      // A small process between this one and the program: the system counts what a process had before it became another program.
+      + ["/usr/bin/time", "-q", "-f", "%M", "-o", scratch.file("memory")] + before + [program] + words
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -65,10 +66,10 @@ struct ContainedRun {
       throw PreparationFailed("\(line[0]) cannot be started: \(String(cString: strerror(refused)))")
     }
     var status: Int32 = 0
-    var usage = rusage()
-    while wait4(pid, &status, 0, &usage) < 0 && errno == EINTR {}
+    while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
     seconds = Clock.system.steady() - start
-    memory = Int(usage.ru_maxrss) * 1024
+    let measured = (try? scratch.read("memory")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    memory = (measured.split(separator: "\n").last.flatMap { Int($0) } ?? 0) * 1024
     let signal = Int(status & 0x7F)
     exit = signal == 0 ? Int(status >> 8 & 0xFF) : 128 + signal
     output = try scratch.read("out")
